@@ -1,0 +1,146 @@
+"""What can go wrong, in the words of the domain; each error carries the gRPC status it is answered with."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BiosynthError(Exception):
+    """An error whose message is meant for the caller: what was expected, what came, what to do.
+
+    `status` is the name of a gRPC status code (a name, so that cores need not import grpc); `reason` and
+    `metadata` travel as google.rpc.ErrorInfo.
+    """
+
+    status: ClassVar[str] = "INTERNAL"
+    reason: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str, **metadata: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.metadata = metadata
+
+
+class InvalidArgument(BiosynthError):
+    """A field of the request has a value that is never right."""
+
+    status = "INVALID_ARGUMENT"
+    reason = "INVALID_ARGUMENT"
+
+
+class InvalidImage(InvalidArgument):
+    """The bytes are not an image that we accept."""
+
+    reason = "INVALID_IMAGE"
+
+
+class ImageTooLarge(InvalidImage):
+    """The image has more pixels, pages or bytes than the limit."""
+
+    reason = "IMAGE_TOO_LARGE"
+
+
+class InvalidSegmentation(InvalidArgument):
+    """The bytes or arrays are not a segmentation."""
+
+    reason = "INVALID_SEGMENTATION"
+
+
+class InvalidSchema(InvalidArgument):
+    """The YAML is not a schema."""
+
+    reason = "INVALID_SCHEMA"
+
+
+class InvalidReference(InvalidArgument):
+    """The pixels are not a reference under the schema."""
+
+    reason = "INVALID_REFERENCE"
+
+
+class InvalidKey(InvalidArgument):
+    """The text is not an object key."""
+
+    reason = "INVALID_KEY"
+
+
+class KeyNotAllowed(BiosynthError):
+    """The key lies outside the prefixes that the caller may name."""
+
+    status = "PERMISSION_DENIED"
+    reason = "KEY_NOT_ALLOWED"
+
+
+class ContentMismatch(InvalidArgument):
+    """The object's bytes do not have the SHA-256 that the caller named."""
+
+    reason = "SHA256_MISMATCH"
+
+
+class ObjectTooLarge(InvalidArgument):
+    """The object has more bytes than the service accepts."""
+
+    reason = "OBJECT_TOO_LARGE"
+
+
+class ObjectNotFound(BiosynthError):
+    """No object has this key."""
+
+    status = "NOT_FOUND"
+    reason = "OBJECT_NOT_FOUND"
+
+
+class UnknownName(BiosynthError):
+    """No schema, model or segmenter has this name."""
+
+    status = "NOT_FOUND"
+    reason = "UNKNOWN_NAME"
+
+
+class MissingPart(BiosynthError):
+    """The segmentation lacks a part that the schema needs."""
+
+    status = "FAILED_PRECONDITION"
+    reason = "MISSING_PART"
+
+
+class NoFittingModel(BiosynthError):
+    """No model can be used with what the caller asked for."""
+
+    status = "FAILED_PRECONDITION"
+    reason = "NO_FITTING_MODEL"
+
+
+class Unsupported(BiosynthError):
+    """This deployment cannot do what was asked, though another might."""
+
+    status = "FAILED_PRECONDITION"
+    reason = "UNSUPPORTED"
+
+
+class NotImplementedYet(BiosynthError):
+    """The contract has this call; this version does not."""
+
+    status = "UNIMPLEMENTED"
+    reason = "NOT_IMPLEMENTED_YET"
+
+
+class StoreUnavailable(BiosynthError):
+    """The object store does not answer; the same call may succeed later."""
+
+    status = "UNAVAILABLE"
+    reason = "STORE_UNAVAILABLE"
+
+
+class StoreFull(BiosynthError):
+    """The object store has no room left."""
+
+    status = "RESOURCE_EXHAUSTED"
+    reason = "STORE_FULL"
+
+
+class ConfigError(BiosynthError):
+    """A setting is missing or wrong; the message names its variable."""
+
+    status = "FAILED_PRECONDITION"
+    reason = "CONFIGURATION"

@@ -1,0 +1,52 @@
+"""A segmentation: what a segmenter found in one image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.errors import InvalidSegmentation
+
+Labels: TypeAlias = NDArray[np.int32]
+Mask: TypeAlias = NDArray[np.bool_]
+
+PARTS = ("cells", "nuclei", "wound")
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Any of cells, nuclei and wound, all of one size; at least one is there.
+
+    cells, nuclei: (H, W) int32 instance labels, 0 = background. wound: (H, W) bool.
+    Raises InvalidSegmentation where all are absent, sizes differ or a dtype is wrong.
+    """
+
+    cells: Labels | None = None
+    nuclei: Labels | None = None
+    wound: Mask | None = None
+
+    def __post_init__(self) -> None:
+        present = {name: array for name in PARTS if (array := getattr(self, name)) is not None}
+        if not present:
+            raise InvalidSegmentation(f"expected at least one of {', '.join(PARTS)}; got none")
+        if len({array.shape for array in present.values()}) > 1 or next(iter(present.values())).ndim != 2:
+            shapes = ", ".join(f"{name} {array.shape}" for name, array in present.items())
+            raise InvalidSegmentation(f"expected planes of one (height, width); got {shapes}")
+        for name, array in present.items():
+            expected = np.dtype(np.bool_ if name == "wound" else np.int32)
+            if array.dtype != expected:
+                raise InvalidSegmentation(f"expected {name} as {expected}, got {array.dtype}")
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the parts that are there, in the order cells, nuclei, wound."""
+        return tuple(name for name in PARTS if getattr(self, name) is not None)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = getattr(self, self.parts[0]).shape
+        return int(height), int(width)

@@ -1,1 +1,23 @@
 """Client for the biosynth services."""
+
+from biosynth.channel import TlsOptions
+from biosynth.client import Client
+from biosynth.errors import BiosynthCallError, InvalidInputError
+from biosynth.results import GenerationResult, Progress, ReferenceResult, RunOutcome, SegmentationResult
+from biosynth.retry import RetryPolicy
+from biosynth.v1.types_pb2 import Appearance, ObjectRef
+
+__all__ = [
+    "Appearance",
+    "BiosynthCallError",
+    "Client",
+    "GenerationResult",
+    "InvalidInputError",
+    "ObjectRef",
+    "Progress",
+    "ReferenceResult",
+    "RetryPolicy",
+    "RunOutcome",
+    "SegmentationResult",
+    "TlsOptions",
+]

@@ -9,11 +9,13 @@ class BiosynthError(Exception):
     """An error whose message is meant for the caller: what was expected, what came, what to do.
 
     `status` is the name of a gRPC status code (a name, so that cores need not import grpc); `reason` and
-    `metadata` travel as google.rpc.ErrorInfo.
+    `metadata` travel as google.rpc.ErrorInfo, `retry_seconds` as google.rpc.RetryInfo.
     """
 
     status: ClassVar[str] = "INTERNAL"
     reason: ClassVar[str] = "INTERNAL"
+    # How long to wait before asking again; None where asking again soon is of no use.
+    retry_seconds: ClassVar[float | None] = None
 
     def __init__(self, message: str, **metadata: str) -> None:
         super().__init__(message)
@@ -130,6 +132,7 @@ class StoreUnavailable(BiosynthError):
 
     status = "UNAVAILABLE"
     reason = "STORE_UNAVAILABLE"
+    retry_seconds = 1.0
 
 
 class StoreFull(BiosynthError):
@@ -139,8 +142,38 @@ class StoreFull(BiosynthError):
     reason = "STORE_FULL"
 
 
+class Overloaded(BiosynthError):
+    """More calls wait than this server accepts; the same call may succeed later."""
+
+    status = "RESOURCE_EXHAUSTED"
+    reason = "OVERLOADED"
+    retry_seconds = 1.0
+
+
+class DependencyUnavailable(BiosynthError):
+    """A service that this call needs does not answer; the same call may succeed later."""
+
+    status = "UNAVAILABLE"
+    reason = "DEPENDENCY_UNAVAILABLE"
+    retry_seconds = 1.0
+
+
+class Unauthenticated(BiosynthError):
+    """The caller has not proved who it is."""
+
+    status = "UNAUTHENTICATED"
+    reason = "UNAUTHENTICATED"
+
+
 class ConfigError(BiosynthError):
     """A setting is missing or wrong; the message names its variable."""
 
     status = "FAILED_PRECONDITION"
     reason = "CONFIGURATION"
+
+
+class ResultDamaged(BiosynthError):
+    """A stored result is not what its record says; it must be deleted by hand, for objects are never overwritten."""
+
+    status = "DATA_LOSS"
+    reason = "RESULT_DAMAGED"

@@ -55,7 +55,7 @@ class RenderRequest(_message.Message):
 
     @_builtins.property
     def image(self) -> _types_pb2.Content:
-        """The image itself; needed where the schema has grey tiers and no limits are given."""
+        """The image itself; needed where the schema has grey tiers, into which cells are sorted by their brightness."""
 
     @_builtins.property
     def tier_limits(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:

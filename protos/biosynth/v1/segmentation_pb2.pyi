@@ -29,6 +29,7 @@ class SegmentRequest(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     SEGMENTER_FIELD_NUMBER: _builtins.int
     DELIVERY_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
     channel: _builtins.int
     """Which channel of a multi-channel file, counted from 0; a file of several channels needs it."""
     segmenter: _builtins.str
@@ -39,6 +40,10 @@ class SegmentRequest(_message.Message):
     def image(self) -> _types_pb2.Content:
         """The image."""
 
+    @_builtins.property
+    def candidates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The segmenters among which `auto` may choose; empty: any."""
+
     def __init__(
         self,
         *,
@@ -46,10 +51,11 @@ class SegmentRequest(_message.Message):
         channel: _builtins.int | None = ...,
         segmenter: _builtins.str = ...,
         delivery: _types_pb2.Delivery.ValueType = ...,
+        candidates: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "channel", b"channel", "image", b"image"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "channel", b"channel", "delivery", b"delivery", "image", b"image", "segmenter", b"segmenter"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "candidates", b"candidates", "channel", b"channel", "delivery", b"delivery", "image", b"image", "segmenter", b"segmenter"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__channel: _TypeAlias = _typing.Literal["channel"]  # noqa: Y015
     _WhichOneofArgType__channel: _TypeAlias = _typing.Literal["_channel", b"_channel"]  # noqa: Y015

@@ -304,16 +304,16 @@ class Appearance(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     BACKGROUND_FIELD_NUMBER: _builtins.int
-    FOREGROUND_FIELD_NUMBER: _builtins.int
+    CONTRAST_FIELD_NUMBER: _builtins.int
     SPREAD_FIELD_NUMBER: _builtins.int
     NOISE_FIELD_NUMBER: _builtins.int
     SHARPNESS_FIELD_NUMBER: _builtins.int
     background: _builtins.float
     """Mean brightness of the background, 0 to 1 of full scale."""
-    foreground: _builtins.float
-    """Mean brightness of the objects, 0 to 1 of full scale."""
+    contrast: _builtins.float
+    """Mean absolute difference of object pixels from the background, 0 to 1 of full scale."""
     spread: _builtins.float
-    """Standard deviation of brightness between objects, 0 to 1 of full scale."""
+    """Standard deviation of mean brightness between objects, in units of the contrast."""
     noise: _builtins.float
     """Standard deviation of the pixel noise, 0 to 1 of full scale."""
     sharpness: _builtins.float
@@ -322,19 +322,19 @@ class Appearance(_message.Message):
         self,
         *,
         background: _builtins.float | None = ...,
-        foreground: _builtins.float | None = ...,
+        contrast: _builtins.float | None = ...,
         spread: _builtins.float | None = ...,
         noise: _builtins.float | None = ...,
         sharpness: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_background", b"_background", "_foreground", b"_foreground", "_noise", b"_noise", "_sharpness", b"_sharpness", "_spread", b"_spread", "background", b"background", "foreground", b"foreground", "noise", b"noise", "sharpness", b"sharpness", "spread", b"spread"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_background", b"_background", "_contrast", b"_contrast", "_noise", b"_noise", "_sharpness", b"_sharpness", "_spread", b"_spread", "background", b"background", "contrast", b"contrast", "noise", b"noise", "sharpness", b"sharpness", "spread", b"spread"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_background", b"_background", "_foreground", b"_foreground", "_noise", b"_noise", "_sharpness", b"_sharpness", "_spread", b"_spread", "background", b"background", "foreground", b"foreground", "noise", b"noise", "sharpness", b"sharpness", "spread", b"spread"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_background", b"_background", "_contrast", b"_contrast", "_noise", b"_noise", "_sharpness", b"_sharpness", "_spread", b"_spread", "background", b"background", "contrast", b"contrast", "noise", b"noise", "sharpness", b"sharpness", "spread", b"spread"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__background: _TypeAlias = _typing.Literal["background"]  # noqa: Y015
     _WhichOneofArgType__background: _TypeAlias = _typing.Literal["_background", b"_background"]  # noqa: Y015
-    _WhichOneofReturnType__foreground: _TypeAlias = _typing.Literal["foreground"]  # noqa: Y015
-    _WhichOneofArgType__foreground: _TypeAlias = _typing.Literal["_foreground", b"_foreground"]  # noqa: Y015
+    _WhichOneofReturnType__contrast: _TypeAlias = _typing.Literal["contrast"]  # noqa: Y015
+    _WhichOneofArgType__contrast: _TypeAlias = _typing.Literal["_contrast", b"_contrast"]  # noqa: Y015
     _WhichOneofReturnType__noise: _TypeAlias = _typing.Literal["noise"]  # noqa: Y015
     _WhichOneofArgType__noise: _TypeAlias = _typing.Literal["_noise", b"_noise"]  # noqa: Y015
     _WhichOneofReturnType__sharpness: _TypeAlias = _typing.Literal["sharpness"]  # noqa: Y015
@@ -344,7 +344,7 @@ class Appearance(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__background) -> _WhichOneofReturnType__background | None: ...
     @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__foreground) -> _WhichOneofReturnType__foreground | None: ...
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__contrast) -> _WhichOneofReturnType__contrast | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__noise) -> _WhichOneofReturnType__noise | None: ...
     @_typing.overload

@@ -1,0 +1,81 @@
+# Everything a newcomer types. Needs Python 3.11+, git and the package registries; sets the rest up in .venv.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+EXTRAS := segmentation reference generation evaluation pipeline cli
+OUT ?= demo
+
+.PHONY: help demo test test-training lint protos lock bench clean
+
+help:  ## print this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(BIN)/.cli  ## a real fluorescence image through the whole pipeline; pictures in demo/
+	$(BIN)/python -m tests.demo.run --out $(OUT)
+
+test: $(BIN)/.test $(BIN)/minio-server  ## set up, then every test that needs no torch
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-training: $(BIN)/.training  ## the tests of training; installs torch
+	$(BIN)/python -m pytest tests/training $(ARGS)
+
+lint: $(BIN)/.test  ## format, lint, types, import contracts, protos, and that the stubs are those of the protos
+	$(BIN)/ruff format --check services tests protos
+	$(BIN)/ruff check services tests protos
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd protos && ../$(BIN)/buf lint
+	$(MAKE) --no-print-directory protos
+	git diff --exit-code --stat -- protos
+
+protos: $(BIN)/.test  ## make the stubs from protos/biosynth/v1/*.proto
+	PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -Iprotos --python_out=protos --grpc_python_out=protos \
+	  --mypy_out=quiet:protos --mypy_grpc_out=quiet:protos protos/biosynth/v1/*.proto
+
+bench: $(BIN)/.test  ## our figures beside the baseline's, as a table and as bench/bench.json
+	$(BIN)/python -m tests.bench --out bench/bench.json
+
+lock: $(UV)  ## write the hashed requirement files anew
+	echo "uv" | $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements-uv.txt
+	for extra in $(EXTRAS); do $(call compile,$$extra,services/$$extra/requirements.txt); done
+	$(call compile,training,services/generation/training/requirements.txt)
+	$(call compile,test,tests/requirements.txt)
+
+clean:  ## remove what make made
+	rm -rf $(VENV) demo bench build
+
+compile = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-package biosynth \
+	  --no-emit-package biosynth-services --extra $(1) pyproject.toml -o $(2)
+
+$(UV): requirements-uv.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "biosynth needs Python 3.11 or newer; set PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	touch $(UV)
+
+# install STAMP FILE: what the file pins, and the two distributions of this repository.
+install = $(UV) pip install -q --python $(BIN)/python --require-hashes -r $(1) && \
+	  $(UV) pip install -q --python $(BIN)/python --no-deps -e protos -e .
+
+$(BIN)/.cli: $(UV) services/cli/requirements.txt pyproject.toml
+	$(call install,services/cli/requirements.txt)
+	touch $@
+
+$(BIN)/.test: $(UV) tests/requirements.txt pyproject.toml
+	$(call install,tests/requirements.txt)
+	touch $@
+
+$(BIN)/.training: $(BIN)/.test services/generation/training/requirements.txt
+	$(call install,services/generation/training/requirements.txt)
+	touch $@
+
+# A real MinIO for the store's tests, built from its pinned module where Go is present; without Go its tests skip by name.
+MINIO_MODULE := github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
+$(BIN)/minio-server: | $(UV)
+	if command -v go >/dev/null; then \
+	  echo "building MinIO, 2-4 minutes the first time"; GOBIN=$(CURDIR)/$(BIN)/go go install $(MINIO_MODULE) && ln -sf go/minio $@; \
+	else echo "no Go here: the tests against MinIO will skip"; fi

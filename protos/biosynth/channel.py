@@ -1,0 +1,68 @@
+"""Channels to servers: where, with which TLS, and how large a message may be."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from biosynth.errors import InvalidInputError
+
+
+@dataclass(frozen=True)
+class TlsOptions:
+    """PEM files. ca: who vouches for the server (None: the system's); certificate and key: mutual TLS.
+
+    server_name: the name in the server's certificate, where it is not the endpoint's.
+    """
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    server_name: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise InvalidInputError("mutual TLS needs both certificate and key; got one of them")
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Read the files. Raises OSError where one cannot be read."""
+        return grpc.ssl_channel_credentials(
+            root_certificates=self.ca.read_bytes() if self.ca else None,
+            private_key=self.key.read_bytes() if self.key else None,
+            certificate_chain=self.certificate.read_bytes() if self.certificate else None,
+        )
+
+
+def open_channel(endpoint: str, tls: TlsOptions | None, max_message_bytes: int) -> grpc.Channel:
+    """A channel to host:port, dns:///host:port or unix:/path; it connects with the first call."""
+    options: list[tuple[str, str | int]] = [
+        ("grpc.max_receive_message_length", max_message_bytes),
+        ("grpc.max_send_message_length", max_message_bytes),
+        ("grpc.lb_policy_name", "round_robin"),  # over all replicas that the name resolves to
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+        ("grpc.keepalive_time_ms", 60_000),  # a server that vanished is noticed before the deadline
+        ("grpc.keepalive_timeout_ms", 20_000),
+    ]
+    if tls is None:
+        return grpc.insecure_channel(endpoint, options)
+    if tls.server_name:
+        options.append(("grpc.ssl_target_name_override", tls.server_name))
+    return grpc.secure_channel(endpoint, tls.credentials(), options)
+
+
+def check_token_is_safe(endpoint: str, tls: TlsOptions | None) -> None:
+    """Raise InvalidInputError where a token would cross a network in the clear."""
+    if tls is None and not endpoint.startswith("unix:") and not _is_loopback(endpoint):
+        raise InvalidInputError(f"a token to {endpoint} would travel unencrypted; pass tls=TlsOptions(...)")
+
+
+def _is_loopback(endpoint: str) -> bool:
+    host = endpoint.rpartition("/")[2].removeprefix("ipv4:").removeprefix("ipv6:").rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

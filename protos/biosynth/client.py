@@ -1,0 +1,219 @@
+"""The typed client: numpy in, numpy out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+
+from biosynth import raster, transfer
+from biosynth.connections import MIB, Connections
+from biosynth.errors import BiosynthCallError, InvalidInputError
+from biosynth.results import GenerationResult, Progress, ReferenceResult, RunOutcome, SegmentationResult, unexpected
+from biosynth.v1 import generation_pb2, pipeline_pb2, reference_pb2, segmentation_pb2
+from biosynth.v1.generation_pb2 import GetModelResponse, Model, Tiling
+from biosynth.v1.reference_pb2 import Scenario
+from biosynth.v1.segmentation_pb2 import Segmenter
+from biosynth.v1.types_pb2 import Appearance, Content, Delivery, ObjectRef, Raster, Schema
+
+# A PNG, TIFF or JPEG file as bytes, the path of one, or an object that is in the store.
+File: TypeAlias = bytes | Path | ObjectRef
+Image: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | File
+Segmentation: TypeAlias = SegmentationResult | Mapping[str, NDArray[Any]] | File
+
+_INLINE_BYTES = 16 * MIB
+_TILINGS = {
+    "exact": Tiling.TILING_EXACT,
+    "concatenate": Tiling.TILING_CONCATENATE,
+    "blend": Tiling.TILING_BLEND,
+}
+_RASTER = Delivery.DELIVERY_RASTER
+
+
+class Client(Connections):
+    """Calls the services.
+
+    Images are (H, W) uint8 or uint16, files, or objects; files over 16 MiB are uploaded first. Every method raises
+    BiosynthCallError where the call fails, and InvalidInputError, before anything is sent, for an unfit argument.
+
+    >>> with Client("localhost:50051") as client:  # doctest: +SKIP
+    ...     found = client.segment(Path("cells.png"))
+    ...     image = client.run(image=Path("cells.png")).generation.image
+    """
+
+    def segment(self, image: Image, *, segmenter: str = "", channel: int | None = None) -> SegmentationResult:
+        """Find cells, nuclei and the wound. channel: counted from 0, for a file of several; segmenter "": `auto`."""
+        request = segmentation_pb2.SegmentRequest(
+            image=self._image(image), channel=channel, segmenter=segmenter, delivery=_RASTER
+        )
+        return SegmentationResult.of(self.segmentation.Segment(request))
+
+    def render(
+        self,
+        segmentation: Segmentation,
+        *,
+        schema: str,
+        image: Image | None = None,
+        channel: int | None = None,
+        boundary_thickness_px: int = 0,
+        size: tuple[int, int] | None = None,
+        tier_limits: Sequence[float] = (),
+    ) -> ReferenceResult:
+        """Draw the reference. schema: a name, or a schema of one's own as YAML (text of more than one line).
+
+        image: needed where the schema has grey tiers and no tier_limits are given. size: (height, width), None: the
+        segmentation's. boundary_thickness_px 0: the schema's own.
+        """
+        height, width = size or (0, 0)
+        request = reference_pb2.RenderRequest(
+            segmentation=self._segmentation(segmentation),
+            image=None if image is None else self._image(image),
+            channel=channel,
+            boundary_thickness_px=boundary_thickness_px,
+            height_px=height,
+            width_px=width,
+            tier_limits=tier_limits,
+            delivery=_RASTER,
+        )
+        if "\n" in schema:
+            request.schema_yaml = schema
+        else:
+            request.schema_name = schema
+        return ReferenceResult.of(self.reference.Render(request))
+
+    def generate(
+        self,
+        reference: Image,
+        *,
+        model: str,
+        seed: int = 0,
+        appearance: Appearance | None = None,
+        tiling: Literal["exact", "concatenate", "blend"] = "exact",
+    ) -> GenerationResult:
+        """Generate an image. reference: (H, W) uint8 level indices; appearance: values left out are drawn by seed."""
+        if tiling not in _TILINGS:
+            raise InvalidInputError(f"expected tiling to be one of {', '.join(_TILINGS)}; got {tiling!r}")
+        request = generation_pb2.GenerateRequest(
+            reference=self._image(reference),
+            model=model,
+            seed=seed,
+            appearance=appearance,
+            tiling=_TILINGS[tiling],
+            delivery=_RASTER,
+        )
+        return GenerationResult.of(self.generation.Generate(request))
+
+    def run(
+        self,
+        *,
+        image: Image | None = None,
+        reference: Image | None = None,
+        scenario: Scenario | None = None,
+        channel: int | None = None,
+        segmenter: str = "",
+        schema: str = "",
+        model: str = "",
+        seed: int = 0,
+        appearance: Appearance | None = None,
+        boundary_thickness_px: int = 0,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> RunOutcome:
+        """Run the pipeline from one of image, reference and scenario; names left empty are chosen to fit."""
+        if sum(source is not None for source in (image, reference, scenario)) != 1:
+            raise InvalidInputError("expected exactly one of image, reference and scenario")
+        request = pipeline_pb2.RunRequest(
+            image=None if image is None else self._image(image),
+            reference=None if reference is None else self._image(reference),
+            scenario=scenario,
+            channel=channel,
+            segmenter=segmenter,
+            schema=schema,
+            model=model,
+            seed=seed,
+            appearance=appearance,
+            boundary_thickness_px=boundary_thickness_px,
+            delivery=_RASTER,
+        )
+        responses = self.pipeline.Run(request)
+        try:
+            for response in responses:
+                if response.WhichOneof("event") == "result":
+                    return RunOutcome.of(response.result)
+                if on_progress is not None and response.WhichOneof("event") == "progress":
+                    on_progress(Progress.of(response.progress))
+            raise unexpected("the run ended without a result")
+        finally:
+            responses.cancel()  # of a run that has ended, nothing; else, as at Ctrl-C, the server may stop too
+
+    def list_segmenters(self) -> tuple[Segmenter, ...]:
+        """The segmenters that the server offers, by name."""
+        return tuple(self.segmentation.ListSegmenters(segmentation_pb2.ListSegmentersRequest()).segmenters)
+
+    def list_schemas(self) -> tuple[Schema, ...]:
+        """The built-in schemas, by name."""
+        return tuple(self.reference.ListSchemas(reference_pb2.ListSchemasRequest()).schemas)
+
+    def list_models(self) -> tuple[Model, ...]:
+        """The models that the server can use, by name."""
+        return tuple(self.generation.ListModels(generation_pb2.ListModelsRequest()).models)
+
+    def get_model(self, name: str) -> GetModelResponse:
+        """One model and its card."""
+        return self.generation.GetModel(generation_pb2.GetModelRequest(name=name))
+
+    def upload(self, source: bytes | Path) -> ObjectRef:
+        """Put a PNG, TIFF or JPEG file into the store, once however often; returns its name for later requests."""
+        request = pipeline_pb2.CreateUploadRequest(
+            sha256=transfer.sha256_of(source),
+            size_bytes=transfer.size_of(source),
+            extension=transfer.extension_of(source),
+        )
+        link = self.pipeline.CreateUpload(request)
+        if link.url:  # empty: it is there
+            transfer.put(link.url, link.headers, source, link.object.key, self._timeout_s)
+        return link.object
+
+    def download(self, ref: ObjectRef, *, max_bytes: int = 1024 * MIB) -> bytes:
+        """The bytes of an object, which must have the reference's SHA-256 where it names one."""
+        link = self.pipeline.CreateDownload(pipeline_pb2.CreateDownloadRequest(object=ref))
+        data = transfer.get(link.url, ref.key, max_bytes, self._timeout_s)
+        found = hashlib.sha256(data).hexdigest()
+        if ref.sha256 and found != ref.sha256:
+            text = f"expected {ref.key} with SHA-256 {ref.sha256}; got {len(data)} bytes with {found}"
+            raise BiosynthCallError(grpc.StatusCode.DATA_LOSS, text, "SHA256_MISMATCH")
+        return data
+
+    def _image(self, image: Image) -> Content:
+        if isinstance(image, np.ndarray):
+            return _inline(raster.image_raster(image))
+        return self._file(image)
+
+    def _segmentation(self, segmentation: Segmentation) -> Content:
+        if isinstance(segmentation, SegmentationResult):
+            return _inline(raster.segmentation_raster(segmentation.parts))
+        if isinstance(segmentation, Mapping):
+            return _inline(raster.segmentation_raster(segmentation))
+        return self._file(segmentation)
+
+    def _file(self, file: File) -> Content:
+        if isinstance(file, ObjectRef):
+            return Content(object=file)
+        if not isinstance(file, bytes | Path):
+            raise InvalidInputError(f"expected an array, bytes, a Path or an ObjectRef; got {type(file).__name__}")
+        if transfer.size_of(file) > _INLINE_BYTES:
+            return Content(object=self.upload(file))
+        return Content(file=file if isinstance(file, bytes) else file.read_bytes())
+
+
+def _inline(packed: Raster) -> Content:
+    if len(packed.zlib_samples) > _INLINE_BYTES:
+        raise InvalidInputError(
+            f"an array may take {_INLINE_BYTES} bytes when compressed; this one takes {len(packed.zlib_samples)}: "
+            "save it as a file and pass the path, which will be uploaded"
+        )
+    return Content(raster=packed)

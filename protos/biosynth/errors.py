@@ -1,0 +1,39 @@
+"""The errors that the client raises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import grpc
+
+
+class BiosynthCallError(Exception):
+    """A call that failed, after such retries as make sense.
+
+    code: the gRPC status. message: what was expected, what came and what to do. reason: a word for programs, such as
+    UNKNOWN_NAME; "" where the server gave none. metadata: names and values that belong to the reason. request_id: what
+    the server's log calls the call; "" where it never reached one.
+    """
+
+    def __init__(
+        self,
+        code: grpc.StatusCode,
+        message: str,
+        reason: str = "",
+        metadata: Mapping[str, str] | None = None,
+        request_id: str = "",
+    ) -> None:
+        super().__init__(code, message, reason, metadata, request_id)  # all of them, so that it can be pickled
+        self.code = code
+        self.message = message
+        self.reason = reason
+        self.metadata = dict(metadata or {})
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        reason = f" {self.reason}" if self.reason else ""
+        return f"{self.code.name}{reason}: {self.message}"
+
+
+class InvalidInputError(ValueError):
+    """An argument that no server would accept; nothing was sent."""

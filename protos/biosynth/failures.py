@@ -1,0 +1,77 @@
+"""What a failed gRPC call says: its words for people, its reason for programs, and whether to try again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from biosynth.errors import BiosynthCallError
+
+_DETAILS_KEY = "grpc-status-details-bin"
+_REQUEST_ID_KEY = "x-request-id"
+
+
+class EndedCall(Protocol):
+    """The part of grpc.Call that tells how it ended."""
+
+    def code(self) -> grpc.StatusCode: ...  # noqa: D102
+    def details(self) -> str | None: ...  # noqa: D102
+    def trailing_metadata(self) -> tuple[tuple[str, str | bytes], ...] | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The error to raise, whether the same call may succeed later, and when the server wants to see it again."""
+
+    error: BiosynthCallError
+    is_passing: bool
+    retry_after_s: float = 0.0
+
+
+def failure_of(call: EndedCall, target: str) -> Failure:
+    """Read the status, ErrorInfo and RetryInfo of a call to `target` that ended badly."""
+    code, message = call.code(), call.details() or ""
+    trailing = dict(call.trailing_metadata() or ())
+    info, retry = _details(trailing.get(_DETAILS_KEY))
+    request_id = str(trailing.get(_REQUEST_ID_KEY, ""))
+    if info is None:
+        message, reason = _explained(code, message, target)
+        error = BiosynthCallError(code, message, reason, request_id=request_id)
+        # gRPC's own words: a message over the limit is too large however often it is sent.
+        passing = code is grpc.StatusCode.UNAVAILABLE or (
+            code is grpc.StatusCode.RESOURCE_EXHAUSTED and reason != "MESSAGE_TOO_LARGE"
+        )
+        return Failure(error, passing)
+    error = BiosynthCallError(code, message, info.reason, dict(info.metadata), request_id)
+    passing = code is grpc.StatusCode.UNAVAILABLE or retry is not None
+    return Failure(error, passing, retry.retry_delay.ToTimedelta().total_seconds() if retry is not None else 0.0)
+
+
+def _details(packed: str | bytes | None) -> tuple[ErrorInfo | None, RetryInfo | None]:
+    info, retry = ErrorInfo(), RetryInfo()
+    try:
+        details = Status.FromString(packed).details if isinstance(packed, bytes) else []
+        has_info = any(detail.Unpack(info) for detail in details)
+        has_retry = any(detail.Unpack(retry) for detail in details)
+    except DecodeError:
+        return None, None
+    return info if has_info else None, retry if has_retry else None
+
+
+def _explained(code: grpc.StatusCode, text: str, target: str) -> tuple[str, str]:
+    """What gRPC itself says, with what to do about it, and a reason."""
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text:
+        advice = "upload the file, or ask for DELIVERY_OBJECT; or raise the limit on both sides"
+        return f"a message is over the limit ({text}); {advice}", "MESSAGE_TOO_LARGE"
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return f"no server answers at {target} ({text}); check the endpoint and the TLS options", "NO_SERVER"
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"{target} did not answer in time; allow more with timeout_s", "TIMEOUT"
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return f"the server at {target} does not offer this call ({text}); check the endpoint", "NO_SUCH_CALL"
+    return text, ""

@@ -1,0 +1,157 @@
+"""What the client's calls return: arrays and what is to be known about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+
+from biosynth.errors import BiosynthCallError
+from biosynth.raster import planes_of
+from biosynth.v1.generation_pb2 import GenerateResponse, Model
+from biosynth.v1.pipeline_pb2 import RunResult, Stage, StageProgress
+from biosynth.v1.reference_pb2 import RenderResponse
+from biosynth.v1.segmentation_pb2 import Segmenter, SegmentResponse
+from biosynth.v1.types_pb2 import Appearance, Content, Schema, SegmentationSummary
+
+
+@dataclass(frozen=True)
+class SegmentationResult:
+    """What a segmenter found; cells and nuclei are (H, W) int32 labels, 0 = background, wound is (H, W) bool."""
+
+    cells: NDArray[np.int32] | None
+    nuclei: NDArray[np.int32] | None
+    wound: NDArray[np.bool_] | None
+    summary: SegmentationSummary
+    segmenter: Segmenter
+    cached: bool
+
+    @property
+    def parts(self) -> dict[str, NDArray[Any]]:
+        """The parts that are there, by name."""
+        named = {"cells": self.cells, "nuclei": self.nuclei, "wound": self.wound}
+        return {name: plane for name, plane in named.items() if plane is not None}
+
+    @classmethod
+    def of(cls, response: SegmentResponse) -> SegmentationResult:
+        """Unpack a response with a raster."""
+        planes = _planes(response.segmentation)
+        cells, nuclei, wound = (planes.get(name) for name in ("cells", "nuclei", "wound"))
+        return cls(
+            cells=None if cells is None else cells.astype(np.int32),
+            nuclei=None if nuclei is None else nuclei.astype(np.int32),
+            wound=None if wound is None else wound.astype(np.bool_),
+            summary=response.summary,
+            segmenter=response.segmenter,
+            cached=response.cached,
+        )
+
+
+@dataclass(frozen=True)
+class ReferenceResult:
+    """A reference: (H, W) uint8 level indices, its grey rendering likewise, and the pixels of each level."""
+
+    reference: NDArray[np.uint8]
+    grey: NDArray[np.uint8]
+    schema: Schema
+    tier_limits: tuple[float, ...]
+    level_pixels: tuple[int, ...]
+    cached: bool
+
+    @classmethod
+    def of(cls, response: RenderResponse) -> ReferenceResult:
+        """Unpack a response with rasters."""
+        return cls(
+            reference=_single(response.reference),
+            grey=_single(response.grey),
+            schema=response.schema,
+            tier_limits=tuple(response.tier_limits),
+            level_pixels=tuple(response.level_pixels),
+            cached=response.cached,
+        )
+
+
+@dataclass(frozen=True)
+class GenerationResult:
+    """A generated image, (H, W) uint8, and what made it; `appearance` has every value that was used."""
+
+    image: NDArray[np.uint8]
+    model: Model
+    engine: str
+    precision: str
+    appearance: Appearance
+    cached: bool
+
+    @classmethod
+    def of(cls, response: GenerateResponse) -> GenerationResult:
+        """Unpack a response with a raster."""
+        return cls(
+            image=_single(response.image),
+            model=response.model,
+            engine=response.engine,
+            precision=response.precision,
+            appearance=response.appearance,
+            cached=response.cached,
+        )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A stage (`plan`, `segment`, `render`, `generate`) that began or, with `done`, ended after `seconds`."""
+
+    stage: str
+    done: bool
+    seconds: float
+    message: str
+    cached: bool
+
+    @classmethod
+    def of(cls, progress: StageProgress) -> Progress:
+        """Name the stage; one that this client is too old to know is named by its number."""
+        known = progress.stage in Stage.values()
+        stage = Stage.Name(progress.stage).removeprefix("STAGE_").lower() if known else f"stage {progress.stage}"
+        return cls(stage, progress.done, progress.seconds, progress.message, progress.cached)
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """All that a run of the pipeline made; None for stages that it did not pass through."""
+
+    segmentation: SegmentationResult | None
+    reference: ReferenceResult | None
+    generation: GenerationResult | None
+
+    @classmethod
+    def of(cls, result: RunResult) -> RunOutcome:
+        """Unpack a result with rasters."""
+        has = result.HasField
+        return cls(
+            segmentation=SegmentationResult.of(result.segmentation) if has("segmentation") else None,
+            reference=ReferenceResult.of(result.reference) if has("reference") else None,
+            generation=GenerationResult.of(result.generation) if has("generation") else None,
+        )
+
+
+def unexpected(message: str) -> BiosynthCallError:
+    """The error for a reply that breaks the contract."""
+    return BiosynthCallError(grpc.StatusCode.INTERNAL, message, "UNEXPECTED_REPLY")
+
+
+def _planes(content: Content) -> Mapping[str, NDArray[Any]]:
+    if content.WhichOneof("source") != "raster":
+        raise unexpected(f"asked for a raster; the server sent {content.WhichOneof('source') or 'nothing'}")
+    try:
+        return planes_of(content.raster)
+    except ValueError as error:
+        raise unexpected(str(error)) from None
+
+
+def _single(content: Content) -> NDArray[np.uint8]:
+    planes = list(_planes(content).values())
+    if len(planes) != 1 or planes[0].dtype != np.uint8:
+        raise unexpected(f"expected one plane of uint8; the server sent {[str(plane.dtype) for plane in planes]}")
+    return planes[0]

@@ -1,0 +1,73 @@
+"""`biosynth info`: is there a GPU, what can run here, where things are kept."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shutil
+import subprocess
+from typing import Any
+
+from biosynth.v1.generation_pb2 import ListModelsRequest
+from biosynth.v1.reference_pb2 import ListSchemasRequest
+from biosynth.v1.segmentation_pb2 import ListSegmentersRequest
+
+from services.cli.console import Console
+from services.cli.session import Session
+from services.cli.versions import versions
+from services.common.engines.onnx_cpu import usable_cores
+
+HELP = "show devices, engines, segmenters, schemas, models, store and versions"
+DESCRIPTION = "Tells whether there is a GPU, which engines can run, what can be asked for and where results are kept."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments: none."""
+
+
+def execute(arguments: argparse.Namespace, session: Session, console: Console) -> dict[str, Any]:  # noqa: ARG001
+    """Run the command; returns what --json prints."""
+    client, gpus = session.client, _gpus()
+    segmenters = client.segmentation.ListSegmenters(ListSegmentersRequest()).segmenters
+    schemas = client.reference.ListSchemas(ListSchemasRequest()).schemas
+    models = client.generation.ListModels(ListModelsRequest()).models
+    record = {
+        "services": session.place,
+        "cpu": {"machine": platform.machine(), "cores": usable_cores()},
+        "gpus": gpus,
+        "engines": ["onnxruntime-cpu"],
+        "segmenters": {entry.name: list(entry.parts) for entry in segmenters},
+        "schemas": {schema.name: list(schema.parts) for schema in schemas},
+        "models": {model.name: model.schema_name for model in models},
+        "versions": versions(),
+    }
+    console.answer(record, _text(record))
+    return record
+
+
+def _gpus() -> list[str]:
+    """Names of the NVIDIA GPUs of this machine, asked of the driver's own tool, so that torch need not be installed."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    command = [tool, "--query-gpu=name", "--format=csv,noheader"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)  # noqa: S603
+    return answer.stdout.split("\n")[:-1] if answer.returncode == 0 else []
+
+
+def _text(record: dict[str, Any]) -> str:
+    gpus = ", ".join(record["gpus"]) or "none found (no nvidia-smi, or it sees none); images are generated on the CPU"
+    lines = [
+        f"services    {record['services']}",
+        f"CPU         {record['cpu']['cores']} usable cores, {record['cpu']['machine']}",
+        f"GPU         {gpus}",
+        f"engines     {', '.join(record['engines'])}",
+    ]
+    for title in ("segmenters", "schemas"):
+        entries = (f"{name} ({'+'.join(parts) or 'chooses'})" for name, parts in record[title].items())
+        lines.append(f"{title:<12}{', '.join(entries)}")
+    lines.append(
+        f"models      {', '.join(f'{name} ({schema})' for name, schema in record['models'].items()) or 'none'}"
+    )
+    lines.append(f"versions    {', '.join(f'{name} {number}' for name, number in record['versions'].items())}")
+    return "\n".join(lines)

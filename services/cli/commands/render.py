@@ -1,0 +1,101 @@
+"""`biosynth render`: the reference of a segmentation."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from biosynth.v1.reference_pb2 import RenderRequest
+from biosynth.v1.types_pb2 import Delivery
+
+from services.cli.console import Console
+from services.cli.files import write_file
+from services.cli.session import Session, check_folder
+from services.common.errors import InvalidSchema
+
+HELP = "draw the reference (label map) of a segmentation"
+DESCRIPTION = """\
+Writes STEM.reference.png (level indices) and STEM.reference_grey.png (for people and for pix2pix) into --out.
+--schema takes a built-in name (levels4, levels7, levels9, nuclei3, cells4) or a YAML file of your own. Schemas with
+grey tiers (levels7, levels9) sort cells by their brightness in --image; to use one set of limits for many images,
+pass the limits that the first one printed as --tier-limits."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("segmentation", type=Path, metavar="SEGMENTATION", help="an .ome.tif from `biosynth segment`")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--schema", required=True, metavar="NAME|FILE", help="a built-in schema, or a YAML file")
+    parser.add_argument("--image", type=Path, metavar="IMAGE", help="the image itself, for schemas with grey tiers")
+    parser.add_argument("--channel", type=int, metavar="N", help="channel of a multi-channel image, from 0")
+    parser.add_argument("--boundary-thickness", type=int, default=0, metavar="PX", help="default: the schema's own")
+    parser.add_argument("--size", type=_size, metavar="HxW", help="rows and columns; default: the segmentation's")
+    parser.add_argument(
+        "--tier-limits", type=_limits, default=(), metavar="A,B,...", help="default: measured on --image"
+    )
+
+
+def execute(arguments: argparse.Namespace, session: Session, console: Console) -> dict[str, Any]:
+    """Run the command; returns what --json prints."""
+    folder = check_folder(arguments.out)
+    response = session.client.reference.Render(_request(arguments, session))
+    stem = arguments.segmentation.name.removesuffix(arguments.segmentation.suffix).removesuffix(".ome")
+    names = {"reference": f"{stem}.reference.png", "grey": f"{stem}.reference_grey.png"}
+    for field, name in names.items():
+        write_file(folder / name, session.get(getattr(response, field).object))
+    limits = [round(limit, 4) for limit in response.tier_limits]
+    console.say(
+        f"wrote {folder / names['reference']} under {response.schema.name}"
+        + (f", tier limits {limits}" if limits else "")
+    )
+    levels = zip(response.schema.levels, response.level_pixels, strict=True)
+    return {
+        "files": {field: str(folder / name) for field, name in names.items()},
+        "schema": response.schema.name,
+        "tier_limits": list(response.tier_limits),
+        "levels": [{"index": level.index, "name": level.name, "pixels": pixels} for level, pixels in levels],
+        "cached": response.cached,
+    }
+
+
+def _request(arguments: argparse.Namespace, session: Session) -> RenderRequest:
+    height, width = arguments.size or (0, 0)
+    request = RenderRequest(
+        segmentation=session.content(arguments.segmentation),
+        boundary_thickness_px=arguments.boundary_thickness,
+        height_px=height,
+        width_px=width,
+        tier_limits=arguments.tier_limits,
+        delivery=Delivery.DELIVERY_OBJECT,
+    )
+    if arguments.image is not None:
+        request.image.CopyFrom(session.content(arguments.image))
+    if arguments.channel is not None:
+        request.channel = arguments.channel
+    if arguments.schema.endswith((".yaml", ".yml")):
+        request.schema_yaml = _read(Path(arguments.schema))
+    else:
+        request.schema_name = arguments.schema
+    return request
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSchema(f"expected a schema, a YAML file, at {path}; {error}") from error
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, _, width = text.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
+        raise argparse.ArgumentTypeError(f"expected rows x columns, such as 1536x2048; got {text!r}")
+    return int(height), int(width)
+
+
+def _limits(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected rising numbers, such as 61.5,78; got {text!r}") from None

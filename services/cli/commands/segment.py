@@ -1,0 +1,107 @@
+"""`biosynth segment`: label maps of one image or of a folder of images."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from biosynth.errors import BiosynthCallError
+from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
+from biosynth.v1.types_pb2 import Delivery
+
+from services.cli.console import Console
+from services.cli.files import write_file
+from services.cli.session import Session, check_folder
+from services.common.errors import BiosynthError, InvalidImage
+
+HELP = "find cells, nuclei and the wound in images"
+DESCRIPTION = """\
+Writes STEM.ome.tif into --out for every image: one named channel for each of cells, nuclei and wound that the
+segmenter finds. A folder is taken file by file; an image that fails is named at the end, and the others are done."""
+SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("source", type=Path, metavar="FILE|FOLDER", help="an image, or a folder of images")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument(
+        "--segmenter", default="", metavar="NAME", help="nuclei, cells, wound, scratch or auto (default)"
+    )
+    parser.add_argument("--channel", type=int, metavar="N", help="channel of multi-channel files, from 0")
+
+
+def execute(arguments: argparse.Namespace, session: Session, console: Console) -> dict[str, Any]:
+    """Run the command; returns what --json prints. Raises InvalidImage where any image failed."""
+    folder, paths = check_folder(arguments.out), _images(arguments.source)
+    done: list[dict[str, Any]] = []
+    failed: list[str] = []
+    with console.progress(total=len(paths), unit="image") as bar:
+        for path, name in _named(paths):
+            bar.set_description(path.name)
+            try:
+                done.append(_segment(path, folder / name, arguments, session))
+            except (BiosynthError, BiosynthCallError) as error:
+                if len(paths) == 1:
+                    raise
+                failed.append(f"{path.name}: {error.message}")
+            bar.update(1)
+    for entry in done:
+        console.say(f"{entry['file']}: {entry['found']} ({entry['segmenter']})")
+    if failed:
+        raise InvalidImage(
+            f"{len(failed)} of {len(paths)} images failed; the others are in {folder}\n" + "\n".join(failed)
+        )
+    return {"images": done}
+
+
+def _segment(path: Path, target: Path, arguments: argparse.Namespace, session: Session) -> dict[str, Any]:
+    request = SegmentRequest(
+        image=session.content(path), segmenter=arguments.segmenter, delivery=Delivery.DELIVERY_OBJECT
+    )
+    if arguments.channel is not None:
+        request.channel = arguments.channel
+    response = session.client.segmentation.Segment(request)
+    write_file(target, session.get(response.segmentation.object))
+    return {
+        "image": path.name,
+        "file": str(target),
+        "segmenter": response.segmenter.name,
+        "found": found(response),
+        "cells": response.summary.cells,
+        "nuclei": response.summary.nuclei,
+        "wound_fraction": response.summary.wound_fraction,
+        "cached": response.cached,
+    }
+
+
+def found(response: SegmentResponse) -> str:
+    """Say in words what was found."""
+    summary = response.summary
+    words = {
+        "cells": f"{summary.cells} cells",
+        "nuclei": f"{summary.nuclei} nuclei",
+        "wound": f"wound {100 * summary.wound_fraction:.1f} %" if summary.wound_fraction else "no wound",
+    }
+    return ", ".join(words[part] for part in summary.parts)
+
+
+def _images(source: Path) -> list[Path]:
+    if not source.is_dir():
+        return [source]
+    paths = sorted(
+        path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    )
+    if not paths:
+        raise InvalidImage(f"expected images ({', '.join(SUFFIXES)}) in {source}; found none")
+    return paths
+
+
+def _named(paths: list[Path]) -> list[tuple[Path, str]]:
+    stems = [path.name.removesuffix(".ome.tif").removesuffix(path.suffix) for path in paths]
+    if twice := {stem for stem in stems if stems.count(stem) > 1}:
+        raise InvalidImage(
+            f"expected names that differ before their suffix; {', '.join(sorted(twice))} would overwrite"
+        )
+    return [(path, f"{stem}.ome.tif") for path, stem in zip(paths, stems, strict=True)]

@@ -1,0 +1,27 @@
+"""Exit codes, so that scripts can tell a refused input from a service that is down."""
+
+from __future__ import annotations
+
+from services.common.errors import BiosynthError
+
+REFUSED, UNREACHABLE, FAULT = 3, 4, 1
+_CODES = {
+    "INVALID_ARGUMENT": REFUSED,
+    "NOT_FOUND": REFUSED,
+    "FAILED_PRECONDITION": REFUSED,
+    "PERMISSION_DENIED": REFUSED,
+    "UNAUTHENTICATED": REFUSED,
+    "OUT_OF_RANGE": REFUSED,
+    "UNIMPLEMENTED": REFUSED,
+    "UNAVAILABLE": UNREACHABLE,
+    "RESOURCE_EXHAUSTED": UNREACHABLE,
+    "DEADLINE_EXCEEDED": UNREACHABLE,
+}
+
+
+def exit_code(error: Exception) -> int:
+    """Return the exit code of an error: of the domain, of a call, or of the SDK's own checks."""
+    if isinstance(error, BiosynthError):
+        return _CODES.get(error.status, FAULT)
+    code = getattr(error, "code", None)
+    return REFUSED if code is None else _CODES.get(code.name, FAULT)

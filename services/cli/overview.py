@@ -1,0 +1,97 @@
+"""One picture of a run: image, segmentation, reference and generated image side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.images import autocontrast
+from services.common.labels import Labels, Mask, Segmentation
+
+RGB = NDArray[np.uint8]
+PANEL_HEIGHT_PX = 640
+TITLE_PX = 34
+GAP_PX = 6
+WOUND = (255, 176, 0)
+# Golden-ratio steps round the colour circle: neighbours in number are far apart in hue.
+HUE_STEP = 0.61803398875
+
+
+def overview(
+    image: NDArray[np.uint8] | NDArray[np.uint16],
+    segmentation: Segmentation,
+    grey: NDArray[np.uint8],
+    generated: NDArray[np.uint8],
+) -> RGB:
+    """Draw the four panels. All inputs (H, W) of one size; returns (h, w, 3) RGB uint8."""
+    stretched = autocontrast(image)
+    panels = [
+        ("image", _rgb(stretched)),
+        ("segmentation: " + ", ".join(segmentation.parts), outline(stretched, segmentation)),
+        ("reference", _rgb(grey)),
+        ("generated", _rgb(autocontrast(generated))),
+    ]
+    return side_by_side(panels)
+
+
+def outline(image: NDArray[np.uint8], segmentation: Segmentation) -> RGB:
+    """Draw outlines of cells and nuclei, each in a hue of its own, and a tint over the wound. image: (H, W)."""
+    canvas = _rgb(image)
+    if segmentation.wound is not None:
+        canvas = _tinted(canvas, segmentation.wound)
+    for labels in (segmentation.cells, segmentation.nuclei):
+        if labels is not None:
+            edges = _thickened(labels)
+            canvas[edges > 0] = _palette(int(labels.max()))[edges[edges > 0]]
+    return canvas
+
+
+def side_by_side(panels: Sequence[tuple[str, RGB]]) -> RGB:
+    """Scale panels to one height, title them and put them in a row."""
+    drawn = [_titled(title, _scaled(panel)) for title, panel in panels]
+    gap = np.full((drawn[0].shape[0], GAP_PX, 3), 255, np.uint8)
+    row = [piece for panel in drawn for piece in (panel, gap)][:-1]
+    return np.concatenate(row, axis=1)
+
+
+def _rgb(grey: NDArray[np.uint8]) -> RGB:
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _tinted(canvas: RGB, wound: Mask) -> RGB:
+    tint = np.array(WOUND, np.float32)
+    result = canvas.copy()
+    result[wound] = (0.65 * canvas[wound] + 0.35 * tint).astype(np.uint8)
+    return result
+
+
+def _thickened(labels: Labels) -> Labels:
+    """Labels at label borders, 0 elsewhere; thick enough to survive the panel's shrinking."""
+    shrink = max(1.0, labels.shape[0] / PANEL_HEIGHT_PX)
+    kernel = np.ones((3, 3), np.uint8)
+    values = labels.astype(np.float32)  # exact up to 16 million objects
+    turns = round(shrink)
+    border = cv2.dilate(values, kernel, iterations=turns) != cv2.erode(values, kernel, iterations=turns)
+    return np.where(border & (labels > 0), labels, 0).astype(np.int32)
+
+
+def _palette(count: int) -> RGB:
+    hues = (np.arange(count + 1) * HUE_STEP % 1.0 * 180).astype(np.uint8)
+    hsv = np.stack([hues, np.full_like(hues, 200), np.full_like(hues, 255)], axis=1)[None]
+    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0], np.uint8)
+
+
+def _scaled(panel: RGB) -> RGB:
+    height, width = panel.shape[:2]
+    size = (max(1, round(width * PANEL_HEIGHT_PX / height)), PANEL_HEIGHT_PX)
+    method = cv2.INTER_AREA if height > PANEL_HEIGHT_PX else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(panel, size, interpolation=method), np.uint8)
+
+
+def _titled(title: str, panel: RGB) -> RGB:
+    banner = np.full((TITLE_PX, panel.shape[1], 3), 255, np.uint8)
+    cv2.putText(banner, title, (4, 23), cv2.FONT_HERSHEY_SIMPLEX, 0.62, (20, 20, 20), 1, cv2.LINE_AA)
+    return np.concatenate([banner, panel])

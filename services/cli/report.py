@@ -1,0 +1,80 @@
+"""A run as one HTML file that needs nothing beside it."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}
+h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}img{max-width:100%;height:auto;border:1px solid #ccc}
+table{border-collapse:collapse;margin:.5rem 0}
+td,th{border:1px solid #ddd;padding:.25rem .6rem;text-align:left;vertical-align:top}
+th{background:#f4f4f4;font-weight:600}code{font-size:.85em;overflow-wrap:anywhere}
+.pair{display:grid;grid-template-columns:1fr 1fr;gap:1rem}figure{margin:0}figcaption{color:#555}
+"""
+
+
+def report(run: Mapping[str, Any], overview_png: bytes, pictures: Sequence[tuple[str, bytes]]) -> str:
+    """Return the HTML of a run. run: what run.json holds; pictures: captions and PNG files, shown in pairs."""
+    found = run["segmentation"]
+    facts = [
+        ("image", f"{run['input']['name']}, {found['height_px']} x {found['width_px']} px"),
+        ("segmenter", f"{found['segmenter']} v{found['segmenter_version']}: {_counts(found)}"),
+        ("schema", f"{run['reference']['schema']} v{run['reference']['schema_version']}"),
+        (
+            "model",
+            f"{run['generation']['model']} v{run['generation']['model_version']}, seed {run['generation']['seed']}",
+        ),
+        ("engine", f"{run['generation']['engine']}, {run['generation']['precision']}"),
+    ]
+    body = [
+        f"<h1>biosynth run: {_text(run['input']['name'])}</h1>",
+        _picture("image, segmentation, reference, generated", overview_png),
+        _table(("what", "value"), facts),
+        "<h2>Appearance of the generated image</h2>",
+        _table(("value", "drawn or ordered"), [(k, f"{v:.4g}") for k, v in run["generation"]["appearance"].items()]),
+        "<h2>Levels of the reference</h2>",
+        _table(
+            ("level", "meaning", "pixels"), [(e["index"], e["name"], e["pixels"]) for e in run["reference"]["levels"]]
+        ),
+        "<h2>Stages</h2>",
+        _table(
+            ("stage", "seconds", "from the store"),
+            [(s["stage"], f"{s['seconds']:.2f}", s["cached"]) for s in run["stages"]],
+        ),
+        "<h2>Pictures</h2><div class=pair>",
+        *(_picture(caption, data) for caption, data in pictures),
+        "</div><h2>Files</h2>",
+        _table(("file", "sha256"), sorted(run["outputs"].items())),
+        "<h2>Versions</h2>",
+        _table(("package", "version"), sorted(run["versions"].items())),
+    ]
+    head = f"<meta charset=utf-8><title>biosynth: {_text(run['input']['name'])}</title><style>{_STYLE}</style>"
+    return f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(body)}</body></html>\n"
+
+
+def _counts(found: Mapping[str, Any]) -> str:
+    counts = [f"{found[part]} {part}" for part in ("cells", "nuclei") if part in found["parts"]]
+    if "wound" in found["parts"]:
+        share = found["wound_fraction"]
+        counts.append(f"wound {100 * share:.1f} % of the area" if share else "no wound")
+    return ", ".join(counts)
+
+
+def _picture(caption: str, png: bytes) -> str:
+    data = base64.b64encode(png).decode("ascii")
+    text = _text(caption)
+    return f'<figure><img alt="{text}" src="data:image/png;base64,{data}"><figcaption>{text}</figcaption></figure>'
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    cells = "".join(f"<th>{_text(name)}</th>" for name in head)
+    lines = "".join("<tr>" + "".join(f"<td><code>{_text(cell)}</code></td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{cells}</tr>{lines}</table>"
+
+
+def _text(value: object) -> str:
+    return html.escape(str(value), quote=True)

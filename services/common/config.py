@@ -1,0 +1,153 @@
+"""The settings that several services share, each group a frozen dataclass read once from a mapping."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from services.common.errors import ConfigError
+from services.common.settings import Settings
+
+MIB = 1024 * 1024
+_LEVELS = ("debug", "info", "warning", "error")
+# host:port, [IPv6]:port; or unix: and an absolute path.
+_ADDRESS = re.compile(r"(?:unix:/.+|(?:\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):\d{1,5})")
+
+
+@dataclass(frozen=True)
+class TlsFiles:
+    """PEM files: the server's certificate and key, and, for mutual TLS, the CA that clients' certificates need."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self | None:
+        """Read BIOSYNTH_TLS_{CERT,KEY,CLIENT_CA}_FILE; None where none is set."""
+        settings = Settings(env)
+        names = ("BIOSYNTH_TLS_CERT_FILE", "BIOSYNTH_TLS_KEY_FILE", "BIOSYNTH_TLS_CLIENT_CA_FILE")
+        certificate, key, client_ca = (settings.file(name) for name in names)
+        if certificate is None and key is None and client_ca is None:
+            return None
+        if certificate is None or key is None:
+            missing = names[0] if certificate is None else names[1]
+            raise ConfigError(f"{missing} is not set; TLS needs both {names[0]} and {names[1]}")
+        return cls(certificate, key, client_ca)
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """How one process serves gRPC. Variables: BIOSYNTH_ and the field's name in capitals, but for `tls` (TlsFiles)."""
+
+    address: str = "127.0.0.1:50051"  # host:port (port 0: any free one), or unix:/absolute/path
+    metrics_port: int | None = None  # None: no metrics over HTTP; 0: any free one
+    reflection: bool = False
+    max_message_bytes: int = 20 * MIB  # 16 MiB of pixels and room for the rest
+    drain_seconds: float = 20.0
+    connection_age_seconds: float = 0.0  # 0: connections never age; else clients come back and find new replicas
+    worker_threads: int = 4
+    log_level: str = "info"
+    tls: TlsFiles | None = None
+    token_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        check_address("BIOSYNTH_ADDRESS", self.address)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read the configuration. Raises ConfigError, which names the variable."""
+        settings = Settings(env)
+        return cls(
+            address=settings.text("BIOSYNTH_ADDRESS") or cls.address,
+            metrics_port=settings.optional_integer("BIOSYNTH_METRICS_PORT", 0, 65535),
+            reflection=settings.flag("BIOSYNTH_REFLECTION", cls.reflection),
+            max_message_bytes=settings.integer("BIOSYNTH_MAX_MESSAGE_BYTES", cls.max_message_bytes, MIB, 1024 * MIB),
+            drain_seconds=settings.number("BIOSYNTH_DRAIN_SECONDS", cls.drain_seconds, 0, 3600),
+            connection_age_seconds=settings.number(
+                "BIOSYNTH_CONNECTION_AGE_SECONDS", cls.connection_age_seconds, 0, 86400
+            ),
+            worker_threads=settings.integer("BIOSYNTH_WORKER_THREADS", cls.worker_threads, 1, 256),
+            log_level=settings.choice("BIOSYNTH_LOG_LEVEL", _LEVELS, cls.log_level),
+            tls=TlsFiles.from_env(env),
+            token_file=settings.file("BIOSYNTH_TOKEN_FILE"),
+        )
+
+
+@dataclass(frozen=True)
+class StoreConfig:
+    """Where objects live: a folder, or a bucket of an S3 server."""
+
+    kind: str  # "folder" or "s3"
+    path: Path | None = None
+    endpoint: str = ""  # http(s)://host:port, as services reach it
+    public_endpoint: str = ""  # as callers reach it; links are signed for this one
+    bucket: str = ""
+    region: str = ""
+    access_key: str = field(default="", repr=False)
+    secret_key: str = field(default="", repr=False)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read BIOSYNTH_STORE and what it needs. Raises ConfigError, which names the variable."""
+        settings = Settings(env)
+        if settings.choice("BIOSYNTH_STORE", ("folder", "s3"), "folder") == "folder":
+            return cls("folder", path=Path(settings.required("BIOSYNTH_STORE_PATH", "as the store's folder")))
+        why = "since BIOSYNTH_STORE is s3"
+        endpoint = _url("BIOSYNTH_STORE_ENDPOINT", settings.required("BIOSYNTH_STORE_ENDPOINT", why))
+        public = settings.text("BIOSYNTH_STORE_PUBLIC_ENDPOINT")
+        return cls(
+            "s3",
+            endpoint=endpoint,
+            public_endpoint=_url("BIOSYNTH_STORE_PUBLIC_ENDPOINT", public) if public else endpoint,
+            bucket=settings.required("BIOSYNTH_STORE_BUCKET", why),
+            # Always sent: without a region the SDK asks for the bucket's, which least-privilege users may not.
+            region=settings.text("BIOSYNTH_STORE_REGION") or "us-east-1",
+            access_key=settings.secret("BIOSYNTH_STORE_ACCESS_KEY", why),
+            secret_key=settings.secret("BIOSYNTH_STORE_SECRET_KEY", why),
+        )
+
+
+@dataclass(frozen=True)
+class EndpointsConfig:
+    """Where the pipeline finds the services that it calls, and how it proves itself to them."""
+
+    segmentation: str
+    reference: str
+    generation: str
+    ca_file: Path | None = None  # None: no TLS
+    cert_file: Path | None = None  # with key_file: mutual TLS
+    key_file: Path | None = None
+    token_file: Path | None = None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read BIOSYNTH_{SEGMENTATION,REFERENCE,GENERATION}_ENDPOINT and BIOSYNTH_ENDPOINT_{CA,CERT,KEY,TOKEN}_FILE."""
+        settings = Settings(env)
+        endpoints = {
+            service: settings.required(f"BIOSYNTH_{service.upper()}_ENDPOINT", "as the address of that service")
+            for service in ("segmentation", "reference", "generation")
+        }
+        ca, cert, key, token = (
+            settings.file(f"BIOSYNTH_ENDPOINT_{what}_FILE") for what in ("CA", "CERT", "KEY", "TOKEN")
+        )
+        if (cert is None) != (key is None) or (cert is not None and ca is None):
+            names = ", ".join(f"BIOSYNTH_ENDPOINT_{what}_FILE" for what in ("CA", "CERT", "KEY"))
+            raise ConfigError(f"expected all of {names} (mutual TLS), or the first alone (TLS), or none")
+        return cls(**endpoints, ca_file=ca, cert_file=cert, key_file=key, token_file=token)
+
+
+def check_address(variable: str, address: str) -> None:
+    """Raise ConfigError unless `address` is one that a server can be bound to."""
+    port = address.rpartition(":")[2]
+    if not _ADDRESS.fullmatch(address) or (not address.startswith("unix:") and int(port) > 65535):
+        raise ConfigError(f"{variable}: expected host:port or unix:/absolute/path, got {address!r}")
+
+
+def _url(variable: str, text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+/?", text):
+        raise ConfigError(f"{variable}: expected http(s)://host:port, got {text!r}")
+    return text.rstrip("/")

@@ -1,0 +1,23 @@
+"""What runs a network: arrays in, arrays out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Engine(Protocol):
+    """A loaded network on a device; calls may come from several threads."""
+
+    @property
+    def name(self) -> str:
+        """Engine and device, such as `onnxruntime-cpu`."""
+
+    @property
+    def precision(self) -> str:
+        """Such as `float32`."""
+
+    def run(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(B, C, H, W) to (B, 1, H, W)."""

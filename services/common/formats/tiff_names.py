@@ -1,0 +1,37 @@
+"""TIFF: what the planes of a file are called, as OME-XML or ImageJ say."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree
+
+_MAX_DESCRIPTION = 1 << 20
+
+
+def channel_names(description: str, planes: int) -> tuple[str, ...]:
+    """One name a plane; empty names where the file gives none, or gives another number of them than it has planes."""
+    found: tuple[str, ...] = ()
+    if description.lstrip()[:1] == "<" and len(description) <= _MAX_DESCRIPTION:
+        found = _ome_names(description)
+    elif description.startswith("{"):
+        found = _shaped_names(description)
+    return found if len(found) == planes else ("",) * planes
+
+
+def _ome_names(description: str) -> tuple[str, ...]:
+    """Names of the first image's channels, in the order of the planes where there is one plane a channel."""
+    try:
+        # Document types and entities, what XML attacks come through, were refused before (tiff_directory.py).
+        root = ElementTree.fromstring(description.encode())  # noqa: S314
+    except ElementTree.ParseError:
+        return ()
+    return tuple(channel.get("Name", "") for channel in root.findall("{*}Image[1]/{*}Pixels/{*}Channel"))
+
+
+def _shaped_names(description: str) -> tuple[str, ...]:
+    """Channel names in the JSON that tifffile writes."""
+    try:
+        names = json.loads(description).get("Channel", {}).get("Name", ())
+    except (ValueError, AttributeError, RecursionError):
+        return ()
+    return tuple(str(name) for name in names) if isinstance(names, list) else ()

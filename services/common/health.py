@@ -1,0 +1,34 @@
+"""grpc.health.v1 that lets a server drain."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from grpc_health.v1 import health
+
+
+class Health(health.aio.HealthServicer):  # type: ignore[misc] # shipped without types
+    """Health per service; watches end when the server drains, for an endless call would hold the drain up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watches: set[asyncio.Future[None]] = set()
+
+    async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802 - the contract's name
+        """Send each change of status until the caller leaves or the server drains."""
+        watch = asyncio.ensure_future(super().Watch(request, context))
+        self._watches.add(watch)
+        try:
+            await asyncio.wait({watch})
+        finally:
+            self._watches.discard(watch)
+            watch.cancel()
+
+    async def drain(self) -> None:
+        """Say NOT_SERVING for all services from now on, and end the watches once they have sent it."""
+        await self.enter_graceful_shutdown()
+        if self._watches:
+            await asyncio.sleep(0.05)  # they wake and write
+        for watch in self._watches:
+            watch.cancel()

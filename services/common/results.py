@@ -1,0 +1,145 @@
+"""Results that are computed once: asking again finds what is in the store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from services.common.errors import ObjectNotFound, ResultDamaged
+from services.common.storage.keys import check_key
+from services.common.storage.store import Store, StoredObject
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+RECORD = "result.json"
+_FORMAT = 1
+_MAX_RECORD_BYTES = 4 * 1024**2
+_TYPES = {"png": "image/png", "tif": "image/tiff", "json": "application/json", "md": "text/markdown"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a computation made: files by name, and what is worth knowing without opening them."""
+
+    files: Mapping[str, bytes]
+    summary: dict[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An outcome in the store; `cached` where nothing was computed by this call."""
+
+    objects: Mapping[str, StoredObject]
+    summary: dict[str, Json]
+    cached: bool
+
+
+class Results:
+    """Outcomes under results/<operation>/<SHA-256 of the identity>/, each complete once its record is there.
+
+    Files are put first and the record last, each by a conditional single put: a killed writer leaves files without a
+    record, which count for nothing, and of two writers in two processes the first one's files and record stand. In
+    one process, callers who ask for the same wait for one computation.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._waiting: Counter[str] = Counter()
+
+    def once(self, operation: str, identity: Mapping[str, Json], compute: Callable[[], Outcome]) -> Stored:
+        """The outcome of `compute` for this identity: from the store, or computed and put there now.
+
+        identity: everything that the outcome depends on: request, SHA-256 of inputs, versions, engine, precision.
+        A file that was deleted is computed again. Raises ResultDamaged where a file is not what its record says, for
+        objects are never overwritten; and whatever `compute` and stores raise, with no record written.
+        """
+        folder = f"results/{operation}/{hashlib.sha256(_canonical(identity)).hexdigest()}"
+        check_key(f"{folder}/{RECORD}")
+        with self._one_at_a_time(folder):
+            record = self._read(folder)
+            if record is not None and (objects := self._objects(folder, record)) is not None:
+                return Stored(objects, record["summary"], cached=True)
+            return self._compute(folder, operation, identity, compute)
+
+    def _compute(
+        self, folder: str, operation: str, identity: Mapping[str, Json], compute: Callable[[], Outcome]
+    ) -> Stored:
+        outcome = compute()
+        files = {}
+        for name, data in sorted(outcome.files.items()):
+            put = self._store.put(
+                f"{folder}/{name}", data, _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+            )
+            files[name] = {"sha256": put.sha256, "size": put.size}
+        record: dict[str, Any] = {
+            "format": _FORMAT,
+            "operation": operation,
+            "identity": dict(identity),
+            "files": files,
+            "summary": outcome.summary,
+        }
+        self._store.put(f"{folder}/{RECORD}", _canonical(record), _TYPES["json"])
+        # Read back, for another process may have been first.
+        standing = self._read(folder)
+        objects = self._objects(folder, standing) if standing is not None else None
+        if standing is None or objects is None:
+            raise ResultDamaged(f"{folder}/ was deleted while it was written; ask again")
+        return Stored(objects, standing["summary"], cached=False)
+
+    def _read(self, folder: str) -> dict[str, Any] | None:
+        """The record; None where there is none."""
+        key = f"{folder}/{RECORD}"
+        try:
+            record: dict[str, Any] = json.loads(self._store.get(key, _MAX_RECORD_BYTES))
+            if record["format"] != _FORMAT or not isinstance(record["summary"], dict):
+                raise ValueError(f"format {record['format']}")
+            [(file["sha256"], int(file["size"])) for file in record["files"].values()]
+        except ObjectNotFound:
+            return None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ResultDamaged(f"expected a record of format {_FORMAT} in {key}, got another; {_ADVICE}") from error
+        return record
+
+    def _objects(self, folder: str, record: dict[str, Any]) -> dict[str, StoredObject] | None:
+        """The files that a record names; None where one is missing."""
+        objects = {}
+        for name, expected in record["files"].items():
+            found = self._store.head(f"{folder}/{name}")
+            if found is None:
+                return None
+            if (found.sha256, found.size) != (expected["sha256"], expected["size"]):
+                raise ResultDamaged(
+                    f"expected {found.key} with SHA-256 {expected['sha256']}, got {found.sha256}; {_ADVICE}"
+                )
+            objects[name] = found
+        return objects
+
+    @contextmanager
+    def _one_at_a_time(self, folder: str) -> Iterator[None]:
+        with self._guard:
+            lock = self._locks.setdefault(folder, threading.Lock())
+            self._waiting[folder] += 1
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                self._waiting[folder] -= 1
+                if not self._waiting[folder]:
+                    del self._locks[folder], self._waiting[folder]
+
+
+_ADVICE = "delete that folder of the store and ask again"
+
+
+def _canonical(value: Mapping[str, Any]) -> bytes:
+    """JSON with sorted names and no spaces; NaN and infinity are refused, for they are no JSON."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()

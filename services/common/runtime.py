@@ -1,0 +1,63 @@
+"""What every service works with, and the start of a service's process."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+from services.common.config import ServerConfig, StoreConfig
+from services.common.errors import BiosynthError
+from services.common.images import ImageLimits
+from services.common.logs import configure_logs
+from services.common.results import Results
+from services.common.server import Service, serve_until_signalled
+from services.common.storage.store import Store
+from services.common.stores import open_store
+from services.common.workers import Workers
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The store, what was computed before, threads for blocking work, and the limits on what comes in."""
+
+    store: Store
+    results: Results
+    workers: Workers
+    limits: ImageLimits = field(default_factory=ImageLimits)
+
+
+@contextmanager
+def opened(store: Store, threads: int) -> Iterator[Runtime]:
+    """A runtime on this store, with as many worker threads."""
+    with Workers(threads) as workers:
+        yield Runtime(store, Results(store), workers)
+
+
+def serve(env: Mapping[str, str], start: Callable[[Runtime], AbstractAsyncContextManager[Sequence[Service]]]) -> None:
+    """Run a process of these services until it is signalled; a wrong setting ends it at once, in one plain line.
+
+    `start` is entered on the server's event loop, so that it may open channels to other services.
+    """
+    try:
+        config = ServerConfig.from_env(env)
+        configure_logs(config.log_level, sys.stderr)
+        store = open_store(StoreConfig.from_env(env))
+        store.check()
+        with opened(store, config.worker_threads) as runtime:
+            asyncio.run(_serve(config, start(runtime)))
+    except BiosynthError as error:
+        sys.exit(f"cannot start: {error.message}")
+
+
+async def _serve(config: ServerConfig, services: AbstractAsyncContextManager[Sequence[Service]]) -> None:
+    async with services as entered:
+        await serve_until_signalled(config, entered)
+
+
+@asynccontextmanager
+async def alone(service: Service) -> AsyncIterator[Sequence[Service]]:
+    """One service that opens nothing."""
+    yield [service]

@@ -1,0 +1,126 @@
+"""Start-up and end of a gRPC server: interceptors, health, reflection, metrics, and a drain that loses no call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from services.common.auth import BearerToken
+from services.common.config import ServerConfig
+from services.common.health import Health
+from services.common.interceptors import CallMetrics, Errors, RequestIds
+from services.common.listening import bind, host
+from services.common.metrics import Metrics
+
+_log = logging.getLogger(__name__)
+
+
+# What every method of a servicer is given beside the request.
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A gRPC service: its full name, such as biosynth.v1.SegmentationService, and what adds it to a server."""
+
+    name: str
+    add: Callable[[grpc.aio.Server], None]
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that accepts calls: where, where its metrics are (None: nowhere), and its health."""
+
+    address: str
+    metrics_port: int | None
+    health: Health
+
+
+@asynccontextmanager
+async def running(
+    config: ServerConfig, services: Sequence[Service], metrics: Metrics | None = None
+) -> AsyncIterator[Running]:
+    """Serve while the context is open; then say NOT_SERVING, refuse new calls and let those in flight end.
+
+    Those that last longer than `config.drain_seconds` are cancelled. Raises ConfigError where the address, a
+    certificate or the token's file cannot be used.
+    """
+    metrics = metrics or Metrics()
+    health = Health()
+    server = grpc.aio.server(interceptors=_interceptors(config, metrics), options=_options(config))
+    for service in services:
+        service.add(server)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    if config.reflection:
+        names = (*(service.name for service in services), "grpc.health.v1.Health", reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+    async with AsyncExitStack() as stack:
+        address = bind(server, config)
+        port = config.metrics_port
+        if port is not None:
+            port = stack.enter_context(metrics.exported(host(config.address).strip("[]"), port))
+        for service in services:
+            await health.set(service.name, health_pb2.HealthCheckResponse.SERVING)
+        await server.start()
+        stack.push_async_callback(_drain, server, health, config.drain_seconds)
+        _log.info("serving", extra={"fields": {"address": address, "metrics_port": port}})
+        yield Running(address, port, health)
+
+
+async def serve_until_signalled(
+    config: ServerConfig, services: Sequence[Service], metrics: Metrics | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for number in signals:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with running(config, services, metrics):
+            await stop.wait()
+            for number in signals:
+                loop.remove_signal_handler(number)
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+async def _drain(server: grpc.aio.Server, health: Health, seconds: float) -> None:
+    _log.info("draining", extra={"fields": {"at_most_seconds": seconds}})
+    await health.drain()
+    await server.stop(seconds)
+    _log.info("stopped")
+
+
+def _interceptors(config: ServerConfig, metrics: Metrics) -> list[grpc.aio.ServerInterceptor]:
+    """Outermost first: refused and failed calls are counted and logged as well, all under their request id."""
+    token = [BearerToken(config.token_file)] if config.token_file else []
+    return [RequestIds(), CallMetrics(metrics), *token, Errors()]
+
+
+def _options(config: ServerConfig) -> list[tuple[str, int]]:
+    options = [
+        ("grpc.max_receive_message_length", config.max_message_bytes),
+        ("grpc.max_send_message_length", config.max_message_bytes),
+        ("grpc.so_reuseport", 0),  # else a second server on the same port is no error
+        ("grpc.keepalive_time_ms", 60_000),  # finds callers that vanished
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 20_000),  # the SDK pings while it waits for a long call
+    ]
+    if config.connection_age_seconds:
+        age = round(config.connection_age_seconds * 1000)
+        options += [
+            ("grpc.max_connection_age_ms", age),
+            ("grpc.max_connection_age_grace_ms", round(config.drain_seconds * 1000)),
+        ]
+    return options

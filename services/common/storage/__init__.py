@@ -1,0 +1,1 @@
+"""Where objects live: a folder or a bucket of an S3 server, behind one protocol."""

@@ -1,0 +1,195 @@
+"""A folder as the store: for one machine, and the default."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from services.common.errors import (
+    ConfigError,
+    InvalidKey,
+    ObjectNotFound,
+    ObjectTooLarge,
+    StoreFull,
+    StoreUnavailable,
+    Unsupported,
+)
+from services.common.storage.keys import check_key
+from services.common.storage.store import PresignedRequest, StoredObject
+
+_PIECE = 1 << 20
+# A writer that was killed leaves its temporary file; one so old has no writer any more.
+_STALE_SECONDS = 3600
+
+
+class FolderStore:
+    """Objects as files under `root`/objects; `root`/writing holds what is being written.
+
+    A file appears under its key by a hard link, which is atomic and fails where the name exists, and only after its
+    bytes are on the disk: nothing torn is ever seen, whatever is killed. SHA-256 are computed from the bytes when they
+    are asked for, so they cannot go stale.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._objects = root / "objects"
+        self._writing = root / "writing"
+
+    def get(self, key: str, max_bytes: int) -> bytes:
+        """See Store.get."""
+        path = self._path(key)
+        with _errors_named(key), _opened(path, key) as file:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                raise ObjectNotFound(f"expected an object, got a folder of others under {key!r}")
+            size = status.st_size
+            if size > max_bytes:
+                raise ObjectTooLarge(f"expected an object of at most {max_bytes} bytes, got {key!r} of {size}")
+            with os.fdopen(os.dup(file), "rb") as reader:
+                return reader.read()
+
+    def put(self, key: str, data: bytes, content_type: str) -> StoredObject:  # noqa: ARG002 - files have no type
+        """See Store.put."""
+        path = self._path(key)
+        with _errors_named(key):
+            if path.exists():
+                return _describe(key, path)
+            self._make_folders(path.parent)
+            written = self._write(data)
+            try:
+                os.link(written, path)
+            except FileExistsError:
+                return _describe(key, path)
+            finally:
+                written.unlink()
+            _sync(path.parent)
+        return StoredObject(key, hashlib.sha256(data).hexdigest(), len(data))
+
+    def head(self, key: str) -> StoredObject | None:
+        """See Store.head. Reads the whole file, for its SHA-256."""
+        path = self._path(key)
+        with _errors_named(key):
+            try:
+                return _describe(key, path)
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                return None
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """See Store.list."""
+        with _errors_named(prefix):
+            found = [
+                str(Path(folder, name).relative_to(self._objects).as_posix())
+                for folder, _, names in os.walk(self._objects, onerror=_raise_unless_absent)
+                for name in names
+            ]
+        return iter(sorted((key for key in found if key.startswith(prefix)), key=str.encode))
+
+    def check(self) -> None:
+        """See Store.check. Makes the folder, tries a write and removes what killed writers left."""
+        try:
+            self._make_folders(self._objects)
+            written = self._write(b"")
+            try:
+                os.link(written, linked := written.with_suffix(".link"))
+                linked.unlink()
+            finally:
+                written.unlink()
+            self._remove_stale()
+        except OSError as error:
+            raise ConfigError(
+                f"BIOSYNTH_STORE_PATH: expected a folder that can be written and holds hard links, got "
+                f"{self._objects.parent} ({error.strerror})"
+            ) from error
+
+    def presign_put(self, key: str, size: int, sha256: str, seconds: int) -> PresignedRequest:  # noqa: ARG002
+        """Raises Unsupported: nobody serves a folder."""
+        raise Unsupported("expected an S3 store for upload links, got a folder; send the file inside the request")
+
+    def presign_get(self, key: str, seconds: int) -> str:  # noqa: ARG002
+        """Raises Unsupported: nobody serves a folder."""
+        raise Unsupported("expected an S3 store for download links, got a folder; ask for DELIVERY_FILE instead")
+
+    def _path(self, key: str) -> Path:
+        check_key(key)
+        return self._objects / key
+
+    def _make_folders(self, folder: Path) -> None:
+        """Folders that only the user can open: images may be of patients."""
+        for path in (*reversed(folder.parents), folder, self._writing):
+            if path == self._objects.parent or self._objects.parent in path.parents:
+                path.mkdir(mode=0o700, exist_ok=True, parents=path == self._objects.parent)
+
+    def _write(self, data: bytes) -> Path:
+        """A temporary file with all of `data` on the disk."""
+        path = self._writing / uuid.uuid4().hex
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(file, "wb") as writer:
+                writer.write(data)
+                writer.flush()
+                os.fsync(writer.fileno())
+        except BaseException:
+            path.unlink()
+            raise
+        return path
+
+    def _remove_stale(self) -> None:
+        for path in self._writing.iterdir():
+            try:
+                if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                    path.unlink()
+            except FileNotFoundError:
+                continue  # its writer, or another process that cleans up, was faster
+
+
+@contextmanager
+def _opened(path: Path, key: str) -> Iterator[int]:
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ObjectNotFound(f"expected an object, got none under {key!r}") from error
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+@contextmanager
+def _errors_named(key: str) -> Iterator[None]:
+    """What the file system says, in the words of the domain."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreFull(f"expected room for {key!r}, got a full disk; free some space and ask again") from error
+        if isinstance(error, (NotADirectoryError, IsADirectoryError, FileExistsError)):
+            raise InvalidKey(f"expected a key that is no folder of others, nor under another, got {key!r}") from error
+        if isinstance(error, FileNotFoundError):
+            raise ObjectNotFound(f"expected an object, got none under {key!r}") from error
+        raise StoreUnavailable(f"the store's folder cannot be used for {key!r}: {error.strerror}") from error
+
+
+def _describe(key: str, path: Path) -> StoredObject:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return StoredObject(key, digest.hexdigest(), file.tell())
+
+
+def _sync(folder: Path) -> None:
+    """The name itself must reach the disk too."""
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _raise_unless_absent(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error

@@ -1,0 +1,238 @@
+"""A bucket of an S3 server as the store: MinIO as deployed, or any other."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+import certifi
+import urllib3
+from minio import Minio
+
+from services.common.errors import ConfigError, InvalidArgument, ObjectNotFound, ObjectTooLarge, StoreUnavailable
+from services.common.storage.keys import check_key
+from services.common.storage.s3_errors import Answer, with_retries
+from services.common.storage.sigv4 import Signer
+from services.common.storage.store import PresignedRequest, StoredObject
+
+T = TypeVar("T")
+
+# S3's limit for an object that is put in one request.
+_MAX_SINGLE_PUT = 5 * 1024**3
+_MAX_LINK_SECONDS = 15 * 60
+_PAGE = 1000
+_PIECE = 1 << 20
+_META = "x-amz-meta-sha256"
+_BUCKET = re.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>")
+
+
+@dataclass(frozen=True)
+class S3Config:
+    """Which bucket and how to reach it."""
+
+    endpoint: str  # http(s)://host[:port], as services reach it
+    public_endpoint: str  # as callers reach it; links are signed for this one
+    bucket: str
+    region: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    connect_seconds: float = 2.0
+    read_seconds: float = 10.0  # longest silence, not longest transfer
+    connections: int = 32
+
+
+class S3Store:
+    """Objects of one bucket, with their SHA-256 as metadata. Safe between threads, not across a fork.
+
+    Writes are single conditional puts (If-None-Match: *), never multipart: the SDK turns that header into metadata
+    and overwrites, so puts go through links that we sign ourselves.
+    """
+
+    def __init__(self, config: S3Config) -> None:
+        """Raises ConfigError for an endpoint or a bucket's name that cannot be; does not contact the server."""
+        self._config = config
+        self._signer = Signer(config.access_key, config.secret_key, config.region)
+        # The SDK's own pool waits 300 s and tries five times: half an hour for a black hole.
+        self._http = urllib3.PoolManager(
+            num_pools=4,
+            maxsize=config.connections,
+            timeout=urllib3.Timeout(connect=config.connect_seconds, read=config.read_seconds),
+            retries=False,
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=certifi.where(),
+        )
+        address = _address(config)
+        self._client = Minio(
+            address.netloc,
+            config.access_key,
+            config.secret_key,
+            secure=address.scheme == "https",
+            region=config.region,  # else the SDK asks for it, which least-privilege users may not
+            http_client=self._http,
+        )
+
+    def get(self, key: str, max_bytes: int) -> bytes:
+        """See Store.get."""
+        check_key(key)
+        try:
+            return self._try(lambda: self._download(key, max_bytes))
+        except Answer as answer:
+            raise _absent(answer, key) from answer
+
+    def put(self, key: str, data: bytes, content_type: str) -> StoredObject:
+        """See Store.put. Raises ObjectTooLarge above 5 GiB, what one request may carry."""
+        check_key(key)
+        if len(data) > _MAX_SINGLE_PUT:
+            raise ObjectTooLarge(f"expected an object of at most {_MAX_SINGLE_PUT} bytes, got {key!r} of {len(data)}")
+        sha256 = hashlib.sha256(data).hexdigest()
+        headers = {**_upload_headers(len(data), sha256), "content-type": content_type}
+        try:
+            self._try(lambda: self._upload(key, data, headers))
+        except Answer as answer:
+            if answer.status != 412:
+                raise _unexpected(answer, key) from answer
+            # Somebody was faster, or the answer to our own first attempt was lost: either way the object is there.
+            if (existing := self.head(key)) is not None:
+                return existing
+            raise StoreUnavailable(f"{key!r} was deleted while it was written; ask again") from answer
+        return StoredObject(key, sha256, len(data))
+
+    def head(self, key: str) -> StoredObject | None:
+        """See Store.head. Objects that others uploaded without a SHA-256 are read to find it."""
+        check_key(key)
+        try:
+            found = self._try(lambda: self._client.stat_object(self._config.bucket, key))
+            sha256 = (found.metadata or {}).get(_META) or self._try(lambda: self._hash(key))
+        except Answer as answer:
+            if answer.status == 404:
+                return None
+            raise _unexpected(answer, key) from answer
+        return StoredObject(key, str(sha256), int(found.size or 0))
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """See Store.list."""
+        last: str | None = None
+        while True:
+            page = self._page(prefix, last)
+            yield from page
+            if len(page) < _PAGE:
+                return
+            last = page[-1]
+
+    def check(self) -> None:
+        """See Store.check."""
+        bucket = self._config.bucket
+        try:
+            # Listing one key, rather than HEAD: its answer has a body that tells a wrong secret from an absent bucket.
+            self._page("", None, 1)
+            if not self._try(lambda: self._client.bucket_exists(bucket)):
+                raise ConfigError(f"BIOSYNTH_STORE_BUCKET: expected a bucket, got {bucket!r}, which is not there")
+        except (ConfigError, StoreUnavailable) as error:
+            # Whoever starts the service may know the address; callers need not.
+            raise type(error)(f"{error.message} (BIOSYNTH_STORE_ENDPOINT: {self._config.endpoint})") from error
+
+    def presign_put(self, key: str, size: int, sha256: str, seconds: int) -> PresignedRequest:
+        """See Store.presign_put. Size, content and the condition are signed: the server refuses anything else."""
+        check_key(key)
+        if not 0 <= size <= _MAX_SINGLE_PUT or not re.fullmatch("[0-9a-f]{64}", sha256):
+            raise InvalidArgument(f"expected a size up to {_MAX_SINGLE_PUT} and 64 hex digits, got {size}, {sha256!a}")
+        headers = _upload_headers(size, sha256)
+        return PresignedRequest(self._link("PUT", self._config.public_endpoint, key, headers, seconds), headers)
+
+    def presign_get(self, key: str, seconds: int) -> str:
+        """See Store.presign_get."""
+        check_key(key)
+        return self._link("GET", self._config.public_endpoint, key, {}, seconds)
+
+    def _try(self, call: Callable[[], T]) -> T:
+        return with_retries(call, self._config.bucket)
+
+    def _link(self, method: str, endpoint: str, key: str, headers: dict[str, str], seconds: int) -> str:
+        if not 1 <= seconds <= _MAX_LINK_SECONDS:
+            raise InvalidArgument(f"expected a link of 1 to {_MAX_LINK_SECONDS} seconds, got {seconds}")
+        url = f"{endpoint.rstrip('/')}/{self._config.bucket}/{key}"
+        return self._signer.presign(method, url, headers, seconds, datetime.now(UTC))
+
+    def _upload(self, key: str, data: bytes, headers: dict[str, str]) -> None:
+        url = self._link("PUT", self._config.endpoint, key, headers, 60)
+        response = self._http.request("PUT", url, body=data, headers=headers, redirect=False)
+        if response.status != 200:
+            code = _ERROR_CODE.search(response.data)
+            raise Answer(response.status, code[1].decode("ascii", "replace") if code else "")
+
+    def _download(self, key: str, max_bytes: int) -> bytes:
+        response: Any = self._client.get_object(self._config.bucket, key)
+        try:
+            size = int(response.headers.get("content-length", -1))
+            if size > max_bytes:
+                raise ObjectTooLarge(f"expected an object of at most {max_bytes} bytes, got {key!r} of {size}")
+            data: bytes = response.read(max_bytes + 1)
+        finally:
+            # A connection with unread bytes cannot be used again.
+            response.close()
+            response.release_conn()
+        if len(data) != size:
+            raise urllib3.exceptions.IncompleteRead(len(data), size - len(data))
+        return data
+
+    def _hash(self, key: str) -> str:
+        response: Any = self._client.get_object(self._config.bucket, key)
+        try:
+            digest = hashlib.sha256()
+            for piece in response.stream(_PIECE):
+                digest.update(piece)
+        finally:
+            response.close()
+            response.release_conn()
+        return digest.hexdigest()
+
+    def _page(self, prefix: str, last: str | None, size: int = _PAGE) -> tuple[str, ...]:
+        def fetch() -> tuple[str, ...]:
+            found = self._client.list_objects(self._config.bucket, prefix, recursive=True, start_after=last)
+            return tuple(str(entry.object_name) for entry in itertools.islice(found, size))
+
+        try:
+            return self._try(fetch)
+        except Answer as answer:
+            raise _unexpected(answer, prefix) from answer
+
+
+def _address(config: S3Config) -> SplitResult:
+    """The endpoint's parts. Raises ConfigError for what the SDK would refuse, now or with the first request."""
+    address = urlsplit(config.endpoint)
+    if address.scheme not in ("http", "https") or not address.hostname or address.path.strip("/") or address.query:
+        raise ConfigError(f"BIOSYNTH_STORE_ENDPOINT: expected http(s)://host:port, got {config.endpoint!r}")
+    if not _BUCKET.fullmatch(config.bucket):
+        raise ConfigError(
+            "BIOSYNTH_STORE_BUCKET: expected 3 to 63 lower-case letters, digits, dots and dashes, "
+            f"got {config.bucket!r}"
+        )
+    return address
+
+
+def _upload_headers(size: int, sha256: str) -> dict[str, str]:
+    return {
+        "content-length": str(size),
+        "if-none-match": "*",
+        # The server checks this one, and knows it under any scheme; x-amz-content-sha256 is not taken in links by all.
+        "x-amz-checksum-sha256": base64.b64encode(bytes.fromhex(sha256)).decode(),
+        _META: sha256,
+    }
+
+
+def _absent(answer: Answer, key: str) -> Exception:
+    if answer.status == 404:
+        return ObjectNotFound(f"expected an object, got none under {key!r}")
+    return _unexpected(answer, key)
+
+
+def _unexpected(answer: Answer, key: str) -> Exception:
+    return StoreUnavailable(f"the object store answered {answer} for {key!r}; its log says more")

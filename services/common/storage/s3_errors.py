@@ -1,0 +1,118 @@
+"""What an S3 server answers, in the words of the domain; and which answers are worth another try."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+from xml.etree.ElementTree import ParseError
+
+import urllib3
+from minio.error import InvalidResponseError, S3Error, ServerError
+
+from services.common.errors import BiosynthError, ConfigError, StoreFull, StoreUnavailable
+
+T = TypeVar("T")
+
+ATTEMPTS = 4
+_FIRST_PAUSE_SECONDS = 0.1
+# No new attempt starts later than this after the first, so that a black hole is told within seconds.
+_GIVE_UP_SECONDS = 8.0
+
+# MinIO answers IncompleteBody where its disk is full, and stays healthy.
+_FULL = (
+    "XMinioStorageFull",
+    "InsufficientStorage",
+    "QuotaExceeded",
+    "XMinioAdminBucketQuotaExceeded",
+    "IncompleteBody",
+)
+_REFUSED = (
+    "AccessDenied",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "AuthorizationHeaderMalformed",
+    "AccountProblem",
+)
+_BUSY = ("SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "OperationAborted", "IncompleteBody")
+_BUSY_STATUS = (408, 409, 429, 500, 502, 503, 504)
+# Something that is no S3 server answers what the SDK cannot read.
+_UNREADABLE = (ValueError, ParseError)
+
+
+class Answer(Exception):  # noqa: N818 - an answer, which may be the expected one
+    """The server answered a request of our own with an error."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(f"{status} {code}")
+        self.status = status
+        self.code = code
+
+
+_MET = (S3Error, ServerError, InvalidResponseError, Answer, urllib3.exceptions.HTTPError, OSError, *_UNREADABLE)
+
+
+def with_retries(call: Callable[[], T], bucket: str) -> T:
+    """`call()`, again after connection errors and busy servers, with full jitter between (Brooker, AWS, 2015).
+
+    Raises StoreUnavailable, StoreFull or ConfigError; `Answer`s that are none of these pass, for the caller to read.
+    """
+    start, attempt = time.monotonic(), 1
+    while True:
+        try:
+            return call()
+        except _MET as error:
+            late = attempt == ATTEMPTS or time.monotonic() - start > _GIVE_UP_SECONDS
+            if late or not _worth_a_try(error):
+                raise _in_words(error, bucket) from error
+        # Jitter needs no secrecy.
+        time.sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311
+        attempt += 1
+
+
+def answer_of(error: Exception) -> Answer | None:
+    """Status and code of an answer, whichever way it was met; None for a failed connection."""
+    if isinstance(error, Answer):
+        return error
+    if isinstance(error, S3Error):
+        return Answer(int(error.response.status), str(error.code))
+    if isinstance(error, ServerError):
+        return Answer(int(error.status_code), "")
+    # Not XML: a proxy, or no S3 server at all.
+    return Answer(int(error._code), "") if isinstance(error, InvalidResponseError) else None
+
+
+def _worth_a_try(error: Exception) -> bool:
+    answer = answer_of(error)
+    if isinstance(error, _UNREADABLE):
+        return False
+    return answer is None or answer.code in _BUSY or answer.status in _BUSY_STATUS
+
+
+def _in_words(error: Exception, bucket: str) -> BiosynthError | Answer:
+    answer = answer_of(error)
+    if isinstance(error, _UNREADABLE):
+        return StoreUnavailable(f"expected an S3 server as the object store, got answers of another kind ({error})")
+    if answer is None:
+        return StoreUnavailable(f"the object store does not answer ({_cause(error)}); try again later")
+    if answer.code in _FULL or answer.status == 507:
+        return StoreFull(f"the object store has no room left ({answer}); free some space and ask again")
+    if answer.code == "NoSuchBucket":
+        return ConfigError(f"BIOSYNTH_STORE_BUCKET: expected a bucket, got {bucket!r}, which is not there")
+    if answer.code == "RequestTimeTooSkewed":
+        return ConfigError("the clocks of this machine and of the object store differ; set them right")
+    if answer.code in _REFUSED or answer.status in (401, 403):
+        return ConfigError(
+            f"BIOSYNTH_STORE_ACCESS_KEY, BIOSYNTH_STORE_SECRET_KEY: expected credentials for bucket {bucket!r}, "
+            f"got ones that the store refuses ({answer})"
+        )
+    if answer.status >= 500 or _worth_a_try(error):
+        return StoreUnavailable(f"the object store fails ({answer}); try again later")
+    return answer
+
+
+def _cause(error: Exception) -> str:
+    """The innermost reason, without the addresses of objects that urllib3 puts in front."""
+    reason = getattr(error, "reason", None)
+    return str(reason if isinstance(reason, Exception) else error).rpartition(">: ")[2].rpartition("): ")[2]

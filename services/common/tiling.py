@@ -1,0 +1,58 @@
+"""Cutting an image into tiles whose results fit together exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Box:
+    """A half-open rectangle of pixels."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """For indexing the last two axes of an array."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def within(self, outer: Box) -> tuple[slice, slice]:
+        """Slices of this box in an array that holds `outer`."""
+        return (
+            slice(self.top - outer.top, self.bottom - outer.top),
+            slice(self.left - outer.left, self.right - outer.left),
+        )
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Read `outer` (inner plus halo, clipped to the image), keep `inner`; the inners cover the image exactly once."""
+
+    outer: Box
+    inner: Box
+
+
+def cut(height: int, width: int, side: int, halo: int, stride: int) -> Iterator[Tile]:
+    """Tile an image of (height, width), both divisible by `stride`, row by row.
+
+    side: side of an inner, a multiple of stride; halo: reach of the receptive field, a multiple of stride, so that
+    every outer starts on the network's grid (tile origins on multiples of the total stride: arXiv 2101.05846).
+    """
+    if side % stride or halo % stride or height % stride or width % stride:
+        raise ValueError(
+            f"expected height, width, side and halo divisible by {stride}; got {height}, {width}, {side}, {halo}"
+        )
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            inner = Box(top, left, min(top + side, height), min(left + side, width))
+            outer = Box(
+                max(0, top - halo),
+                max(0, left - halo),
+                min(inner.bottom + halo, height),
+                min(inner.right + halo, width),
+            )
+            yield Tile(outer, inner)

@@ -1,0 +1,52 @@
+"""Threads for blocking work, so that it never runs on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, Self, TypeVar
+
+from services.common.errors import Overloaded
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Workers:
+    """A fixed number of threads and a bounded number of waiting calls; a context manager.
+
+    Whoever awaits `run` may be cancelled: a call that still waits is then dropped, one that runs goes on to its end
+    with nobody listening, for a thread cannot be stopped.
+    """
+
+    def __init__(self, threads: int, max_waiting: int = 64, name: str = "worker") -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._limit = threads + max_waiting
+        self._pending = 0
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `function` in a thread, with this task's context variables.
+
+        Raises what the function raises, and Overloaded where too many calls already wait.
+        """
+        if self._pending >= self._limit:
+            raise Overloaded(f"{self._pending} calls are already waiting for a worker; try again later")
+        call = partial(contextvars.copy_context().run, partial(function, *args, **kwargs))
+        self._pending += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        finally:
+            self._pending -= 1
+
+    def close(self) -> None:
+        """Drop what waits, and wait for what runs."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()

@@ -1,0 +1,9 @@
+"""The evaluation service's process."""
+
+import os
+
+from services.common.runtime import alone, serve
+from services.evaluation.servicer import evaluation_service
+
+if __name__ == "__main__":
+    serve(os.environ, lambda runtime: alone(evaluation_service(runtime)))

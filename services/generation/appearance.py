@@ -1,0 +1,142 @@
+"""What labels cannot say about an image, measured on real images and drawn by seed for new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.errors import InvalidArgument
+from services.generation.roles import LevelRoles
+
+# Fewer background pixels than this share say nothing about the background's brightness.
+MINIMUM_BACKGROUND = 0.01
+QUANTUM = 1.0 / 255.0
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """Acquisition of one image; the contract's message of the same name says what each value means."""
+
+    background: float
+    contrast: float
+    spread: float
+    noise: float
+    sharpness: float
+
+
+@dataclass(frozen=True)
+class AppearanceRecord:
+    """The appearance of one training image and a sample of its objects' (mean, deviation) in units of the contrast."""
+
+    appearance: Appearance
+    objects: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Look:
+    """An appearance with the brightness of every object: `objects` is (n, 2), mean and deviation, of objects 1..n."""
+
+    appearance: Appearance
+    objects: NDArray[np.float32]
+
+
+def measure(
+    image: NDArray[np.float32], reference: NDArray[np.uint8], objects: NDArray[np.int32], roles: LevelRoles
+) -> Look:
+    """Measure the look of a real image under its reference.
+
+    image: (H, W), 0 to 1. reference: (H, W) level indices. objects: (H, W) from `find_objects`.
+    """
+    outside = np.isin(reference, roles.background)
+    background = _background(image, outside)
+    deviation = np.abs(image - background)[objects > 0]
+    contrast = max(float(deviation.mean()) if deviation.size else 0.0, QUANTUM)
+    normal = (image - background) / contrast
+    means, deviations = _object_statistics(normal, objects)
+    return Look(
+        Appearance(
+            background=background,
+            contrast=contrast,
+            spread=float(means.std()) if means.size else 0.0,
+            noise=_noise(image, outside),
+            sharpness=_sharpness(normal, objects > 0),
+        ),
+        np.stack([means, deviations], 1).astype(np.float32),
+    )
+
+
+def draw(
+    records: Sequence[AppearanceRecord], count: int, generator: np.random.Generator, ordered: Mapping[str, float]
+) -> Look:
+    """Draw the look of a new image with `count` objects; values in `ordered` take the place of drawn ones.
+
+    Raises InvalidArgument for a name that is no appearance value, or a value out of range.
+    """
+    check_ordered(ordered)
+    record = records[int(generator.integers(len(records)))]
+    appearance = replace(record.appearance, **ordered)
+    pool = np.array(record.objects, np.float32).reshape(-1, 2)
+    if not len(pool):
+        pool = np.array([[1.0, 0.3]], np.float32)
+    objects = pool[generator.integers(len(pool), size=count)]
+    centre, drawn = pool[:, 0].mean(), pool[:, 0].std()
+    if "spread" in ordered and drawn > 0:
+        objects[:, 0] = centre + (objects[:, 0] - centre) * (appearance.spread / drawn)
+    return Look(appearance, objects)
+
+
+def check_ordered(ordered: Mapping[str, float]) -> None:
+    """Refuse appearance values that no image can have."""
+    names = [field.name for field in fields(Appearance)]
+    for name, value in ordered.items():
+        if name not in names:
+            raise InvalidArgument(f"expected appearance values among {', '.join(names)}; got {name}")
+        high = 8.0 if name in ("spread", "sharpness") else 1.0
+        if not (0.0 <= value <= high):  # also false for NaN
+            raise InvalidArgument(f"expected appearance.{name} from 0 to {high:g}; got {value:g}")
+
+
+def record_of(look: Look, generator: np.random.Generator, most: int = 32) -> AppearanceRecord:
+    """Keep a look for a model file: rounded, with at most `most` of its objects."""
+    chosen = generator.permutation(len(look.objects))[:most]
+    rounded = {name: round(float(value), 5) for name, value in asdict(look.appearance).items()}
+    pairs = tuple((round(float(mean), 3), round(float(deviation), 3)) for mean, deviation in look.objects[chosen])
+    return AppearanceRecord(Appearance(**rounded), pairs)
+
+
+def _background(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float:
+    if outside.mean() < MINIMUM_BACKGROUND:
+        return float(np.percentile(image, 1))
+    return float(np.median(image[outside]))
+
+
+def _noise(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float:
+    """Standard deviation of pixel noise, from the background: median form of Immerkaer's estimator (CVIU 64, 1996)."""
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    residue = np.abs(cv2.filter2D(image, cv2.CV_32F, kernel, borderType=cv2.BORDER_REFLECT))
+    far = cv2.erode(outside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    chosen = residue[far] if far.mean() > MINIMUM_BACKGROUND else residue
+    return float(np.median(chosen)) / 0.6745 / 6.0  # the kernel's norm is 6
+
+
+def _sharpness(normal: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
+    """Energy of detail below 1 px (Gaussian sigma) relative to that between 1 and 4 px, on and near objects."""
+    fine, coarse = cv2.GaussianBlur(normal, (0, 0), 1.0), cv2.GaussianBlur(normal, (0, 0), 4.0)
+    near = cv2.dilate(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    if not near.any():
+        return 0.0
+    return float(np.std((normal - fine)[near]) / (np.std((fine - coarse)[near]) + 1e-6))
+
+
+def _object_statistics(
+    normal: NDArray[np.float32], objects: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    flat, values = objects.ravel(), normal.ravel().astype(np.float64)
+    sizes = np.maximum(np.bincount(flat), 1)
+    means = np.bincount(flat, values) / sizes
+    variances = np.bincount(flat, values * values) / sizes - means * means
+    return means[1:], np.sqrt(np.maximum(variances[1:], 0.0))

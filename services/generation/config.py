@@ -1,0 +1,32 @@
+"""Settings of the generation service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from services.common.errors import ConfigError
+from services.common.settings import Settings
+from services.generation.model import SHIPPED
+
+DEVICES = ("auto", "cpu")
+
+
+@dataclass(frozen=True)
+class GenerationConfig:
+    """model_folders: searched in order, later over earlier. device: where networks run."""
+
+    model_folders: tuple[Path, ...] = (SHIPPED,)
+    device: str = "auto"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read BIOSYNTH_MODELS (folders parted by `:`) and BIOSYNTH_DEVICE. Raises ConfigError naming the variable."""
+        settings = Settings(env)
+        extra = tuple(Path(text) for text in (settings.text("BIOSYNTH_MODELS") or "").split(":") if text)
+        if absent := [folder for folder in extra if not folder.is_dir()]:
+            raise ConfigError(f"BIOSYNTH_MODELS: expected folders of models; {absent[0]} is none")
+        # This version has only the CPU engine: refusing `cuda` beats running somewhere slower than asked.
+        return cls((SHIPPED, *extra), settings.choice("BIOSYNTH_DEVICE", DEVICES, cls.device))

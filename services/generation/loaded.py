@@ -1,0 +1,34 @@
+"""Models in memory: each is loaded once, at its first use or at start."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.common.engines.engine import Engine
+from services.generation.model import ModelShelf, StoredModel
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model with the engine that runs it."""
+
+    stored: StoredModel
+    engine: Engine
+
+
+class LoadedModels:
+    """Loads models from a shelf on demand; safe from several threads."""
+
+    def __init__(self, shelf: ModelShelf, open_engine: Callable[[bytes], Engine]) -> None:
+        self.shelf = shelf
+        self._open, self._lock, self._loaded = open_engine, threading.Lock(), dict[str, LoadedModel]()
+
+    def get(self, name: str) -> LoadedModel:
+        """Return a loaded model. Raises UnknownName, or ConfigError where its weights are absent or not its own."""
+        stored = self.shelf.get(name)
+        with self._lock:
+            if name not in self._loaded:
+                self._loaded[name] = LoadedModel(stored, self._open(stored.weights()))
+            return self._loaded[name]

@@ -1,0 +1,109 @@
+"""A trained generator on disk: its description, its weights, and the check that they belong together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from services.common.errors import ConfigError, UnknownName
+from services.generation.appearance import Appearance, AppearanceRecord
+from services.generation.roles import LevelRoles
+
+FORMAT = "biosynth.generator/1"
+DESCRIPTION, WEIGHTS, CARD = "model.json", "model.onnx", "CARD.md"
+SHIPPED = Path(__file__).parent / "models"
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """All about a generator but its weights; `model.json` holds it."""
+
+    name: str
+    version: str
+    description: str
+    schema_name: str
+    schema_version: int
+    roles: LevelRoles
+    halo_px: int
+    stride_px: int
+    parameters: int
+    sha256: str  # of the ONNX file
+    training: Mapping[str, Any]
+    records: tuple[AppearanceRecord, ...]
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A model's folder and what stands in its description."""
+
+    folder: Path
+    description: ModelDescription
+
+    def weights(self) -> bytes:
+        """Read the ONNX file. Raises ConfigError where it is absent or not the one described."""
+        path = self.folder / WEIGHTS
+        if not path.is_file():
+            raise ConfigError(f"expected the weights of model {self.description.name} at {path}; the file is absent")
+        data = path.read_bytes()
+        if (actual := hashlib.sha256(data).hexdigest()) != self.description.sha256:
+            raise ConfigError(
+                f"expected {path} with sha256 {self.description.sha256}; got {actual}; get the model again"
+            )
+        return data
+
+    def card(self) -> str:
+        """Read the model card; empty where there is none."""
+        path = self.folder / CARD
+        return path.read_text() if path.is_file() else ""
+
+
+def read_model(folder: Path) -> StoredModel:
+    """Read one model's description. Raises ConfigError for a folder without a valid one."""
+    path = folder / DESCRIPTION
+    try:
+        body = json.loads(path.read_text())
+        if body.pop("format") != FORMAT:
+            raise ValueError(f"expected format {FORMAT}")
+        body["roles"] = LevelRoles(**{name: tuple(levels) for name, levels in body["roles"].items()})
+        body["records"] = tuple(
+            AppearanceRecord(
+                Appearance(**record["appearance"]), tuple((mean, deviation) for mean, deviation in record["objects"])
+            )
+            for record in body["records"]
+        )
+        return StoredModel(folder, ModelDescription(**body))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"expected a model description at {path}; {error}") from error
+
+
+def write_description(folder: Path, description: ModelDescription) -> None:
+    """Write `model.json`; one record a line, so that a diff of two trainings stays readable."""
+    body = {"format": FORMAT, **asdict(description)}
+    records = body.pop("records")
+    lines = ",\n  ".join(json.dumps(record, separators=(",", ":")) for record in records)
+    head = json.dumps(body, indent=1, sort_keys=True).removesuffix("\n}")
+    (folder / DESCRIPTION).write_text(f'{head},\n "records": [\n  {lines}\n ]\n}}\n')
+
+
+class ModelShelf:
+    """The models in a few folders, by name; a later folder's model takes the place of an earlier one's."""
+
+    def __init__(self, *roots: Path) -> None:
+        found = [read_model(path.parent) for root in roots for path in sorted(root.glob(f"*/{DESCRIPTION}"))]
+        self._models = {model.description.name: model for model in found}
+
+    def list(self) -> list[StoredModel]:
+        """Return all models, sorted by name."""
+        return [self._models[name] for name in sorted(self._models)]
+
+    def get(self, name: str) -> StoredModel:
+        """Return one model. Raises UnknownName that lists those there are."""
+        if name not in self._models:
+            raise UnknownName(
+                f"expected a model among {', '.join(sorted(self._models)) or 'none installed'}; got {name!r}"
+            )
+        return self._models[name]

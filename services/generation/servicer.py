@@ -1,0 +1,133 @@
+"""GenerationService: fetch, generate, store, reply."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+
+from biosynth.v1 import generation_pb2, generation_pb2_grpc, types_pb2
+
+from services.common.content import deliver, image_planes, read_reference
+from services.common.errors import InvalidArgument, NotImplementedYet
+from services.common.images import encode_png
+from services.common.results import Json, Outcome
+from services.common.runtime import Runtime
+from services.common.server import Context, Service
+from services.generation.appearance import check_ordered
+from services.generation.generate import ALGORITHM_VERSION, generate
+from services.generation.loaded import LoadedModel, LoadedModels
+from services.generation.model import ModelDescription
+
+FILE = "generated.png"
+# Concatenation and blending come with the presets that need them.
+TILINGS = (generation_pb2.TILING_UNSPECIFIED, generation_pb2.TILING_EXACT)
+
+
+class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
+    """Translates between the contract and the generator."""
+
+    def __init__(self, runtime: Runtime, models: LoadedModels) -> None:
+        self._runtime, self._models = runtime, models
+
+    async def Generate(
+        self, request: generation_pb2.GenerateRequest, context: Context
+    ) -> generation_pb2.GenerateResponse:
+        return await self._runtime.workers.run(self._generate, request)
+
+    async def GenerateShard(
+        self, request: generation_pb2.GenerateShardRequest, context: Context
+    ) -> AsyncIterator[generation_pb2.GenerateShardResponse]:
+        raise NotImplementedYet(
+            "shards cannot be generated in this version; call Generate for each reference", missing="shards"
+        )
+        yield  # type: ignore[unreachable]  # makes this an async generator, as the contract's stream is
+
+    async def ListModels(
+        self, request: generation_pb2.ListModelsRequest, context: Context
+    ) -> generation_pb2.ListModelsResponse:
+        models = [model_message(stored.description) for stored in self._models.shelf.list()]
+        return generation_pb2.ListModelsResponse(models=models)
+
+    async def GetModel(
+        self, request: generation_pb2.GetModelRequest, context: Context
+    ) -> generation_pb2.GetModelResponse:
+        stored = self._models.shelf.get(request.name)
+        return generation_pb2.GetModelResponse(model=model_message(stored.description), card=stored.card())
+
+    async def LoadModel(
+        self, request: generation_pb2.LoadModelRequest, context: Context
+    ) -> generation_pb2.LoadModelResponse:
+        raise NotImplementedYet(
+            "models load at their first use in this version", missing="model repository in the store"
+        )
+
+    async def UnloadModel(
+        self, request: generation_pb2.UnloadModelRequest, context: Context
+    ) -> generation_pb2.UnloadModelResponse:
+        raise NotImplementedYet("models stay loaded in this version", missing="model repository in the store")
+
+    def _generate(self, request: generation_pb2.GenerateRequest) -> generation_pb2.GenerateResponse:
+        if request.tiling not in generation_pb2.Tiling.values():
+            raise InvalidArgument(f"expected a known tiling; got {request.tiling}")
+        if request.tiling not in TILINGS:
+            raise NotImplementedYet("this version tiles exactly only; leave tiling empty", missing="concatenate, blend")
+        model, ordered = self._models.get(request.model), ordered_values(request.appearance)
+        check_ordered(ordered)
+        reference, sha256 = read_reference(request.reference, self._runtime.store, self._runtime.limits)
+        identity = _identity(request, model, ordered, sha256)
+
+        def compute() -> Outcome:
+            made = generate(reference, model.stored.description, model.engine, request.seed, ordered)
+            return Outcome({FILE: encode_png(made.image)}, {**asdict(made.appearance)})
+
+        stored = self._runtime.results.once("generate", identity, compute)
+        return generation_pb2.GenerateResponse(
+            image=deliver(self._runtime.store, stored.objects[FILE], request.delivery, image_planes),
+            model=model_message(model.stored.description),
+            engine=model.engine.name,
+            precision=model.engine.precision,
+            appearance=types_pb2.Appearance(**stored.summary),  # type: ignore[arg-type]  # written by compute
+            cached=stored.cached,
+        )
+
+
+def generation_service(runtime: Runtime, models: LoadedModels) -> Service:
+    """The service, ready to be added to a server."""
+    servicer = GenerationServicer(runtime, models)
+    return Service(
+        "biosynth.v1.GenerationService",
+        lambda server: generation_pb2_grpc.add_GenerationServiceServicer_to_server(servicer, server),
+    )
+
+
+def model_message(model: ModelDescription) -> generation_pb2.Model:
+    """A model as the contract has it."""
+    return generation_pb2.Model(
+        name=model.name,
+        version=model.version,
+        schema_name=model.schema_name,
+        schema_version=model.schema_version,
+        sha256=model.sha256,
+        halo_px=model.halo_px,
+        parameters=model.parameters,
+        description=model.description,
+    )
+
+
+def ordered_values(appearance: types_pb2.Appearance) -> dict[str, float]:
+    """The values that the caller set."""
+    return {field.name: value for field, value in appearance.ListFields()}
+
+
+def _identity(
+    request: generation_pb2.GenerateRequest, model: LoadedModel, ordered: dict[str, float], reference: str
+) -> dict[str, Json]:
+    return {
+        "reference": reference,
+        "model": model.stored.description.sha256,
+        "seed": request.seed,
+        "appearance": {**ordered},
+        "engine": model.engine.name,
+        "precision": model.engine.precision,
+        "version": ALGORITHM_VERSION,
+    }

@@ -1,0 +1,104 @@
+"""Random crops of a dataset, with their look measured on the whole field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.generation.appearance import Look, measure
+from services.generation.conditions import build_planes, draw_texture
+from services.generation.roles import LevelRoles, find_objects
+from services.generation.training.dataset import Entry, read_pair
+
+
+@dataclass(frozen=True)
+class Field:
+    """One whole image with its reference, its objects and their look."""
+
+    entry: Entry
+    image: NDArray[np.float32]
+    reference: NDArray[np.uint8]
+    objects: NDArray[np.int32]
+    look: Look
+
+
+@dataclass(frozen=True)
+class Batch:
+    """planes (B, P, S, S); target (B, 1, S, S), normalised; scale (B, 3): background, contrast, noise of each."""
+
+    planes: NDArray[np.float32]
+    target: NDArray[np.float32]
+    scale: NDArray[np.float32]
+
+
+def load_fields(folder: Path, entries: Sequence[Entry], roles: LevelRoles) -> list[Field]:
+    """Read and measure every pair."""
+    fields = []
+    for entry in entries:
+        image, reference = read_pair(folder, entry)
+        objects = find_objects(reference, roles)
+        fields.append(Field(entry, image, reference, objects, measure(image, reference, objects, roles)))
+    return fields
+
+
+def pad_to(field: Field, size: int) -> Field:
+    """Mirror a field that is smaller than a crop."""
+    height, width = field.image.shape
+    below, right = max(0, size - height), max(0, size - width)
+    if not below and not right:
+        return field
+    window = ((0, below), (0, right))
+    return Field(
+        field.entry,
+        np.pad(field.image, window, mode="symmetric"),
+        np.pad(field.reference, window, mode="symmetric"),
+        np.pad(field.objects, window, mode="symmetric"),
+        field.look,
+    )
+
+
+class Crops:
+    """Draws batches: first a source, then a field, then an origin and one of the eight symmetries of the square."""
+
+    def __init__(self, fields: Sequence[Field], levels: int, size: int, generator: np.random.Generator) -> None:
+        self.levels, self.size, self.generator = levels, size, generator
+        sources: dict[str, list[Field]] = {}
+        for field in fields:
+            sources.setdefault(field.entry.source, []).append(pad_to(field, size))
+        # Sources count alike, however many fields each has; inside one, a field counts by the root of its area.
+        self.sources = [(group, _weights(group)) for _, group in sorted(sources.items())]
+
+    def batch(self, count: int) -> Batch:
+        """Draw `count` crops."""
+        drawn = [self._one() for _ in range(count)]
+        planes, targets, scales = zip(*drawn, strict=True)
+        return Batch(np.stack(planes), np.stack(targets)[:, None], np.array(scales, np.float32))
+
+    def _one(self) -> tuple[NDArray[np.float32], NDArray[np.float32], tuple[float, float, float]]:
+        fields, weights = self.sources[int(self.generator.integers(len(self.sources)))]
+        field = fields[int(self.generator.choice(len(fields), p=weights))]
+        top = int(self.generator.integers(field.image.shape[0] - self.size + 1))
+        left = int(self.generator.integers(field.image.shape[1] - self.size + 1))
+        window = (slice(top, top + self.size), slice(left, left + self.size))
+        turns, flip = int(self.generator.integers(4)), bool(self.generator.integers(2))
+        texture = draw_texture((self.size, self.size), self.generator)
+        planes = build_planes(field.reference[window], field.objects[window], field.look, texture, self.levels)
+        appearance = field.look.appearance
+        target = (field.image[window] - appearance.background) / appearance.contrast
+        scale = (appearance.background, appearance.contrast, appearance.noise)
+        return _turned(planes, turns, flip), _turned(target, turns, flip), scale
+
+
+def _turned(planes: NDArray[np.float32], turns: int, flip: bool) -> NDArray[np.float32]:
+    turned = np.rot90(planes, turns, (-2, -1))
+    return np.ascontiguousarray(turned[..., ::-1] if flip else turned)
+
+
+def _weights(fields: Sequence[Field]) -> NDArray[np.float64]:
+    roots = np.array([np.sqrt(field.image.size) for field in fields])
+    weights: NDArray[np.float64] = roots / roots.sum()
+    return weights

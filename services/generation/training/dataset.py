@@ -1,0 +1,90 @@
+"""A dataset on disk: pairs (reference, image), split by parent or group, and the file that lists them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.errors import InvalidArgument
+from services.generation.roles import LevelRoles
+
+MANIFEST = "dataset.json"
+FORMAT = "biosynth.dataset/1"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One pair; file names are relative to the dataset's folder."""
+
+    id: str
+    split: str
+    group: str
+    source: str
+    reference: str
+    image: str
+
+
+@dataclass(frozen=True)
+class DatasetManifest:
+    """What a dataset holds; `provenance` is free text for the model card."""
+
+    name: str
+    schema_name: str
+    schema_version: int
+    roles: LevelRoles
+    entries: tuple[Entry, ...]
+    provenance: tuple[str, ...] = ()
+
+    def chosen(self, split: str) -> list[Entry]:
+        """Return the entries of one split."""
+        return [entry for entry in self.entries if entry.split == split]
+
+
+def write_manifest(folder: Path, manifest: DatasetManifest) -> None:
+    """Write the list of pairs; last, so that a folder with one is complete.
+
+    Raises InvalidArgument where a group stands on both sides of a split.
+    """
+    check_groups(manifest.entries)
+    body = {"format": FORMAT, **asdict(manifest)}
+    (folder / MANIFEST).write_text(json.dumps(body, indent=1, sort_keys=True) + "\n")
+
+
+def read_manifest(folder: Path) -> DatasetManifest:
+    """Read the list of pairs. Raises InvalidArgument for a folder that is no dataset."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise InvalidArgument(
+            f"expected a dataset, a folder with {MANIFEST}; got {folder}; make one with `biosynth dataset`"
+        )
+    body = json.loads(path.read_text())
+    if body.pop("format", None) != FORMAT:
+        raise InvalidArgument(f"expected {path} in format {FORMAT}; make it again with `biosynth dataset`")
+    body["roles"] = LevelRoles(**{name: tuple(levels) for name, levels in body["roles"].items()})
+    body["entries"] = tuple(Entry(**entry) for entry in body["entries"])
+    body["provenance"] = tuple(body["provenance"])
+    return DatasetManifest(**body)
+
+
+def check_groups(entries: Sequence[Entry]) -> None:
+    """Refuse a split that tears a group: tiles of one field on both sides leak."""
+    sides: dict[tuple[str, str], set[str]] = {}
+    for entry in entries:
+        sides.setdefault((entry.source, entry.group), set()).add(entry.split)
+    torn = sorted(f"{source}/{group}" for (source, group), splits in sides.items() if len(splits) > 1)
+    if torn:
+        raise InvalidArgument(f"expected every group on one side of the split; torn: {', '.join(torn[:5])}")
+
+
+def read_pair(folder: Path, entry: Entry) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Return image (H, W) float32, 0 to 1, and reference (H, W) uint8. Raises InvalidArgument for a missing file."""
+    image, reference = (cv2.imread(str(folder / name), cv2.IMREAD_UNCHANGED) for name in (entry.image, entry.reference))
+    if image is None or reference is None or image.ndim != 2 or image.shape != reference.shape:
+        raise InvalidArgument(f"expected grey {entry.image} and {entry.reference} of one size in {folder}")
+    return image.astype(np.float32) / 255.0, reference.astype(np.uint8)

@@ -1,0 +1,101 @@
+"""From a finished training to a model folder: weights, description, looks to draw from, card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from services.generation.appearance import record_of
+from services.generation.model import CARD, ModelDescription, write_description
+from services.generation.training.crops import Field
+from services.generation.training.dataset import DatasetManifest
+from services.generation.training.export import export
+from services.generation.training.network import STRIDE, Generator
+
+# Enough to span the looks of a training set; each is a line of model.json.
+MOST_RECORDS = 128
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How a model is called and what it says of itself."""
+
+    name: str
+    version: str
+    description: str
+
+
+def publish(
+    network: Generator,
+    naming: Naming,
+    manifest: DatasetManifest,
+    fields: Sequence[Field],
+    training: Mapping[str, Any],
+    folder: Path,
+) -> ModelDescription:
+    """Write model.onnx, model.safetensors and model.json of the averaged network; returns the description.
+
+    fields: the training fields, whose looks inference will draw from. training: the record for the card, JSON.
+    """
+    sha256 = export(network, folder)
+    generator = np.random.default_rng(0)
+    chosen = sorted(generator.permutation(len(fields))[:MOST_RECORDS])
+    # Fields without objects say nothing about contrast: inference must not draw from them.
+    records = tuple(record_of(fields[index].look, generator) for index in chosen if len(fields[index].look.objects))
+    description = ModelDescription(
+        name=naming.name,
+        version=naming.version,
+        description=naming.description,
+        schema_name=manifest.schema_name,
+        schema_version=manifest.schema_version,
+        roles=manifest.roles,
+        halo_px=network.config.halo_px,
+        stride_px=STRIDE,
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        sha256=sha256,
+        training=training,
+        records=records,
+    )
+    write_description(folder, description)
+    return description
+
+
+def write_card(
+    folder: Path, model: ModelDescription, provenance: Sequence[str], metrics: Sequence[tuple[str, str]], remarks: str
+) -> None:
+    """Write CARD.md: what the model is, what it was trained on, what was measured, how it looks."""
+    record = model.training
+    lines = [
+        f"# {model.name} {model.version}",
+        "",
+        model.description,
+        "",
+        f"- Input: references under `{model.schema_name}` v{model.schema_version}; output: one 8-bit grey channel.",
+        f"- Network: fully convolutional, {model.parameters:,} parameters, halo {model.halo_px} px, no normalisation.",
+        f"- Weights: `model.onnx`, sha256 `{model.sha256}`; the same for torch in `model.safetensors`.",
+        "- Licence of the weights: Apache-2.0.",
+        "",
+        "## Training",
+        "",
+        *(f"- {key}: {value}" for key, value in record.items()),
+        "",
+        "## Data",
+        "",
+        *(f"- {source}" for source in provenance),
+        "",
+        "## Measured on held-out fields",
+        "",
+        "| what | value |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in metrics),
+        "",
+        "## How it looks",
+        "",
+        remarks,
+        "",
+    ]
+    (folder / CARD).write_text("\n".join(lines))

@@ -1,0 +1,59 @@
+"""What the deployment offers, asked of its services."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from biosynth.v1 import generation_pb2, reference_pb2, segmentation_pb2
+from biosynth.v1.generation_pb2_grpc import GenerationServiceStub
+from biosynth.v1.reference_pb2_grpc import ReferenceServiceStub
+from biosynth.v1.segmentation_pb2_grpc import SegmentationServiceStub
+
+from services.common.channels import open_channel
+from services.common.config import EndpointsConfig
+from services.pipeline.plan import Catalogue, ModelFacts, SegmenterFacts
+
+if TYPE_CHECKING:  # these names are in the stubs' types only
+    from biosynth.v1.generation_pb2_grpc import GenerationServiceAsyncStub
+    from biosynth.v1.reference_pb2_grpc import ReferenceServiceAsyncStub
+    from biosynth.v1.segmentation_pb2_grpc import SegmentationServiceAsyncStub
+
+
+@dataclass(frozen=True)
+class Stubs:
+    """The services that a run calls."""
+
+    segmentation: SegmentationServiceAsyncStub
+    reference: ReferenceServiceAsyncStub
+    generation: GenerationServiceAsyncStub
+
+
+async def ask(stubs: Stubs) -> Catalogue:
+    """List segmenters, schemas and models, all three at once."""
+    segmenters, schemas, models = await asyncio.gather(
+        stubs.segmentation.ListSegmenters(segmentation_pb2.ListSegmentersRequest()),
+        stubs.reference.ListSchemas(reference_pb2.ListSchemasRequest()),
+        stubs.generation.ListModels(generation_pb2.ListModelsRequest()),
+    )
+    return Catalogue(
+        segmenters=[SegmenterFacts(entry.name, tuple(entry.parts)) for entry in segmenters.segmenters],
+        schemas={schema.name: tuple(schema.parts) for schema in schemas.schemas},
+        models=[ModelFacts(model.name, model.schema_name) for model in models.models],
+    )
+
+
+@asynccontextmanager
+async def connected(endpoints: EndpointsConfig) -> AsyncIterator[Stubs]:
+    """Stubs over one channel to each service; they connect with the first call."""
+    async with AsyncExitStack() as stack:
+        targets = (endpoints.segmentation, endpoints.reference, endpoints.generation)
+        segmentation, reference, generation = [
+            await stack.enter_async_context(open_channel(target, endpoints)) for target in targets
+        ]
+        yield Stubs(
+            SegmentationServiceStub(segmentation), ReferenceServiceStub(reference), GenerationServiceStub(generation)
+        )

@@ -1,0 +1,132 @@
+"""From images and labels (given, or found by a segmenter) to a dataset of pairs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.errors import BiosynthError, InvalidArgument
+from services.common.images import decode_image, encode_png
+from services.common.labels import Labels, Segmentation
+from services.generation.training.dataset import DatasetManifest, Entry, check_groups, write_manifest
+from services.pipeline.datasets.recipe import Recipe, Source
+from services.pipeline.roles import roles_of
+from services.reference.render import render
+from services.reference.schemas import Schema, named
+from services.segmentation.segmenters import builtin_segmenters
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image to turn into a pair."""
+
+    source: Source
+    path: Path
+    split: str
+    group: str
+
+    @property
+    def id(self) -> str:
+        """Unique in the dataset."""
+        return f"{self.source.name}-{self.path.stem}"
+
+
+def plan(recipe: Recipe, root: Path) -> list[Job]:
+    """List the images of a recipe below `root`, sorted. Raises InvalidArgument for images without a split, or none."""
+    jobs = [job for source in recipe.sources for job in _jobs(source, root)]
+    check_groups([_entry(job) for job in jobs])
+    return jobs
+
+
+def build(recipe: Recipe, root: Path, folder: Path) -> Iterator[Job]:
+    """Write every pair and, at the end, the manifest; yields each job when it is done.
+
+    8-bit images keep their values; 16-bit ones are stretched from their 0.1 to their 99.9 percentile.
+    Raises InvalidArgument naming the file that fails.
+    """
+    schema = named(recipe.schema)
+    jobs = plan(recipe, root)
+    folder.mkdir(parents=True, exist_ok=True)
+    for job in jobs:
+        try:
+            _write_pair(job, root, schema, folder)
+        except BiosynthError as error:
+            raise InvalidArgument(f"{job.path}: {error.message}") from error
+        yield job
+    provenance = tuple(f"{source.name}: {source.credit}" for source in recipe.sources)
+    entries = tuple(_entry(job) for job in jobs)
+    write_manifest(
+        folder, DatasetManifest(recipe.name, schema.name, schema.version, roles_of(schema), entries, provenance)
+    )
+
+
+def _write_pair(job: Job, root: Path, schema: Schema, folder: Path) -> None:
+    image = decode_image(job.path.read_bytes())
+    segmentation = _segmentation(job, root, image, schema)
+    rendered = render(segmentation, schema, image=image)
+    entry = _entry(job)
+    (folder / entry.image).write_bytes(encode_png(to_eight_bit(image)))
+    (folder / entry.reference).write_bytes(encode_png(rendered.reference))
+
+
+def _segmentation(job: Job, root: Path, image: NDArray[np.uint8 | np.uint16], schema: Schema) -> Segmentation:
+    parts = {part: _read_labels(root / folder / f"{job.path.stem}.png") for part, folder in job.source.labels.items()}
+    absent: dict[str, NDArray[Any]] = {
+        part: np.zeros(image.shape, np.bool_ if part == "wound" else np.int32) for part in job.source.absent
+    }
+    found = {}
+    if job.source.segmenter:
+        result = builtin_segmenters()[job.source.segmenter](image)
+        found = {part: getattr(result, part) for part in result.parts}
+    return Segmentation(**{part: array for part, array in {**found, **absent, **parts}.items() if part in schema.parts})
+
+
+def _read_labels(path: Path) -> Labels:
+    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if labels is None or labels.ndim != 2 or labels.dtype.kind != "u":
+        raise InvalidArgument(f"expected a label map, a grey PNG of 8 or 16 bit, at {path}")
+    return labels.astype(np.int32)
+
+
+def to_eight_bit(image: NDArray[np.uint8 | np.uint16]) -> NDArray[np.uint8]:
+    """Keep 8 bit; stretch 16 bit from the 0.1 to the 99.9 percentile."""
+    if image.dtype == np.uint8:
+        return image.astype(np.uint8, copy=False)
+    low, high = np.percentile(image, (0.1, 99.9))
+    scaled = (image.astype(np.float32) - low) * (255.0 / max(high - low, 1.0))
+    stretched: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    return stretched
+
+
+def _entry(job: Job) -> Entry:
+    return Entry(job.id, job.split, job.group, job.source.name, f"{job.id}.reference.png", f"{job.id}.image.png")
+
+
+def _jobs(source: Source, root: Path) -> Iterator[Job]:
+    paths = sorted(root.glob(source.images))
+    if not paths:
+        raise InvalidArgument(f"expected images at {root / source.images}; found none; is --data right?")
+    table = _read_table(root / source.split) if isinstance(source.split, str) else None
+    for path in paths:
+        split, group = table[path.stem] if table and path.stem in table else _by_prefix(path, source)
+        yield Job(source, path, split, group)
+
+
+def _by_prefix(path: Path, source: Source) -> tuple[str, str]:
+    if not isinstance(source.split, str):
+        for prefix, split in source.split.items():
+            if path.name.startswith(prefix):
+                return split, prefix
+    raise InvalidArgument(f"expected a split for {path.name} in source {source.name}; add it to {source.split}")
+
+
+def _read_table(path: Path) -> dict[str, tuple[str, str]]:
+    with path.open(newline="") as file:
+        return {row["id"]: (row["split"], row.get("group") or row["id"]) for row in csv.DictReader(file)}

@@ -1,0 +1,117 @@
+"""Choosing segmenter, schema and model before any work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from services.common.errors import InvalidArgument, MissingPart, NoFittingModel, UnknownName
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class SegmenterFacts:
+    """A segmenter's name and the parts that it finds."""
+
+    name: str
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """A model's name and the name of its schema."""
+
+    name: str
+    schema: str
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What the deployment offers; schemas maps a name to the parts that it needs."""
+
+    segmenters: Sequence[SegmenterFacts]
+    schemas: Mapping[str, tuple[str, ...]]
+    models: Sequence[ModelFacts]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the caller asked for; empty: not said."""
+
+    segmenter: str = ""
+    schema: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The model for every segmenter that may run; where there are several, `auto` chooses."""
+
+    models: Mapping[str, ModelFacts]
+
+    @property
+    def segmenter(self) -> str:
+        """The segmenter to ask for."""
+        return next(iter(self.models)) if len(self.models) == 1 else AUTO
+
+
+def make_plan(catalogue: Catalogue, wish: Wish) -> Plan:
+    """Match every segmenter that the caller allows with a model.
+
+    Of several segmenters for one wished schema or model, the one with the fewest parts beyond need is taken.
+    Raises UnknownName, InvalidArgument, MissingPart or NoFittingModel, each saying what would fit.
+    """
+    models = wished_models(catalogue, wish)
+    segmenters = _wished_segmenters(catalogue, wish)
+    matches = {segmenter: model for segmenter in segmenters if (model := _best_model(catalogue, segmenter, models))}
+    if not matches:
+        raise _nothing_fits(catalogue, wish, models)
+    if wish.schema or wish.model:
+        parts = catalogue.schemas[models[0].schema]
+        chosen = min(matches, key=lambda segmenter: (len(set(segmenter.parts) - set(parts)), segmenter.name))
+        matches = {chosen: matches[chosen]}
+    return Plan({segmenter.name: model for segmenter, model in matches.items()})
+
+
+def wished_models(catalogue: Catalogue, wish: Wish) -> list[ModelFacts]:
+    """Models that the wish allows. Raises UnknownName or NoFittingModel."""
+    _check_known("schema", wish.schema, list(catalogue.schemas))
+    _check_known("model", wish.model, [model.name for model in catalogue.models])
+    models = [
+        model for model in catalogue.models if wish.model in ("", model.name) and wish.schema in ("", model.schema)
+    ]
+    if not models:
+        offered = ", ".join(f"{model.name} ({model.schema})" for model in catalogue.models) or "none installed"
+        wanted = f"model {wish.model} under schema {wish.schema}" if wish.model else f"a model for schema {wish.schema}"
+        raise NoFittingModel(
+            f"expected {wanted}; there are {offered}; choose one of these, or `render` without a model"
+        )
+    return models
+
+
+def _wished_segmenters(catalogue: Catalogue, wish: Wish) -> list[SegmenterFacts]:
+    choices = [segmenter for segmenter in catalogue.segmenters if segmenter.name != AUTO]
+    _check_known("segmenter", wish.segmenter, [*(segmenter.name for segmenter in choices), AUTO])
+    return choices if wish.segmenter in ("", AUTO) else [s for s in choices if s.name == wish.segmenter]
+
+
+def _best_model(catalogue: Catalogue, segmenter: SegmenterFacts, models: Sequence[ModelFacts]) -> ModelFacts | None:
+    fitting = [model for model in models if set(catalogue.schemas.get(model.schema, ("?",))) <= set(segmenter.parts)]
+    return max(fitting, key=lambda model: (len(catalogue.schemas[model.schema]), model.name), default=None)
+
+
+def _nothing_fits(catalogue: Catalogue, wish: Wish, models: Sequence[ModelFacts]) -> MissingPart | NoFittingModel:
+    needs = ", ".join(f"{model.name} needs {'+'.join(catalogue.schemas.get(model.schema, ('?',)))}" for model in models)
+    found = next((segmenter.parts for segmenter in catalogue.segmenters if segmenter.name == wish.segmenter), ())
+    if not found:
+        return NoFittingModel(f"expected a segmenter that finds what a model needs ({needs}); none does")
+    message = f"segmenter {wish.segmenter} finds {'+'.join(found)}; {needs}; choose another segmenter or model"
+    return MissingPart(message) if wish.schema or wish.model else NoFittingModel(message)
+
+
+def _check_known(kind: str, name: str, known: Sequence[str]) -> None:
+    if len(name) > 200:
+        raise InvalidArgument(f"expected the name of a {kind}; got {len(name)} characters")
+    if name and name not in known:
+        raise UnknownName(f"expected a {kind} among {', '.join(sorted(known)) or 'none'}; got {name!r}")

@@ -1,0 +1,31 @@
+"""What a schema's levels mean to the generator."""
+
+from __future__ import annotations
+
+from services.common.errors import InvalidSchema
+from services.generation.roles import LevelRoles
+from services.reference.schema import Schema
+
+
+def roles_of(schema: Schema) -> LevelRoles:
+    """Sort levels by what paints them: boundaries, insides of cells and nuclei, and all else.
+
+    Raises InvalidSchema where one level is painted as two of these.
+    """
+    roles: dict[int, set[str]] = {level.index: set() for level in schema.levels}
+    for rule in schema.painting:
+        roles[rule.level].add(_role(rule.source))
+    if mixed := [level.name for level in schema.levels if len(roles[level.index]) > 1]:
+        raise InvalidSchema(
+            f"expected levels that are inside, boundary or background; {', '.join(mixed)} is more than one"
+        )
+    sorted_roles = {
+        role: tuple(index for index in roles if role in roles[index]) for role in ("background", "interior", "boundary")
+    }
+    return LevelRoles(**sorted_roles)
+
+
+def _role(source: str) -> str:
+    if "boundary" in source:
+        return "boundary"
+    return "interior" if source.startswith(("cell", "nucle")) else "background"

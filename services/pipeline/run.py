@@ -1,0 +1,106 @@
+"""One pass of the pipeline: plan, segment, render, generate; each stage a call to its service."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable
+from dataclasses import dataclass
+from typing import Any
+
+from biosynth.v1 import generation_pb2, reference_pb2, segmentation_pb2
+from biosynth.v1.pipeline_pb2 import RunRequest, RunResponse, RunResult, Stage, StageProgress
+from biosynth.v1.types_pb2 import Content
+
+from services.common.errors import InvalidArgument, NoFittingModel
+from services.pipeline.catalogue import Stubs, ask
+from services.pipeline.plan import ModelFacts, Plan, Wish, make_plan, wished_models
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run was asked for, and the services that it calls."""
+
+    request: RunRequest
+    stubs: Stubs
+
+    async def events(self) -> AsyncIterator[RunResponse]:
+        """Yield progress by stage, and the result last, its pixels as objects of the store.
+
+        Raises UnknownName, NoFittingModel or MissingPart before any work where the wish cannot be met.
+        """
+        result = RunResult()
+        from_image = self.request.HasField("image")
+        async for response in self._from_image(result) if from_image else self._from_reference(result):
+            yield response
+        yield RunResponse(result=result)
+
+    async def _from_image(self, result: RunResult) -> AsyncIterator[RunResponse]:
+        wish = Wish(self.request.segmenter, self.request.schema, self.request.model)
+        plan = make_plan(await ask(self.stubs), wish)
+        yield _begun(Stage.STAGE_SEGMENT, f"segmenter {plan.segmenter}")
+        async for done in _stage(Stage.STAGE_SEGMENT, self._segment(plan), result.segmentation):
+            yield done
+        model = plan.models[result.segmentation.segmenter.name]
+        yield _begun(
+            Stage.STAGE_RENDER, f"schema {model.schema}, since segmenter {result.segmentation.segmenter.name} ran"
+        )
+        async for done in _stage(
+            Stage.STAGE_RENDER, self._render(result.segmentation.segmentation, model), result.reference
+        ):
+            yield done
+        yield _begun(Stage.STAGE_GENERATE, f"model {model.name}, which fits schema {model.schema}")
+        async for done in _stage(
+            Stage.STAGE_GENERATE, self._generate(result.reference.reference, model), result.generation
+        ):
+            yield done
+
+    async def _from_reference(self, result: RunResult) -> AsyncIterator[RunResponse]:
+        if self.request.segmenter:
+            raise InvalidArgument("expected no segmenter with a reference, which is past segmentation; leave it empty")
+        models = wished_models(await ask(self.stubs), Wish("", self.request.schema, self.request.model))
+        if len(models) > 1:
+            names = ", ".join(f"{model.name} ({model.schema})" for model in models)
+            raise NoFittingModel(f"expected a model or a schema, for a reference does not say its own; models: {names}")
+        yield _begun(Stage.STAGE_GENERATE, f"model {models[0].name}")
+        async for done in _stage(
+            Stage.STAGE_GENERATE, self._generate(self.request.reference, models[0]), result.generation
+        ):
+            yield done
+
+    async def _segment(self, plan: Plan) -> segmentation_pb2.SegmentResponse:
+        request = segmentation_pb2.SegmentRequest(
+            image=self.request.image, segmenter=plan.segmenter, candidates=list(plan.models)
+        )
+        if self.request.HasField("channel"):
+            request.channel = self.request.channel
+        return await self.stubs.segmentation.Segment(request)
+
+    async def _render(self, segmentation: Content, model: ModelFacts) -> reference_pb2.RenderResponse:
+        request = reference_pb2.RenderRequest(
+            segmentation=segmentation,
+            image=self.request.image,
+            schema_name=model.schema,
+            boundary_thickness_px=self.request.boundary_thickness_px,
+        )
+        if self.request.HasField("channel"):
+            request.channel = self.request.channel
+        return await self.stubs.reference.Render(request)
+
+    async def _generate(self, reference: Content, model: ModelFacts) -> generation_pb2.GenerateResponse:
+        request = generation_pb2.GenerateRequest(
+            reference=reference, model=model.name, seed=self.request.seed, appearance=self.request.appearance
+        )
+        return await self.stubs.generation.Generate(request)
+
+
+async def _stage(stage: Stage.ValueType, call: Awaitable[Any], into: Any) -> AsyncIterator[RunResponse]:
+    """Await a stage's call, keep its reply in `into`, and yield that the stage is done."""
+    start = time.monotonic()
+    reply = await call
+    into.CopyFrom(reply)
+    progress = StageProgress(stage=stage, done=True, seconds=time.monotonic() - start, cached=reply.cached)
+    yield RunResponse(progress=progress)
+
+
+def _begun(stage: Stage.ValueType, message: str) -> RunResponse:
+    return RunResponse(progress=StageProgress(stage=stage, message=message))

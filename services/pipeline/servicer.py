@@ -1,0 +1,99 @@
+"""PipelineService: the one call that runs the others, and links for upload and download."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+from biosynth.v1 import pipeline_pb2, pipeline_pb2_grpc
+from biosynth.v1.types_pb2 import Content, Delivery, ObjectRef
+
+from services.common.content import deliver, image_planes, segmentation_planes
+from services.common.errors import InvalidArgument, NotImplementedYet, ObjectNotFound, ObjectTooLarge
+from services.common.runtime import Runtime
+from services.common.server import Context, Service
+from services.common.storage.keys import check_readable
+from services.pipeline.catalogue import Stubs
+from services.pipeline.run import Run
+
+LINK_SECONDS = 15 * 60
+EXTENSIONS = ("png", "tif", "jpg")
+
+
+class PipelineServicer(pipeline_pb2_grpc.PipelineServiceServicer):
+    """Translates between the contract and the run."""
+
+    def __init__(self, runtime: Runtime, stubs: Stubs) -> None:
+        self._runtime, self._stubs = runtime, stubs
+
+    async def Run(self, request: pipeline_pb2.RunRequest, context: Context) -> AsyncIterator[pipeline_pb2.RunResponse]:
+        source = request.WhichOneof("source")
+        if source is None:
+            raise InvalidArgument("expected one of image, reference and scenario; got none")
+        if source == "scenario":
+            raise NotImplementedYet(
+                "runs from a scenario need the simulator, which this version lacks", missing="scenario"
+            )
+        async for response in Run(request, self._stubs).events():
+            if response.HasField("result"):
+                await self._runtime.workers.run(self._deliver, response.result, request.delivery)
+            yield response
+
+    async def CreateUpload(
+        self, request: pipeline_pb2.CreateUploadRequest, context: Context
+    ) -> pipeline_pb2.CreateUploadResponse:
+        return await self._runtime.workers.run(self._create_upload, request)
+
+    async def CreateDownload(
+        self, request: pipeline_pb2.CreateDownloadRequest, context: Context
+    ) -> pipeline_pb2.CreateDownloadResponse:
+        return await self._runtime.workers.run(self._create_download, request)
+
+    def _deliver(self, result: pipeline_pb2.RunResult, delivery: Delivery.ValueType) -> None:
+        """Turn the stages' objects into what the caller asked for."""
+        contents = ((result.reference, "reference"), (result.reference, "grey"), (result.generation, "image"))
+        for message, field in (*contents, (result.segmentation, "segmentation")):
+            content: Content = getattr(message, field)
+            if content.HasField("object"):
+                stored = self._runtime.store.head(content.object.key)
+                if stored is None:
+                    raise ObjectNotFound(f"expected {content.object.key}, made by this run; it was deleted meanwhile")
+                planes = segmentation_planes if field == "segmentation" else image_planes
+                content.CopyFrom(deliver(self._runtime.store, stored, delivery, planes))
+
+    def _create_upload(self, request: pipeline_pb2.CreateUploadRequest) -> pipeline_pb2.CreateUploadResponse:
+        if not re.fullmatch("[0-9a-f]{64}", request.sha256):
+            raise InvalidArgument(f"expected sha256 as 64 lower-case hex digits; got {request.sha256!r:.80}")
+        if request.extension not in EXTENSIONS:
+            raise InvalidArgument(f"expected extension among {', '.join(EXTENSIONS)}; got {request.extension!r:.40}")
+        if not 0 < request.size_bytes <= self._runtime.limits.max_bytes:
+            raise ObjectTooLarge(f"expected 1 to {self._runtime.limits.max_bytes} bytes; got {request.size_bytes}")
+        key = f"inputs/{request.sha256}.{request.extension}"
+        response = pipeline_pb2.CreateUploadResponse(object=ObjectRef(key=key, sha256=request.sha256))
+        response.expire_time.GetCurrentTime()
+        response.expire_time.seconds += LINK_SECONDS
+        if self._runtime.store.head(key) is None:
+            link = self._runtime.store.presign_put(key, request.size_bytes, request.sha256, LINK_SECONDS)
+            response.url = link.url
+            response.headers.update(link.headers)
+        return response
+
+    def _create_download(self, request: pipeline_pb2.CreateDownloadRequest) -> pipeline_pb2.CreateDownloadResponse:
+        check_readable(request.object.key)
+        if self._runtime.store.head(request.object.key) is None:
+            raise ObjectNotFound(f"expected an object at {request.object.key}; there is none")
+        response = pipeline_pb2.CreateDownloadResponse(
+            url=self._runtime.store.presign_get(request.object.key, LINK_SECONDS)
+        )
+        response.expire_time.GetCurrentTime()
+        response.expire_time.seconds += LINK_SECONDS
+        return response
+
+
+def pipeline_service(runtime: Runtime, stubs: Stubs) -> Service:
+    """The service, ready to be added to a server."""
+    servicer = PipelineServicer(runtime, stubs)
+    return Service(
+        "biosynth.v1.PipelineService",
+        lambda server: pipeline_pb2_grpc.add_PipelineServiceServicer_to_server(servicer, server),
+    )

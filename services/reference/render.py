@@ -1,0 +1,116 @@
+"""Draws the reference of a segmentation under a schema."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.errors import InvalidArgument
+from services.common.images import autocontrast
+from services.common.labels import Segmentation
+from services.reference.masks import Masks
+from services.reference.parts import check_parts, present
+from services.reference.schema import MAX_THICKNESS_PX, Schema, are_limits
+from services.reference.sizes import check_labels, compact, resized
+from services.reference.tiers import assign_tiers, cell_means, measure_limits
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A reference and what was learned in drawing it.
+
+    reference: (H, W) uint8, level indices. grey: (H, W) uint8, for people and for pix2pix. tier_limits: the limits
+    between grey tiers that were used, to be given with the other images of a set; () for a schema without tiers and for
+    an image without cells. level_pixels: number of pixels of each level, in the order of the schema's levels.
+    """
+
+    reference: NDArray[np.uint8]
+    grey: NDArray[np.uint8]
+    tier_limits: tuple[float, ...]
+    level_pixels: tuple[int, ...]
+
+
+def render(
+    segmentation: Segmentation,
+    schema: Schema,
+    image: NDArray[np.uint8] | NDArray[np.uint16] | None = None,
+    boundary_thickness_px: int = 0,
+    size: tuple[int, int] | None = None,
+    tier_limits: Sequence[float] | None = None,
+) -> Rendered:
+    """Draw the segmentation: the schema's painting rules in order, "later over earlier" (the seed's method, facts.md).
+
+    image: (H, W) uint8 or uint16, of the segmentation's size; needed where the schema has grey tiers, for each cell's
+    brightness. boundary_thickness_px: 1 to 64; 0: the schema's own (boundaries.py defines it). size: (H, W) of the
+    reference; labels are resized (nearest) before boundaries are drawn, which so keep their thickness. tier_limits: one
+    fewer than tiers, 0 to 255, none below the one before; None or empty: the schema's, else measured on this image.
+
+    Raises MissingPart where the segmentation lacks a part that the schema needs, InvalidSegmentation for labels below
+    0, InvalidArgument for a missing or odd-sized image and for values out of range.
+    """
+    check_parts(segmentation, schema)
+    check_labels(segmentation)
+    thickness_px = _thickness(boundary_thickness_px, schema)
+    limits = _given_limits(tier_limits, schema)
+    tier_of_label = None
+    if schema.tiers:
+        segmentation = compact(segmentation)
+        means = _means(segmentation, image, schema)
+        limits = limits or measure_limits(means, schema.tiers, schema.tier_range)
+        tier_of_label = assign_tiers(means, limits)
+    masks = Masks(resized(segmentation, size), thickness_px, schema.dilate_cell_boundary, tier_of_label)
+    reference = _paint(masks, schema, size or segmentation.shape)
+    # Comparing bytes level by level is faster than np.bincount, which widens every pixel to 8 bytes.
+    level_pixels = tuple(int(np.count_nonzero(reference == level.index)) for level in schema.levels)
+    return Rendered(reference, _grey(reference, schema), limits, level_pixels)
+
+
+def _paint(masks: Masks, schema: Schema, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    reference = np.zeros(shape, np.uint8)
+    for rule in schema.painting:
+        np.copyto(reference, np.uint8(rule.level), where=masks[rule.source])
+    return reference
+
+
+def _grey(reference: NDArray[np.uint8], schema: Schema) -> NDArray[np.uint8]:
+    greys = np.zeros(256, np.uint8)
+    greys[: len(schema.levels)] = [level.grey for level in schema.levels]
+    return cv2.LUT(reference, greys).astype(np.uint8, copy=False)
+
+
+def _thickness(asked: int, schema: Schema) -> int:
+    if not 0 <= asked <= MAX_THICKNESS_PX:
+        raise InvalidArgument(
+            f"expected a boundary thickness of 1 to {MAX_THICKNESS_PX} px, or 0 for the schema's own; got {asked}"
+        )
+    return asked or schema.boundary_thickness_px
+
+
+def _given_limits(asked: Sequence[float] | None, schema: Schema) -> tuple[float, ...]:
+    if asked is None or len(asked) == 0:
+        return schema.tier_limits
+    if len(asked) != schema.tiers - 1:
+        wants = f"{schema.tiers - 1} limits between {schema.tiers} grey tiers" if schema.tiers else "no tier limits"
+        raise InvalidArgument(f"expected {wants} for schema {schema.name}; got {len(asked)}")
+    if not are_limits(asked):
+        raise InvalidArgument(f"expected tier limits from 0 to 255, none below the one before; got {list(asked)}")
+    return tuple(float(limit) for limit in asked)
+
+
+def _means(
+    segmentation: Segmentation, image: NDArray[np.uint8] | NDArray[np.uint16] | None, schema: Schema
+) -> NDArray[np.float64]:
+    if image is None:
+        raise InvalidArgument(
+            f"expected the image beside the segmentation: schema {schema.name} sorts cells into {schema.tiers} "
+            "grey tiers by their brightness; got none"
+        )
+    if image.shape != segmentation.shape:
+        raise InvalidArgument(
+            f"expected an image of the segmentation's size {segmentation.shape} (height, width); got {image.shape}"
+        )
+    return cell_means(present(segmentation.cells), present(segmentation.nuclei), autocontrast(image))

@@ -1,0 +1,139 @@
+"""ReferenceService: fetch, draw, store, reply."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+
+import numpy as np
+from biosynth.v1 import reference_pb2, reference_pb2_grpc, types_pb2
+from numpy.typing import NDArray
+
+from services.common.content import deliver, image_planes, read_image, read_segmentation
+from services.common.errors import InvalidArgument, NotImplementedYet
+from services.common.images import encode_png
+from services.common.labels import Segmentation
+from services.common.results import Json, Outcome
+from services.common.runtime import Runtime
+from services.common.server import Context, Service
+from services.reference.render import Rendered, render
+from services.reference.schemas import Schema, builtin_schemas, named, parse_schema, write_schema
+
+REFERENCE, GREY = "reference.png", "reference_grey.png"
+ALGORITHM_VERSION = 1
+
+
+class ReferenceServicer(reference_pb2_grpc.ReferenceServiceServicer):
+    """Translates between the contract and the renderer."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def Render(self, request: reference_pb2.RenderRequest, context: Context) -> reference_pb2.RenderResponse:
+        return await self._runtime.workers.run(self._render, request)
+
+    async def Simulate(
+        self, request: reference_pb2.SimulateRequest, context: Context
+    ) -> AsyncIterator[reference_pb2.SimulateResponse]:
+        raise NotImplementedYet(
+            "references cannot be simulated in this version; send a segmentation to Render", missing="simulator"
+        )
+        yield  # type: ignore[unreachable]  # makes this an async generator, as the contract's stream is
+
+    async def ListSchemas(
+        self, request: reference_pb2.ListSchemasRequest, context: Context
+    ) -> reference_pb2.ListSchemasResponse:
+        return reference_pb2.ListSchemasResponse(
+            schemas=[schema_message(schema) for schema in builtin_schemas().values()]
+        )
+
+    def _render(self, request: reference_pb2.RenderRequest) -> reference_pb2.RenderResponse:
+        store, schema = self._runtime.store, _schema(request)
+        segmentation, sha256 = read_segmentation(request.segmentation, store, self._runtime.limits)
+        # The image counts only where cells are sorted into tiers by it: otherwise it must not change the result's key.
+        image, image_sha256 = self._image(request) if schema.tiers else (None, "")
+        identity = _identity(request, schema, sha256, image_sha256)
+        stored = self._runtime.results.once("render", identity, lambda: _outcome(request, schema, segmentation, image))
+        return reference_pb2.RenderResponse(
+            reference=deliver(store, stored.objects[REFERENCE], request.delivery, image_planes),
+            grey=deliver(store, stored.objects[GREY], request.delivery, image_planes),
+            schema=schema_message(schema),
+            cached=stored.cached,
+            **stored.summary,  # type: ignore[arg-type]  # written by _outcome
+        )
+
+    def _image(self, request: reference_pb2.RenderRequest) -> tuple[NDArray[np.uint8] | NDArray[np.uint16] | None, str]:
+        if not request.HasField("image"):
+            return None, ""
+        channel = request.channel if request.HasField("channel") else None
+        return read_image(request.image, channel, self._runtime.store, self._runtime.limits)
+
+
+def reference_service(runtime: Runtime) -> Service:
+    """The service, ready to be added to a server."""
+    servicer = ReferenceServicer(runtime)
+    return Service(
+        "biosynth.v1.ReferenceService",
+        lambda server: reference_pb2_grpc.add_ReferenceServiceServicer_to_server(servicer, server),
+    )
+
+
+def schema_message(schema: Schema) -> types_pb2.Schema:
+    """A schema as the contract has it."""
+    return types_pb2.Schema(
+        name=schema.name,
+        version=schema.version,
+        levels=[types_pb2.Level(index=level.index, name=level.name, grey=level.grey) for level in schema.levels],
+        parts=schema.parts,
+        tiers=schema.tiers,
+        description=schema.description,
+    )
+
+
+def _schema(request: reference_pb2.RenderRequest) -> Schema:
+    match request.WhichOneof("schema"):
+        case "schema_name":
+            return named(request.schema_name)
+        case "schema_yaml":
+            return parse_schema(request.schema_yaml)
+        case _:
+            raise InvalidArgument(
+                f"expected schema_name (among {', '.join(builtin_schemas())}) or schema_yaml; got neither"
+            )
+
+
+def _identity(request: reference_pb2.RenderRequest, schema: Schema, segmentation: str, image: str) -> dict[str, Json]:
+    return {
+        "segmentation": segmentation,
+        "image": image,
+        "channel": request.channel if image and request.HasField("channel") else None,
+        "schema": hashlib.sha256(write_schema(schema).encode()).hexdigest(),
+        "boundary_thickness_px": request.boundary_thickness_px,
+        "size": [request.height_px, request.width_px],
+        "tier_limits": list(request.tier_limits),
+        "version": ALGORITHM_VERSION,
+    }
+
+
+def _outcome(
+    request: reference_pb2.RenderRequest,
+    schema: Schema,
+    segmentation: Segmentation,
+    image: NDArray[np.uint8] | NDArray[np.uint16] | None,
+) -> Outcome:
+    if bool(request.height_px) != bool(request.width_px):
+        raise InvalidArgument(
+            f"expected both height_px and width_px, or neither; got {request.height_px}, {request.width_px}"
+        )
+    rendered: Rendered = render(
+        segmentation,
+        schema,
+        image=image,
+        boundary_thickness_px=request.boundary_thickness_px,
+        size=(request.height_px, request.width_px) if request.height_px else None,
+        tier_limits=tuple(request.tier_limits) or None,
+    )
+    return Outcome(
+        {REFERENCE: encode_png(rendered.reference), GREY: encode_png(rendered.grey)},
+        {"tier_limits": list(rendered.tier_limits), "level_pixels": list(rendered.level_pixels)},
+    )

@@ -1,0 +1,9 @@
+"""The segmentation service's process."""
+
+import os
+
+from services.common.runtime import alone, serve
+from services.segmentation.servicer import segmentation_service
+
+if __name__ == "__main__":
+    serve(os.environ, lambda runtime: alone(segmentation_service(runtime)))

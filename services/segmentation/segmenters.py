@@ -1,0 +1,122 @@
+"""What a segmenter is, those built in, and how `auto` chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.errors import UnknownName
+from services.common.labels import Segmentation
+from services.segmentation.cells import find_cells
+from services.segmentation.nuclei import find_nuclei
+from services.segmentation.scratch import find_scratch
+from services.segmentation.wound import find_wound
+
+Image: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+
+AUTO = "auto"
+
+
+class Segmenter(Protocol):
+    """Finds the same parts in every image; same image, same output."""
+
+    @property
+    def name(self) -> str:
+        """What callers ask for."""
+
+    @property
+    def version(self) -> int:
+        """Rises when the output changes: stored results are kept apart by it."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What it finds, in the order of PARTS."""
+
+    @property
+    def description(self) -> str:
+        """What it is for, in a sentence."""
+
+    def __call__(self, image: Image) -> Segmentation:
+        """Segment `image` (H, W); labels are numbered from 1 without gaps."""
+
+
+@dataclass(frozen=True)
+class ClassicalSegmenter:
+    """A segmenter that is one function."""
+
+    name: str
+    version: int
+    parts: tuple[str, ...]
+    description: str
+    find: Callable[[Image], Segmentation]
+
+    def __call__(self, image: Image) -> Segmentation:
+        """Segment `image` (H, W)."""
+        return self.find(image)
+
+
+def builtin_segmenters() -> dict[str, Segmenter]:
+    """The segmenters that need no weights, by name."""
+    segmenters = (
+        ClassicalSegmenter(
+            "cells",
+            1,
+            ("cells",),
+            "Whole cells in phase contrast, by texture and a watershed of brightness; a first attempt.",
+            lambda image: Segmentation(cells=find_cells(image)),
+        ),
+        ClassicalSegmenter(
+            "nuclei",
+            1,
+            ("nuclei",),
+            "Bright nuclei on a dark ground (fluorescence), by threshold and distance watershed.",
+            lambda image: Segmentation(nuclei=find_nuclei(image)),
+        ),
+        ClassicalSegmenter(
+            "scratch",
+            1,
+            ("cells", "wound"),
+            "Cells and wound of a scratch assay in phase contrast; debris and cells within the wound are left out.",
+            find_scratch,
+        ),
+        ClassicalSegmenter(
+            "wound",
+            1,
+            ("wound",),
+            "The cell-free zone that spans a scratch assay, by texture.",
+            lambda image: Segmentation(wound=find_wound(image)),
+        ),
+    )
+    return {segmenter.name: segmenter for segmenter in segmenters}
+
+
+def choose(image: Image) -> str:
+    """The segmenter that `auto` runs: `nuclei` for fluorescence, else `scratch`.
+
+    image: (H, W). Fluorescence is bright objects on a dark ground: the typical pixel lies in the lowest part of the
+    range of brightness. Phase contrast has halos above and cell bodies below a grey ground.
+    """
+    calm = cv2.medianBlur(image, 3)  # single hot or dead pixels must not set the range
+    low, typical, high = np.percentile(calm, (0.1, 50, 99.9))
+    return "nuclei" if high > low and (typical - low) < 0.25 * (high - low) else "scratch"
+
+
+def pick(segmenters: Mapping[str, Segmenter], name: str, image: Image, candidates: Collection[str] = ()) -> Segmenter:
+    """The segmenter called `name`; for `auto`, the one that fits `image` among `candidates` (empty: any).
+
+    Where `choose`'s answer is not a candidate, the first candidate by name is taken.
+    Raises UnknownName for a name, or a candidate, that is not in `segmenters`.
+    """
+    for wanted in (*candidates, *(() if name == AUTO else (name,))):
+        if wanted not in segmenters:
+            known = ", ".join(sorted((*segmenters, AUTO)))
+            raise UnknownName(f"expected a segmenter among {known}; got {wanted[:100]!r}")
+    if name != AUTO:
+        return segmenters[name]
+    best = choose(image)
+    return segmenters[best if not candidates or best in candidates else min(candidates)]

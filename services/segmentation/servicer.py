@@ -1,0 +1,88 @@
+"""SegmentationService: fetch, segment, store, reply."""
+
+from __future__ import annotations
+
+from biosynth.v1 import segmentation_pb2, segmentation_pb2_grpc
+from biosynth.v1.types_pb2 import SegmentationSummary
+
+from services.common.content import deliver, read_image, segmentation_planes
+from services.common.labels import Segmentation
+from services.common.ometiff import encode_segmentation
+from services.common.results import Outcome
+from services.common.runtime import Runtime
+from services.common.server import Context, Service
+from services.segmentation.segmenters import AUTO, Image, Segmenter, builtin_segmenters, pick
+
+FILE = "segmentation.ome.tif"
+
+
+class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
+    """Translates between the contract and the segmenters."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime, self._segmenters = runtime, builtin_segmenters()
+
+    async def Segment(
+        self, request: segmentation_pb2.SegmentRequest, context: Context
+    ) -> segmentation_pb2.SegmentResponse:
+        return await self._runtime.workers.run(self._segment, request)
+
+    async def ListSegmenters(
+        self, request: segmentation_pb2.ListSegmentersRequest, context: Context
+    ) -> segmentation_pb2.ListSegmentersResponse:
+        auto = segmentation_pb2.Segmenter(
+            name=AUTO,
+            version=1,
+            description="Chooses by the look of the image: `nuclei` for fluorescence, else `scratch`.",
+        )
+        listed = [_message(segmenter) for segmenter in self._segmenters.values()]
+        return segmentation_pb2.ListSegmentersResponse(segmenters=sorted([auto, *listed], key=lambda entry: entry.name))
+
+    def _segment(self, request: segmentation_pb2.SegmentRequest) -> segmentation_pb2.SegmentResponse:
+        store = self._runtime.store
+        channel = request.channel if request.HasField("channel") else None
+        image, sha256 = read_image(request.image, channel, store, self._runtime.limits)
+        segmenter = pick(self._segmenters, request.segmenter or AUTO, image, request.candidates)
+        identity = {"image": sha256, "channel": channel, "segmenter": segmenter.name, "version": segmenter.version}
+        stored = self._runtime.results.once("segment", identity, lambda: _outcome(segmenter, image))
+        return segmentation_pb2.SegmentResponse(
+            segmentation=deliver(store, stored.objects[FILE], request.delivery, segmentation_planes),
+            summary=SegmentationSummary(**stored.summary),  # type: ignore[arg-type]  # written by _outcome
+            segmenter=_message(segmenter),
+            cached=stored.cached,
+        )
+
+
+def segmentation_service(runtime: Runtime) -> Service:
+    """The service, ready to be added to a server."""
+    servicer = SegmentationServicer(runtime)
+    return Service(
+        "biosynth.v1.SegmentationService",
+        lambda server: segmentation_pb2_grpc.add_SegmentationServiceServicer_to_server(servicer, server),
+    )
+
+
+def _outcome(segmenter: Segmenter, image: Image) -> Outcome:
+    found = segmenter(image)
+    return Outcome(
+        {FILE: encode_segmentation(found)},
+        {
+            "height_px": found.shape[0],
+            "width_px": found.shape[1],
+            "parts": list(found.parts),
+            "cells": _count(found, "cells"),
+            "nuclei": _count(found, "nuclei"),
+            "wound_fraction": float(found.wound.mean()) if found.wound is not None else 0.0,
+        },
+    )
+
+
+def _count(found: Segmentation, part: str) -> int:
+    labels = getattr(found, part)
+    return 0 if labels is None else int(labels.max())  # segmenters number from 1 without gaps
+
+
+def _message(segmenter: Segmenter) -> segmentation_pb2.Segmenter:
+    return segmentation_pb2.Segmenter(
+        name=segmenter.name, version=segmenter.version, parts=segmenter.parts, description=segmenter.description
+    )

@@ -1,0 +1,47 @@
+"""The rows of a benchmark, as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+HEADER = ("name", "ours", "baseline", "ratio", "target", "met?", "identical")
+
+
+def is_met(row: Mapping[str, Any]) -> bool:
+    """Whether the row's ratio reaches its target; a row without a target has none to miss."""
+    return row["target"] is None or bool(row["ratio"] >= row["target"])
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Aligned columns: names to the left, figures to the right."""
+    cells = [HEADER, *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(HEADER))]
+    return "\n".join(_line(line, widths) for line in cells)
+
+
+def seconds(value: float) -> str:
+    """Three digits in the unit that suits: 812 us, 24.9 ms, 3.1 s, 4.4 min."""
+    for limit, factor, unit in ((1e-3, 1e6, "us"), (1.0, 1e3, "ms"), (120.0, 1.0, "s")):
+        if value < limit:
+            return f"{value * factor:.3g} {unit}"
+    return f"{value / 60:.3g} min"
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    target = "-" if row["target"] is None else f">= {row['target']:,.0f}x"
+    met = "-" if row["target"] is None else _yes(is_met(row))
+    times = (seconds(row["ours_s"]), seconds(row["baseline_s"]), f"{row['ratio']:,.0f}x")
+    return (row["name"], *times, target, met, _yes(row["identical"]))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *rest = (
+        cell.ljust(width) if column == 0 else cell.rjust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "  ".join((first, *rest))
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "NO"

@@ -1,0 +1,247 @@
+"""What a caller sees of an error, and what is counted and logged, through a real server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from biosynth.v1.pipeline_pb2 import RunRequest, RunResponse
+from biosynth.v1.pipeline_pb2_grpc import PipelineServiceStub
+from biosynth.v1.segmentation_pb2 import ListSegmentersRequest, SegmentRequest, SegmentResponse
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from services.common.channels import open_channel
+from services.common.config import EndpointsConfig, ServerConfig
+from services.common.errors import InvalidImage, Overloaded
+from services.common.metrics import Metrics
+from services.common.server import Service, running
+from tests.integration.common.fakes import (
+    ANYWHERE,
+    Behaviour,
+    Context,
+    answers,
+    pipeline,
+    raises,
+    segmentation,
+    served,
+    stub,
+)
+
+SEGMENT = ("unary", "biosynth.v1.SegmentationService", "Segment")
+
+
+async def failure(behaviour: Behaviour, **call: Any) -> grpc.aio.AioRpcError:
+    async with served(segmentation(behaviour)) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub(channel).Segment(SegmentRequest(), **call)
+    return caught.value
+
+
+async def receive(stream: AsyncIterable[RunResponse], received: list[RunResponse]) -> None:
+    async for message in stream:
+        received.append(message)
+
+
+def details(error: grpc.aio.AioRpcError) -> dict[str, Any]:
+    status = Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
+    found: dict[str, Any] = {}
+    for detail in status.details:
+        for kind in (ErrorInfo, RetryInfo):
+            message = kind()
+            if detail.Unpack(message):
+                found[kind.__name__] = message
+    return found
+
+
+def counted(metrics: Metrics, name: str, labels: tuple[str, str, str], **more: str) -> float:
+    named = dict(zip(("grpc_type", "grpc_service", "grpc_method"), labels, strict=True)) | more
+    return metrics.registry.get_sample_value(name, named) or 0.0
+
+
+def test_a_domain_error_arrives_with_its_status_message_reason_and_metadata() -> None:
+    error = asyncio.run(failure(raises(InvalidImage("expected 8 or 16 bit, got 32", got="32"))))
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert error.details() == "expected 8 or 16 bit, got 32"
+    info = details(error)["ErrorInfo"]
+    assert (info.reason, info.domain, dict(info.metadata)) == ("INVALID_IMAGE", "biosynth", {"got": "32"})
+    assert "RetryInfo" not in details(error)
+
+
+def test_overload_says_when_to_come_back() -> None:
+    error = asyncio.run(failure(raises(Overloaded("too many"))))
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert details(error)["RetryInfo"].retry_delay.ToMilliseconds() == 1000
+
+
+def test_an_unexpected_errors_text_stays_in_the_log_under_an_id(caplog: pytest.LogCaptureFixture) -> None:
+    call = {"metadata": (("x-request-id", "mine-1"),)}
+    error = asyncio.run(failure(raises(KeyError("/secret/path")), **call))
+    assert error.code() is grpc.StatusCode.INTERNAL
+    assert "/secret/path" not in repr(error)
+    error_id = details(error)["ErrorInfo"].metadata["error_id"]
+    assert error_id in str(error.details())
+    assert error_id in caplog.text
+    assert "KeyError: '/secret/path'" in caplog.text
+    assert dict(error.trailing_metadata())["x-request-id"] == "mine-1"
+
+
+def test_a_handlers_own_abort_passes_through() -> None:
+    async def aborts(request: SegmentRequest, context: Context) -> SegmentResponse:
+        await context.abort(grpc.StatusCode.ALREADY_EXISTS, "as it was said")
+        return SegmentResponse()
+
+    error = asyncio.run(failure(aborts))
+    assert (error.code(), error.details()) == (grpc.StatusCode.ALREADY_EXISTS, "as it was said")
+
+
+def test_a_stream_that_fails_half_way_delivers_its_messages_and_then_the_error() -> None:
+    async def events(request: RunRequest, context: Context) -> AsyncIterator[RunResponse]:
+        yield RunResponse()
+        raise InvalidImage("expected a PNG")
+
+    async def main() -> tuple[list[RunResponse], grpc.aio.AioRpcError]:
+        received: list[RunResponse] = []
+        async with served(pipeline(events)) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await receive(PipelineServiceStub(channel).Run(RunRequest()), received)
+        return received, caught.value
+
+    received, error = asyncio.run(main())
+    assert len(received) == 1
+    assert details(error)["ErrorInfo"].reason == "INVALID_IMAGE"
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [("Run_7.a-b", True), ("x" * 64, True), ("x" * 65, False), ("a b", False), ('"},{', False), ("", False)],
+)
+def test_a_sound_request_id_is_kept_and_any_other_replaced(sent: str, kept: bool) -> None:
+    async def main() -> str:
+        async with served(segmentation(answers)) as channel:
+            call = stub(channel).Segment(SegmentRequest(), metadata=(("x-request-id", sent),))
+            await call
+            return str(dict(await call.trailing_metadata())["x-request-id"])
+
+    received = asyncio.run(main())
+    assert (received == sent) is kept
+    assert len(received) >= 1
+
+
+def test_a_message_over_the_limit_is_refused_without_reaching_the_handler() -> None:
+    async def main() -> grpc.aio.AioRpcError:
+        config = ServerConfig(address="127.0.0.1:0", max_message_bytes=2**20)
+        async with served(segmentation(answers), config) as channel:
+            request = SegmentRequest()
+            request.image.file = bytes(2**20)
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await stub(channel).Segment(request)
+        return caught.value
+
+    error = asyncio.run(main())
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "larger than max" in str(error.details())
+
+
+def test_calls_are_counted_by_service_method_and_code_and_timed() -> None:
+    async def main(metrics: Metrics) -> None:
+        async with served(segmentation(raises(InvalidImage("no"))), metrics=metrics) as channel:
+            for _ in range(2):
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await stub(channel).Segment(SegmentRequest())
+            await stub(channel).ListSegmenters(ListSegmentersRequest())
+
+    metrics = Metrics()
+    asyncio.run(main(metrics))
+    assert counted(metrics, "grpc_server_started_total", SEGMENT) == 2
+    assert counted(metrics, "grpc_server_handled_total", SEGMENT, grpc_code="INVALID_ARGUMENT") == 2
+    assert counted(metrics, "grpc_server_handling_seconds_count", SEGMENT) == 2
+    listed = (SEGMENT[0], SEGMENT[1], "ListSegmenters")
+    assert counted(metrics, "grpc_server_handled_total", listed, grpc_code="OK") == 1
+
+
+def test_methods_that_do_not_exist_share_one_label() -> None:
+    async def main(metrics: Metrics) -> set[grpc.StatusCode]:
+        codes = set()
+        async with served(segmentation(answers), metrics=metrics) as channel:
+            for method in ("/a.B/C", "/biosynth.v1.SegmentationService/Nope", "/grpc.health.v1.Health/Nope"):
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await channel.unary_unary(method, bytes, bytes)(b"")
+                codes.add(caught.value.code())
+        return codes
+
+    metrics = Metrics()
+    assert asyncio.run(main(metrics)) == {grpc.StatusCode.UNIMPLEMENTED}
+    unknown = ("unknown", "unknown", "unknown")
+    assert counted(metrics, "grpc_server_handled_total", unknown, grpc_code="UNIMPLEMENTED") == 3
+    labels = {sample.labels["grpc_method"] for metric in metrics.registry.collect() for sample in metric.samples}
+    assert labels == {"unknown"}
+
+
+def test_a_call_that_its_caller_gives_up_is_cancelled_and_counted_so() -> None:
+    async def main(metrics: Metrics) -> bool:
+        cancelled = asyncio.Event()
+
+        async def waits(request: SegmentRequest, context: Context) -> SegmentResponse:
+            try:
+                await asyncio.sleep(30)
+            except asyncio.CancelledError:
+                cancelled.set()
+                raise
+            return SegmentResponse()
+
+        async with served(segmentation(waits), metrics=metrics) as channel:
+            with pytest.raises(grpc.aio.AioRpcError):
+                await stub(channel).Segment(SegmentRequest(), timeout=0.2)
+            await asyncio.wait_for(cancelled.wait(), 5)
+        return cancelled.is_set()
+
+    metrics = Metrics()
+    assert asyncio.run(main(metrics))
+    assert counted(metrics, "grpc_server_handled_total", SEGMENT, grpc_code="CANCELLED") == 1
+
+
+def calling(address: str) -> Service:
+    """A pipeline whose Run calls the segmentation service at `address`, as the real one does."""
+
+    async def events(request: RunRequest, context: Context) -> AsyncIterator[RunResponse]:
+        async with open_channel(address, EndpointsConfig(address, address, address)) as channel:
+            await stub(channel).Segment(SegmentRequest())
+        yield RunResponse()
+
+    return pipeline(events)
+
+
+async def run_error(address: str, request_id: str) -> grpc.aio.AioRpcError:
+    async with served(calling(address)) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await receive(PipelineServiceStub(channel).Run(RunRequest(), metadata=(("x-request-id", request_id),)), [])
+    return caught.value
+
+
+def test_another_services_error_reaches_the_caller_as_it_was_and_the_request_id_goes_all_the_way() -> None:
+    seen: list[object] = []
+
+    async def refuses(request: SegmentRequest, context: Context) -> SegmentResponse:
+        seen.append(dict(context.invocation_metadata())["x-request-id"])
+        raise InvalidImage("expected a PNG, got text")
+
+    async def main() -> grpc.aio.AioRpcError:
+        async with running(ANYWHERE, [segmentation(refuses)]) as inner:
+            return await run_error(inner.address, "all-the-way")
+
+    error = asyncio.run(main())
+    assert (error.code(), error.details()) == (grpc.StatusCode.INVALID_ARGUMENT, "expected a PNG, got text")
+    assert details(error)["ErrorInfo"].reason == "INVALID_IMAGE"
+    assert seen == ["all-the-way"]
+
+
+def test_another_service_that_is_down_is_unavailable_and_its_address_is_not_told() -> None:
+    error = asyncio.run(run_error("127.0.0.1:9", "down"))
+    assert error.code() is grpc.StatusCode.UNAVAILABLE
+    assert details(error)["ErrorInfo"].reason == "DEPENDENCY_UNAVAILABLE"
+    assert "127.0.0.1" not in str(error.details())

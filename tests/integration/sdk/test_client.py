@@ -1,0 +1,167 @@
+"""The typed client against a real server: arrays in, arrays out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from biosynth import Appearance, BiosynthCallError, Client, InvalidInputError, ObjectRef, Progress
+from biosynth.raster import planes_of
+from biosynth.v1.generation_pb2 import Tiling
+from biosynth.v1.pipeline_pb2 import RunResponse, RunResult, Stage, StageProgress
+from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
+from biosynth.v1.types_pb2 import Content, Delivery, Raster
+
+from services.common.background import in_background
+from services.common.config import ServerConfig
+from services.common.server import running
+from tests.integration.sdk.fakes import CELLS, GENERATED, GREY, IMAGE, RENDERED, SEGMENTED, WOUND, Script, services
+
+
+def test_segment_sends_an_array_and_returns_labels(client: Client, script: Script) -> None:
+    result = client.segment(GREY, segmenter="cells", channel=0)
+    (sent,) = script.requests
+    np.testing.assert_array_equal(planes_of(sent.image.raster)["image"], GREY)
+    assert (sent.segmenter, sent.HasField("channel"), sent.channel) == ("cells", True, 0)
+    assert result.cells is not None
+    assert result.cells.dtype == np.int32
+    np.testing.assert_array_equal(result.cells, CELLS)
+    assert result.wound is not None
+    np.testing.assert_array_equal(result.wound, WOUND)
+    assert result.nuclei is None
+    assert list(result.parts) == ["cells", "wound"]
+    assert (result.summary.cells, result.segmenter.name, result.cached) == (3, "cells", False)
+
+
+def test_files_and_objects_are_sent_as_such(client: Client, script: Script, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG...")
+    client.segment(tmp_path / "a.png")
+    client.segment(b"whatever the server makes of it")
+    client.segment(ObjectRef(key="inputs/a.png"))
+    assert [sent.image.WhichOneof("source") for sent in script.requests] == ["file", "file", "object"]
+    assert script.requests[0].image.file == b"\x89PNG..."
+    assert not script.requests[0].HasField("channel")
+
+
+def test_a_segmentation_goes_on_to_render_as_it_came(client: Client, script: Script) -> None:
+    found = client.segment(GREY)
+    result = client.render(
+        found, schema="levels7", image=GREY, boundary_thickness_px=3, size=(4, 6), tier_limits=limits()
+    )
+    sent = script.requests[1]
+    planes = planes_of(sent.segmentation.raster)
+    np.testing.assert_array_equal(planes["cells"], CELLS)
+    np.testing.assert_array_equal(planes["wound"], WOUND)
+    assert (sent.schema_name, sent.boundary_thickness_px, sent.height_px, sent.width_px) == ("levels7", 3, 4, 6)
+    assert list(sent.tier_limits) == [55.5, 95.0]
+    np.testing.assert_array_equal(result.reference, GREY)
+    assert (result.schema.name, result.tier_limits, result.level_pixels) == ("levels7", (55.5, 95.0), (1, 3))
+
+
+def limits() -> tuple[float, float]:
+    return 55.5, 95.0
+
+
+def test_a_schema_of_ones_own_is_sent_as_yaml(client: Client, script: Script) -> None:
+    client.render({"cells": CELLS, "wound": WOUND}, schema="name: mine\nlevels: []\n")
+    (sent,) = script.requests
+    assert sent.WhichOneof("schema") == "schema_yaml"
+    assert not sent.HasField("image")
+
+
+def test_generate_passes_seed_appearance_and_tiling(client: Client, script: Script) -> None:
+    result = client.generate(GREY, model="fluo-nuclei", seed=2**63, appearance=Appearance(noise=0.5), tiling="blend")
+    (sent,) = script.requests
+    assert (sent.seed, sent.tiling, sent.appearance.noise) == (2**63, Tiling.TILING_BLEND, 0.5)
+    assert not sent.appearance.HasField("background")
+    np.testing.assert_array_equal(result.image, GREY)
+    assert (result.model.name, result.engine, result.cached) == ("fluo-nuclei", "onnxruntime-cpu", True)
+
+
+def test_run_reports_progress_and_returns_what_the_run_made(client: Client, script: Script) -> None:
+    script.events = [
+        RunResponse(progress=StageProgress(stage=Stage.STAGE_SEGMENT, message="segmenting")),
+        RunResponse(progress=StageProgress(stage=Stage.STAGE_SEGMENT, done=True, seconds=1.5, cached=True)),
+        RunResponse(result=RunResult(segmentation=SEGMENTED, reference=RENDERED, generation=GENERATED)),
+    ]
+    seen: list[Progress] = []
+    outcome = client.run(image=GREY, model="fluo-nuclei", on_progress=seen.append)
+    assert seen == [
+        Progress("segment", False, 0.0, "segmenting", False),
+        Progress("segment", True, 1.5, "", True),
+    ]
+    assert outcome.segmentation is not None
+    assert outcome.reference is not None
+    assert outcome.generation is not None
+    np.testing.assert_array_equal(outcome.generation.image, GREY)
+
+
+def test_a_run_from_a_reference_has_no_segmentation(client: Client, script: Script) -> None:
+    script.events = [RunResponse(result=RunResult(generation=GENERATED))]
+    outcome = client.run(reference=GREY)
+    assert script.requests[0].WhichOneof("source") == "reference"
+    assert outcome.segmentation is None
+    assert outcome.reference is None
+
+
+def test_a_run_that_ends_without_a_result_is_an_error(client: Client) -> None:
+    with pytest.raises(BiosynthCallError, match="UNEXPECTED_REPLY"):
+        client.run(image=GREY)
+
+
+def test_lists_and_one_model(client: Client) -> None:
+    assert [segmenter.name for segmenter in client.list_segmenters()] == ["nuclei"]
+    assert [schema.name for schema in client.list_schemas()] == ["levels4", "levels7"]
+    assert [model.name for model in client.list_models()] == ["fluo-nuclei"]
+    assert client.get_model("fluo-nuclei").card == "# Card"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda client: client.run(), "exactly one"),
+        (lambda client: client.run(image=GREY, reference=GREY), "exactly one"),
+        (lambda client: client.segment("a.png"), "got str"),
+        (lambda client: client.segment(GREY.astype(np.float32)), "float32"),
+        (lambda client: client.generate(GREY, model="m", tiling="magic"), "magic"),
+        (lambda client: client.render({"axons": CELLS}, schema="levels4"), "axons"),
+    ],
+)
+def test_an_unfit_argument_is_refused_before_anything_is_sent(
+    client: Client, script: Script, wrong: Any, says: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=says):
+        wrong(client)
+    assert script.requests == []
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [Content(), Content(object=ObjectRef(key="results/a")), Content(raster=Raster(zlib_samples=b"x"))],
+)
+def test_a_reply_that_breaks_the_contract_is_a_clear_error(
+    client: Client, script: Script, segmentation: Content
+) -> None:
+    script.segmented = SegmentResponse(segmentation=segmentation)
+    with pytest.raises(BiosynthCallError, match="UNEXPECTED_REPLY"):
+        client.segment(GREY)
+
+
+def test_the_stubs_take_the_contracts_own_messages(client: Client, script: Script) -> None:
+    request = SegmentRequest(image=IMAGE, delivery=Delivery.DELIVERY_RASTER)
+    assert client.segmentation.Segment(request).summary.cells == 3
+
+
+def test_a_unix_socket_serves_as_an_endpoint_and_services_may_live_apart(tmp_path: Path, script: Script) -> None:
+    config = ServerConfig(address=f"unix:{tmp_path}/private/b.sock")
+    other = Script()
+    elsewhere = ServerConfig(address="127.0.0.1:0")
+    with (
+        in_background(lambda: running(config, services(script)[:1])) as near,
+        in_background(lambda: running(elsewhere, services(other)[1:])) as far,
+        Client({"segmentation": near.address, "reference": far.address, "generation": far.address}) as client,
+    ):
+        client.render(client.segment(GREY), schema="levels4")
+    assert len(script.requests) == len(other.requests) == 1

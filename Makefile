@@ -15,10 +15,10 @@ help:  ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(BIN)/.cli  ## a real fluorescence image through the whole pipeline; pictures in demo/
-	$(BIN)/python -m tests.demo.run --out $(OUT)
+	$(BIN)/python -m services.cli.demo --out $(OUT)
 
 test: $(BIN)/.test $(BIN)/minio-server  ## set up, then every test that needs no torch
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	BIOSYNTH_TEST_MINIO=$$(realpath -q $(BIN)/minio-server || true) $(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-training: $(BIN)/.training  ## the tests of training; installs torch
 	$(BIN)/python -m pytest tests/training $(ARGS)

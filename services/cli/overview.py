@@ -13,6 +13,7 @@ from services.common.labels import Labels, Mask, Segmentation
 
 RGB = NDArray[np.uint8]
 PANEL_HEIGHT_PX = 640
+MOST_WIDTH_PX = 4 * PANEL_HEIGHT_PX
 TITLE_PX = 34
 GAP_PX = 6
 WOUND = (255, 176, 0)
@@ -86,9 +87,13 @@ def _palette(count: int) -> RGB:
 
 def _scaled(panel: RGB) -> RGB:
     height, width = panel.shape[:2]
-    size = (max(1, round(width * PANEL_HEIGHT_PX / height)), PANEL_HEIGHT_PX)
-    method = cv2.INTER_AREA if height > PANEL_HEIGHT_PX else cv2.INTER_NEAREST
-    return np.asarray(cv2.resize(panel, size, interpolation=method), np.uint8)
+    # A strip of a few rows would be enlarged to gigabytes: it is scaled to the greatest width, on white.
+    scale = min(PANEL_HEIGHT_PX / height, MOST_WIDTH_PX / width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
+    scaled = cv2.resize(panel, size, interpolation=method)
+    below = ((0, PANEL_HEIGHT_PX - size[1]), (0, 0), (0, 0))
+    return np.asarray(np.pad(scaled, below, constant_values=255), np.uint8)
 
 
 def _titled(title: str, panel: RGB) -> RGB:

@@ -22,7 +22,7 @@ def report(run: Mapping[str, Any], overview_png: bytes, pictures: Sequence[tuple
     found = run["segmentation"]
     facts = [
         ("image", f"{run['input']['name']}, {found['height_px']} x {found['width_px']} px"),
-        ("segmenter", f"{found['segmenter']} v{found['segmenter_version']}: {_counts(found)}"),
+        ("segmenter", f"{found['segmenter']} v{found['segmenter_version']}: {counts(found)}"),
         ("schema", f"{run['reference']['schema']} v{run['reference']['schema_version']}"),
         (
             "model",
@@ -56,7 +56,8 @@ def report(run: Mapping[str, Any], overview_png: bytes, pictures: Sequence[tuple
     return f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(body)}</body></html>\n"
 
 
-def _counts(found: Mapping[str, Any]) -> str:
+def counts(found: Mapping[str, Any]) -> str:
+    """Say in words what a segmentation holds."""
     counts = [f"{found[part]} {part}" for part in ("cells", "nuclei") if part in found["parts"]]
     if "wound" in found["parts"]:
         share = found["wound_fraction"]

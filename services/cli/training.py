@@ -17,6 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 from services.cli.console import Console
 from services.cli.session import check_folder
 from services.common.engines.onnx_cpu import OnnxCpuEngine, usable_cores
+from services.common.errors import ConfigError
 from services.evaluation.fidelity import measure_fidelity
 from services.generation.conditions import plane_count
 from services.generation.training.crops import Crops, load_fields
@@ -28,6 +29,7 @@ from services.generation.training.trainer import TrainConfig, Trainer, train
 def train_model(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     """Train, publish, measure and write the card; returns the description as JSON."""
     torch.set_num_threads(usable_cores())
+    remarks = _remarks(arguments.remarks)  # first: training takes long, and a wrong path must not waste it
     manifest = read_manifest(arguments.dataset)
     fields = load_fields(arguments.dataset, manifest.chosen("train"), manifest.roles)
     config = TrainConfig(steps=arguments.steps, seed=arguments.seed)
@@ -42,7 +44,6 @@ def train_model(arguments: argparse.Namespace, console: Console) -> dict[str, An
     description = publish(trainer.average, naming, manifest, fields, record, check_folder(arguments.out))
     engine = OnnxCpuEngine(arguments.out / "model.onnx")
     metrics = measure_fidelity(arguments.dataset, manifest, description, engine)
-    remarks = arguments.remarks.read_text().strip() if arguments.remarks else "Not described."
     write_card(arguments.out, description, manifest.provenance, metrics, remarks)
     console.say(f"wrote {arguments.out}: {description.parameters:,} parameters, {minutes:.0f} minutes of training")
     return {"model": name, "folder": str(arguments.out), "training": record, "metrics": dict(metrics)}
@@ -68,6 +69,15 @@ def _logger(writer: Any, bar: Any) -> Callable[[int, Mapping[str, float]], None]
                 writer.add_scalar(name, value, step)
 
     return log
+
+
+def _remarks(path: Path | None) -> str:
+    if path is None:
+        return "Not described."
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"expected a text file for --remarks at {path}; {error}") from error
 
 
 def _record(manifest: DatasetManifest, config: TrainConfig, minutes: float) -> dict[str, Any]:

@@ -28,9 +28,10 @@ def average_precision(
     ious, count_true, count_found = _ious(true, found)
     scores = []
     for threshold in thresholds:
-        # At exactly 0.5 a pair of halves could match twice: count rows and columns once.
+        # At exactly 0.5 two halves can both match one whole, a star of two leaves. Such pairs form a forest, and each
+        # of its trees (vertices - edges of them) is one match.
         hits = ious >= threshold
-        matched = min(int(hits.any(1).sum()), int(hits.any(0).sum())) if hits.size else 0
+        matched = int(hits.any(1).sum()) + int(hits.any(0).sum()) - int(hits.sum())
         total = count_true + count_found - matched
         scores.append(matched / total if total else 1.0)
     return np.array(scores)

@@ -29,7 +29,10 @@ def radial_power_spectrum(image: NDArray[np.float32]) -> NDArray[np.float64]:
 def spectrum_distance(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     """Mean absolute difference of the base-10 logarithms of two radial spectra, DC left out; 0 for equal ones.
 
-    Both (H, W) of one size, on one scale. Raises InvalidImage as radial_power_spectrum.
+    Both (H, W) of one size, on one scale. Raises InvalidImage for two sizes, or fewer than 4 pixels a side: below
+    that, there is no frequency but DC.
     """
+    if first.shape != second.shape or min(first.shape) < 4:
+        raise InvalidImage(f"expected two images of one size, at least 4 x 4 pixels; got {first.shape}, {second.shape}")
     logs = [np.log10(radial_power_spectrum(image)[1:] + 1e-12) for image in (first, second)]
     return float(np.abs(logs[0] - logs[1]).mean())

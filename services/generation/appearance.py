@@ -84,8 +84,10 @@ def draw(
         pool = np.array([[1.0, 0.3]], np.float32)
     objects = pool[generator.integers(len(pool), size=count)]
     centre, drawn = pool[:, 0].mean(), pool[:, 0].std()
-    if "spread" in ordered and drawn > 0:
-        objects[:, 0] = centre + (objects[:, 0] - centre) * (appearance.spread / drawn)
+    if "spread" in ordered:
+        # Objects that were all alike have no distribution to stretch: a normal one stands in.
+        unit = (objects[:, 0] - centre) / drawn if drawn > 0 else generator.standard_normal(count, np.float32)
+        objects[:, 0] = centre + appearance.spread * unit
     return Look(appearance, objects)
 
 

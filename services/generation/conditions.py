@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.generation.appearance import Appearance, Look
+from services.generation.appearance import QUANTUM, Appearance, Look
 
 # Noise as an input at the scales that texture has (Gaussian sigma, px): mixing scales is easier than making them.
 TEXTURE_SCALES_PX = (0.7, 1.5, 3.0)
@@ -21,7 +21,9 @@ def plane_count(levels: int) -> int:
 
 def acquisition_values(appearance: Appearance) -> tuple[float, float]:
     """Noise and sharpness as the network sees them: noise relative to the contrast, compressed."""
-    return float(np.log1p(10.0 * appearance.noise / appearance.contrast)), appearance.sharpness
+    # An ordered contrast may be 0; a measured one is never below the quantum.
+    contrast = max(appearance.contrast, QUANTUM)
+    return float(np.log1p(10.0 * appearance.noise / contrast)), appearance.sharpness
 
 
 def draw_texture(shape: tuple[int, int], generator: np.random.Generator) -> NDArray[np.float32]:

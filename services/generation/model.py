@@ -58,7 +58,7 @@ class StoredModel:
     def card(self) -> str:
         """Read the model card; empty where there is none."""
         path = self.folder / CARD
-        return path.read_text() if path.is_file() else ""
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def read_model(folder: Path) -> StoredModel:
@@ -75,8 +75,10 @@ def read_model(folder: Path) -> StoredModel:
             )
             for record in body["records"]
         )
+        if not body["records"]:
+            raise ValueError("expected at least one record to draw an appearance from")
         return StoredModel(folder, ModelDescription(**body))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"expected a model description at {path}; {error}") from error
 
 

@@ -103,7 +103,7 @@ def _best_model(catalogue: Catalogue, segmenter: SegmenterFacts, models: Sequenc
 
 def _nothing_fits(catalogue: Catalogue, wish: Wish, models: Sequence[ModelFacts]) -> MissingPart | NoFittingModel:
     needs = ", ".join(f"{model.name} needs {'+'.join(catalogue.schemas.get(model.schema, ('?',)))}" for model in models)
-    found = next((segmenter.parts for segmenter in catalogue.segmenters if segmenter.name == wish.segmenter), ())
+    found = next((s.parts for s in catalogue.segmenters if s.name == wish.segmenter and s.name != AUTO), ())
     if not found:
         return NoFittingModel(f"expected a segmenter that finds what a model needs ({needs}); none does")
     message = f"segmenter {wish.segmenter} finds {'+'.join(found)}; {needs}; choose another segmenter or model"

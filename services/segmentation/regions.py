@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import label
-from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 
 from services.common.labels import Labels, Mask
@@ -42,16 +41,39 @@ def tidy(labels: NDArray[np.integer], smallest_px: float) -> Labels:
     return np.asarray(numbers[parts], np.int32)
 
 
+def distance_inside(mask: Mask) -> NDArray[np.float32]:
+    """Distance of each pixel of `mask` (H, W) to the nearest outside it, in pixels; 0 outside. The edge is no outside."""
+    if mask.all():
+        return np.full(mask.shape, np.hypot(*mask.shape), np.float32)
+    distance = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(distance, np.float32)
+
+
 def split_by_distance(mask: Mask, depth_px: float, sigma_px: float = 1.0) -> Labels:
     """Parts of `mask` (H, W), cut at necks: a watershed of the smoothed distance to the outside.
 
     A neck cuts where both sides are at least `depth_px` thicker than it. Returns (H, W) int32, not yet tidy.
     """
-    distance = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    return split_by_depth(cv2.GaussianBlur(distance, (0, 0), sigma_px), mask, depth_px)
+    return split_by_depth(cv2.GaussianBlur(distance_inside(mask), (0, 0), sigma_px), mask, depth_px)
 
 
 def split_by_depth(height: NDArray[np.float32], mask: Mask, depth: float) -> Labels:
-    """Parts of `mask`, one for each top of `height` (H, W) that rises at least `depth` above the pass to a higher one."""
-    seeds = label(h_maxima(height, depth) & mask, connectivity=2)
+    """Parts of `mask`, one for each top of `height` (H, W) that rises at least `depth` above the pass to a higher one.
+
+    Returns (H, W) int32, not yet tidy. Seeds are the domes of height `depth` (h-maxima; Soille, Morphological Image
+    Analysis, 6.3); a pass may lie outside the mask.
+    """
+    # A 256th of the depth is the step of height: exact arithmetic finds the tops of domes without a tolerance.
+    steps = np.where(mask, np.rint(height * np.float32(256 / depth)), np.float32(-1e6)).astype(np.float32)
+    seeds = label((steps - _reconstructed(steps - 256, steps) >= 256) & mask, connectivity=2)
     return np.asarray(watershed(-height, seeds, mask=mask), np.int32)
+
+
+def _reconstructed(marker: NDArray[np.float32], limit: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`marker` dilated under `limit` until nothing changes; whole-image steps, far faster here than a sorted queue."""
+    square = np.ones((3, 3), np.uint8)
+    while True:
+        grown = cv2.min(cv2.dilate(marker, square), limit)
+        if np.array_equal(grown, marker):
+            return np.asarray(grown, np.float32)
+        marker = np.asarray(grown, np.float32)

@@ -12,6 +12,7 @@ from biosynth.v1.types_pb2 import Delivery
 from services.cli.appearance import add_appearance, appearance_of
 from services.cli.console import Console
 from services.cli.files import write_file
+from services.cli.numbers import SEED
 from services.cli.session import Session, check_folder
 
 HELP = "generate an image of a reference"
@@ -25,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("reference", type=Path, metavar="REFERENCE", help="a reference.png (not reference_grey.png)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the PNG to write")
     parser.add_argument("--model", required=True, metavar="NAME", help="see `biosynth models`")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of texture, noise and appearance (default 0)")
+    parser.add_argument(
+        "--seed", type=SEED, default=0, metavar="N", help="of texture, noise and appearance (default 0)"
+    )
     add_appearance(parser)
 
 

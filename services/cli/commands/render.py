@@ -11,6 +11,7 @@ from biosynth.v1.types_pb2 import Delivery
 
 from services.cli.console import Console
 from services.cli.files import write_file
+from services.cli.numbers import COUNT
 from services.cli.session import Session, check_folder
 from services.common.errors import InvalidSchema
 
@@ -28,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument("--schema", required=True, metavar="NAME|FILE", help="a built-in schema, or a YAML file")
     parser.add_argument("--image", type=Path, metavar="IMAGE", help="the image itself, for schemas with grey tiers")
-    parser.add_argument("--channel", type=int, metavar="N", help="channel of a multi-channel image, from 0")
-    parser.add_argument("--boundary-thickness", type=int, default=0, metavar="PX", help="default: the schema's own")
+    parser.add_argument("--channel", type=COUNT, metavar="N", help="channel of a multi-channel image, from 0")
+    parser.add_argument("--boundary-thickness", type=COUNT, default=0, metavar="PX", help="default: the schema's own")
     parser.add_argument("--size", type=_size, metavar="HxW", help="rows and columns; default: the segmentation's")
     parser.add_argument(
         "--tier-limits", type=_limits, default=(), metavar="A,B,...", help="default: measured on --image"

@@ -16,8 +16,9 @@ from biosynth.v1.types_pb2 import Delivery
 from services.cli.appearance import add_appearance, appearance_of
 from services.cli.console import Console
 from services.cli.files import write_file
+from services.cli.numbers import COUNT, SEED
 from services.cli.overview import overview
-from services.cli.report import report
+from services.cli.report import counts, report
 from services.cli.session import Session, check_folder
 from services.cli.versions import versions
 from services.common.images import decode_image, encode_png
@@ -44,9 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--segmenter", default="", metavar="NAME", help="see `biosynth info`; default: one that fits")
     parser.add_argument("--schema", default="", metavar="NAME", help="levels of the reference; default: the model's")
     parser.add_argument("--model", default="", metavar="NAME", help="see `biosynth models`; default: one that fits")
-    parser.add_argument("--channel", type=int, metavar="N", help="channel of a multi-channel file, from 0")
-    parser.add_argument("--boundary-thickness", type=int, default=0, metavar="PX", help="default: the schema's own")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of texture, noise and appearance (default 0)")
+    parser.add_argument("--channel", type=COUNT, metavar="N", help="channel of a multi-channel file, from 0")
+    parser.add_argument("--boundary-thickness", type=COUNT, default=0, metavar="PX", help="default: the schema's own")
+    parser.add_argument(
+        "--seed", type=SEED, default=0, metavar="N", help="of texture, noise and appearance (default 0)"
+    )
     add_appearance(parser)
 
 
@@ -67,6 +70,11 @@ def execute(arguments: argparse.Namespace, session: Session, console: Console) -
     ).encode()  # last: it vouches for the others
     for name, data in files.items():
         write_file(folder / name, data)
+    found, made = record["segmentation"], record["generation"]
+    console.say(
+        f"segmenter {found['segmenter']} found {counts(found)}; model {made['model']} fits its "
+        f"schema {record['reference']['schema']}"
+    )
     console.say(
         f"wrote {len(files)} files to {folder} in {record['seconds']:.1f} s; look at overview.png, or open report.html"
     )

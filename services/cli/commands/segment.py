@@ -12,6 +12,7 @@ from biosynth.v1.types_pb2 import Delivery
 
 from services.cli.console import Console
 from services.cli.files import write_file
+from services.cli.numbers import COUNT
 from services.cli.session import Session, check_folder
 from services.common.errors import BiosynthError, InvalidImage
 
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--segmenter", default="", metavar="NAME", help="nuclei, cells, wound, scratch or auto (default)"
     )
-    parser.add_argument("--channel", type=int, metavar="N", help="channel of multi-channel files, from 0")
+    parser.add_argument("--channel", type=COUNT, metavar="N", help="channel of multi-channel files, from 0")
 
 
 def execute(arguments: argparse.Namespace, session: Session, console: Console) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.console import Console
+from services.cli.numbers import COUNT, SEED
 from services.common.errors import ConfigError
 
 HELP = "train a generator on a dataset (needs torch: the `training` extra)"
@@ -25,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--description", default="", metavar="TEXT", help="one sentence for `biosynth models`")
     parser.add_argument("--remarks", type=Path, metavar="FILE", help="text for the card: how the images look")
     parser.add_argument("--work", type=Path, metavar="DIR", help="checkpoints and logs; default: OUT.training")
-    parser.add_argument("--steps", type=int, default=7000, metavar="N", help="default 7000")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+    parser.add_argument("--steps", type=COUNT, default=7000, metavar="N", help="default 7000")
+    parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="default 0")
 
 
 def execute(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.errors import InvalidArgument
 from services.generation.appearance import Look, measure
 from services.generation.conditions import build_planes, draw_texture
 from services.generation.roles import LevelRoles, find_objects
@@ -62,9 +63,14 @@ def pad_to(field: Field, size: int) -> Field:
 
 
 class Crops:
-    """Draws batches: first a source, then a field, then an origin and one of the eight symmetries of the square."""
+    """Draws batches: first a source, then a field, then an origin and one of the eight symmetries of the square.
+
+    Raises InvalidArgument where no field shows an object.
+    """
 
     def __init__(self, fields: Sequence[Field], levels: int, size: int, generator: np.random.Generator) -> None:
+        if not any(len(field.look.objects) for field in fields):
+            raise InvalidArgument(f"expected training fields that show objects; got {len(fields)} fields without any")
         self.levels, self.size, self.generator = levels, size, generator
         sources: dict[str, list[Field]] = {}
         for field in fields:

@@ -53,7 +53,9 @@ def write_manifest(folder: Path, manifest: DatasetManifest) -> None:
     """
     check_groups(manifest.entries)
     body = {"format": FORMAT, **asdict(manifest)}
-    (folder / MANIFEST).write_text(json.dumps(body, indent=1, sort_keys=True) + "\n")
+    partial = folder / f"{MANIFEST}.partial"
+    partial.write_text(json.dumps(body, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(folder / MANIFEST)
 
 
 def read_manifest(folder: Path) -> DatasetManifest:
@@ -63,13 +65,18 @@ def read_manifest(folder: Path) -> DatasetManifest:
         raise InvalidArgument(
             f"expected a dataset, a folder with {MANIFEST}; got {folder}; make one with `biosynth dataset`"
         )
-    body = json.loads(path.read_text())
-    if body.pop("format", None) != FORMAT:
-        raise InvalidArgument(f"expected {path} in format {FORMAT}; make it again with `biosynth dataset`")
-    body["roles"] = LevelRoles(**{name: tuple(levels) for name, levels in body["roles"].items()})
-    body["entries"] = tuple(Entry(**entry) for entry in body["entries"])
-    body["provenance"] = tuple(body["provenance"])
-    return DatasetManifest(**body)
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        if body.pop("format", None) != FORMAT:
+            raise ValueError("another format")
+        body["roles"] = LevelRoles(**{name: tuple(levels) for name, levels in body["roles"].items()})
+        body["entries"] = tuple(Entry(**entry) for entry in body["entries"])
+        body["provenance"] = tuple(body["provenance"])
+        return DatasetManifest(**body)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidArgument(
+            f"expected {path} in format {FORMAT}; got {error}; make it again with `biosynth dataset`"
+        ) from error
 
 
 def check_groups(entries: Sequence[Entry]) -> None:
@@ -87,4 +94,6 @@ def read_pair(folder: Path, entry: Entry) -> tuple[NDArray[np.float32], NDArray[
     image, reference = (cv2.imread(str(folder / name), cv2.IMREAD_UNCHANGED) for name in (entry.image, entry.reference))
     if image is None or reference is None or image.ndim != 2 or image.shape != reference.shape:
         raise InvalidArgument(f"expected grey {entry.image} and {entry.reference} of one size in {folder}")
-    return image.astype(np.float32) / 255.0, reference.astype(np.uint8)
+    if image.dtype != np.uint8 or reference.dtype != np.uint8:
+        raise InvalidArgument(f"expected {entry.image} and {entry.reference} of 8 bit in {folder}")
+    return image.astype(np.float32) / 255.0, reference.astype(np.uint8, copy=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import warnings
 from pathlib import Path
@@ -26,7 +27,8 @@ def export(network: Generator, folder: Path) -> str:
     Raises ConfigError where ONNX Runtime's answer differs from torch's by more than 1e-4.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    network = network.float().eval().to(memory_format=torch.contiguous_format)
+    # A copy: the caller's network keeps its mode and its memory format.
+    network = copy.deepcopy(network).float().eval().to(memory_format=torch.contiguous_format)
     example = torch.randn(1, network.config.planes, 16 * STRIDE, 24 * STRIDE)
     path = folder / WEIGHTS
     _export_graph(network, example, path)
@@ -37,6 +39,7 @@ def export(network: Generator, folder: Path) -> str:
     save_file(
         {name: tensor.contiguous() for name, tensor in network.state_dict().items()}, folder / "model.safetensors"
     )
+    (folder / "model.safetensors").chmod(0o644)  # the library makes it private: servers run as another user
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -43,9 +43,10 @@ def publish(
     """
     sha256 = export(network, folder)
     generator = np.random.default_rng(0)
-    chosen = sorted(generator.permutation(len(fields))[:MOST_RECORDS])
     # Fields without objects say nothing about contrast: inference must not draw from them.
-    records = tuple(record_of(fields[index].look, generator) for index in chosen if len(fields[index].look.objects))
+    looks = [field.look for field in fields if len(field.look.objects)]
+    chosen = sorted(generator.permutation(len(looks))[:MOST_RECORDS])
+    records = tuple(record_of(looks[index], generator) for index in chosen)
     description = ModelDescription(
         name=naming.name,
         version=naming.version,
@@ -98,4 +99,4 @@ def write_card(
         remarks,
         "",
     ]
-    (folder / CARD).write_text("\n".join(lines))
+    (folder / CARD).write_text("\n".join(lines), encoding="utf-8")

@@ -162,7 +162,7 @@ def train(
     folder: Path,
     log: Callable[[int, Mapping[str, float]], None],
     minutes: float | None = None,
-    checkpoint_every: int = 1000,
+    checkpoint_every: int = 250,
 ) -> None:
     """Run to the last step, or to the first step after `minutes`; checkpoints on the way and at the end."""
     start = time.monotonic()

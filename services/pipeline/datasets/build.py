@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.errors import BiosynthError, InvalidArgument
-from services.common.images import decode_image, encode_png
+from services.common.images import Image, decode_image, encode_png
 from services.common.labels import Labels, Segmentation
-from services.generation.training.dataset import DatasetManifest, Entry, check_groups, write_manifest
+from services.generation.training.dataset import MANIFEST, DatasetManifest, Entry, check_groups, write_manifest
 from services.pipeline.datasets.recipe import Recipe, Source
 from services.pipeline.roles import roles_of
 from services.reference.render import render
 from services.reference.schemas import Schema, named
 from services.segmentation.segmenters import builtin_segmenters
+
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,13 @@ class Job:
 
 
 def plan(recipe: Recipe, root: Path) -> list[Job]:
-    """List the images of a recipe below `root`, sorted. Raises InvalidArgument for images without a split, or none."""
+    """List the images of a recipe below `root`, sorted.
+
+    Raises InvalidArgument for images without a split, for none, for two of one name, or an unknown segmenter.
+    """
     jobs = [job for source in recipe.sources for job in _jobs(source, root)]
+    if twice := sorted(name for name, count in Counter(job.id for job in jobs).items() if count > 1):
+        raise InvalidArgument(f"expected names unlike each other in {recipe.name}; twice: {', '.join(twice[:5])}")
     check_groups([_entry(job) for job in jobs])
     return jobs
 
@@ -54,6 +62,8 @@ def build(recipe: Recipe, root: Path, folder: Path) -> Iterator[Job]:
     schema = named(recipe.schema)
     jobs = plan(recipe, root)
     folder.mkdir(parents=True, exist_ok=True)
+    # A folder with a manifest is complete: while pairs are written over, it has none.
+    (folder / MANIFEST).unlink(missing_ok=True)
     for job in jobs:
         try:
             _write_pair(job, root, schema, folder)
@@ -70,13 +80,15 @@ def build(recipe: Recipe, root: Path, folder: Path) -> Iterator[Job]:
 def _write_pair(job: Job, root: Path, schema: Schema, folder: Path) -> None:
     image = decode_image(job.path.read_bytes())
     segmentation = _segmentation(job, root, image, schema)
+    if segmentation.shape != image.shape:
+        raise InvalidArgument(f"expected labels of the image's size, {image.shape}; got {segmentation.shape}")
     rendered = render(segmentation, schema, image=image)
     entry = _entry(job)
     (folder / entry.image).write_bytes(encode_png(to_eight_bit(image)))
     (folder / entry.reference).write_bytes(encode_png(rendered.reference))
 
 
-def _segmentation(job: Job, root: Path, image: NDArray[np.uint8 | np.uint16], schema: Schema) -> Segmentation:
+def _segmentation(job: Job, root: Path, image: Image, schema: Schema) -> Segmentation:
     parts = {part: _read_labels(root / folder / f"{job.path.stem}.png") for part, folder in job.source.labels.items()}
     absent: dict[str, NDArray[Any]] = {
         part: np.zeros(image.shape, np.bool_ if part == "wound" else np.int32) for part in job.source.absent
@@ -95,7 +107,7 @@ def _read_labels(path: Path) -> Labels:
     return labels.astype(np.int32)
 
 
-def to_eight_bit(image: NDArray[np.uint8 | np.uint16]) -> NDArray[np.uint8]:
+def to_eight_bit(image: Image) -> NDArray[np.uint8]:
     """Keep 8 bit; stretch 16 bit from the 0.1 to the 99.9 percentile."""
     if image.dtype == np.uint8:
         return image.astype(np.uint8, copy=False)
@@ -110,12 +122,22 @@ def _entry(job: Job) -> Entry:
 
 
 def _jobs(source: Source, root: Path) -> Iterator[Job]:
-    paths = sorted(root.glob(source.images))
+    if source.segmenter and source.segmenter not in builtin_segmenters():
+        raise InvalidArgument(
+            f"expected a segmenter among {', '.join(builtin_segmenters())} in source {source.name}; "
+            f"got {source.segmenter}"
+        )
+    try:
+        paths = sorted(root.glob(source.images))
+    except (NotImplementedError, ValueError) as error:
+        raise InvalidArgument(f"expected a glob below the data root for images; got {source.images!r}") from error
     if not paths:
         raise InvalidArgument(f"expected images at {root / source.images}; found none; is --data right?")
     table = _read_table(root / source.split) if isinstance(source.split, str) else None
     for path in paths:
         split, group = table[path.stem] if table and path.stem in table else _by_prefix(path, source)
+        if split not in SPLITS:
+            raise InvalidArgument(f"expected a split among {', '.join(SPLITS)} for {path.name}; got {split!r}")
         yield Job(source, path, split, group)
 
 
@@ -128,5 +150,8 @@ def _by_prefix(path: Path, source: Source) -> tuple[str, str]:
 
 
 def _read_table(path: Path) -> dict[str, tuple[str, str]]:
-    with path.open(newline="") as file:
-        return {row["id"]: (row["split"], row.get("group") or row["id"]) for row in csv.DictReader(file)}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return {row["id"]: (row["split"], row.get("group") or row["id"]) for row in csv.DictReader(file)}
+    except (OSError, UnicodeDecodeError, KeyError, csv.Error) as error:
+        raise InvalidArgument(f"expected a CSV with columns id and split at {path}; {error!r}") from error

@@ -13,6 +13,14 @@ from services.common.errors import InvalidArgument
 from services.common.labels import PARTS
 
 T = TypeVar("T")
+# Kinds of YAML that a source's keys take.
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("name", "images", "segmenter", "credit"), (str,)),
+    "split": (str, dict),
+    "labels": (dict,),
+    "absent": (list,),
+}
+_WORDS = {str: "text", dict: "a mapping", list: "a list"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,8 @@ def read_recipe(path: Path) -> Recipe:
         raise InvalidArgument(f"expected a recipe, a YAML file, at {path}; {error}") from error
     if not isinstance(body, dict) or not isinstance(body.get("sources"), list):
         raise InvalidArgument(f"expected {path} with name, schema and a list of sources")
+    for key in ("name", "schema"):
+        _check_kind(body, key, (str,), str(path))
     sources = tuple(_read_source(entry) for entry in body.pop("sources"))
     return _build(Recipe, {**body, "sources": sources}, str(path))
 
@@ -57,18 +67,27 @@ def read_recipe(path: Path) -> Recipe:
 def _read_source(body: Any) -> Source:
     if not isinstance(body, dict):
         raise InvalidArgument(f"expected a source as a mapping; got {body!r:.80}")
+    for key, kinds in _KINDS.items():
+        _check_kind(body, key, kinds, "a source")
     source = _build(Source, {**body, "absent": tuple(body.get("absent", ()))}, "a source")
-    if unknown := (set(source.labels) | set(source.absent)) - set(PARTS):
-        raise InvalidArgument(f"expected parts among {', '.join(PARTS)}; got {', '.join(sorted(unknown))}")
+    if unknown := [str(part) for part in (*source.labels, *source.absent) if part not in PARTS]:
+        raise InvalidArgument(f"expected parts among {', '.join(PARTS)}; got {', '.join(unknown)}")
+    for mapping in (source.labels, source.split):
+        if isinstance(mapping, Mapping) and not all(isinstance(word, str) for item in mapping.items() for word in item):
+            raise InvalidArgument(f"expected text to text in source {source.name}; got {mapping!r:.80}")
     return source
+
+
+def _check_kind(body: Mapping[str, Any], key: str, kinds: tuple[type, ...], where: str) -> None:
+    if key in body and not isinstance(body[key], kinds):
+        expected = " or ".join(_WORDS[kind] for kind in kinds)
+        raise InvalidArgument(f"expected {key} as {expected} in {where}; got {body[key]!r:.80}")
 
 
 def _build(kind: type[T], body: Mapping[str, Any], where: str) -> T:
     known = {entry.name for entry in fields(kind)}  # type: ignore[arg-type]  # only dataclasses come here
-    if unknown := set(body) - known:
-        raise InvalidArgument(
-            f"expected keys among {', '.join(sorted(known))} in {where}; got {', '.join(sorted(unknown))}"
-        )
+    if unknown := sorted(str(key) for key in set(body) - known):
+        raise InvalidArgument(f"expected keys among {', '.join(sorted(known))} in {where}; got {', '.join(unknown)}")
     try:
         return kind(**body)
     except TypeError as error:

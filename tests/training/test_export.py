@@ -1,0 +1,116 @@
+"""From torch to a model folder that serves without it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch: the `training` extra")
+
+from services.common.engines.onnx_cpu import OnnxCpuEngine  # noqa: E402  (after the skip)
+from services.common.errors import UnknownName  # noqa: E402
+from services.generation.conditions import plane_count  # noqa: E402
+from services.generation.generate import generate, run_tiles  # noqa: E402
+from services.generation.loaded import LoadedModels  # noqa: E402
+from services.generation.model import ModelShelf  # noqa: E402
+from services.generation.training.crops import load_fields  # noqa: E402
+from services.generation.training.dataset import read_manifest  # noqa: E402
+from services.generation.training.export import export  # noqa: E402
+from services.generation.training.network import STRIDE, Generator, NetworkConfig  # noqa: E402
+from services.generation.training.publish import Naming, publish, write_card  # noqa: E402
+from tests.unit.generation.fakes import disks  # noqa: E402
+
+CONFIG = NetworkConfig(plane_count(3), width=20, blocks=1)
+
+
+def _network(config: NetworkConfig = CONFIG) -> Generator:
+    """A network whose residual branches do something, as after training."""
+    torch.manual_seed(1)
+    network = Generator(config)
+    for block in network.blocks:
+        torch.nn.init.normal_(block.second.weight, std=0.05)
+    return network.to(memory_format=torch.channels_last)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported")
+    export(_network(), folder)
+    return folder
+
+
+@pytest.mark.parametrize("size", [(4, 4), (8, 36), (68, 52), (128, 256)])
+def test_onnx_answers_as_torch_does_at_any_size(exported: Path, size: tuple[int, int]) -> None:
+    planes = np.random.default_rng(0).standard_normal((1, CONFIG.planes, *size), np.float32)
+    with torch.no_grad():
+        expected = _network()(torch.from_numpy(planes)).numpy()
+    assert np.abs(OnnxCpuEngine(exported / "model.onnx", threads=1).run(planes) - expected).max() < 1e-4
+
+
+def test_two_exports_are_one_file_and_name_no_path_of_this_machine(exported: Path, tmp_path: Path) -> None:
+    sha256 = export(_network(), tmp_path)
+    for name in ("model.onnx", "model.safetensors"):
+        assert (tmp_path / name).read_bytes() == (exported / name).read_bytes()
+    data = (tmp_path / "model.onnx").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == sha256
+    for word in (
+        str(Path.cwd()),
+        str(Path.home()),
+        str(Path(torch.__file__).parent),
+        "services/",
+        ".py",
+        "site-packages",
+    ):
+        assert word.encode() not in data
+
+
+def test_an_export_leaves_the_network_as_it_was(tmp_path: Path) -> None:
+    network = _network().train().double()
+    export(network, tmp_path)
+    assert network.training
+    assert next(network.parameters()).dtype == torch.float64
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 7), (97, 130), (201, 203)])
+def test_tiles_give_the_image_of_the_whole(exported: Path, size: tuple[int, int]) -> None:
+    engine = OnnxCpuEngine(exported / "model.onnx", threads=1)
+    planes = np.random.default_rng(0).standard_normal((CONFIG.planes, *size), np.float32)
+    tiled = run_tiles(planes, engine, 64, CONFIG.halo_px, STRIDE)
+    whole = run_tiles(planes, engine, 1024, CONFIG.halo_px, STRIDE)
+    assert tiled.shape == size
+    assert np.abs(tiled - whole).max() < 1e-4
+
+
+def test_tiles_of_the_default_network_give_the_image_of_the_whole(tmp_path: Path) -> None:
+    config = NetworkConfig(plane_count(3))
+    export(_network(config), tmp_path)
+    assert (tmp_path / "model.onnx").stat().st_size < 10_000_000
+    engine = OnnxCpuEngine(tmp_path / "model.onnx", threads=1)
+    planes = np.random.default_rng(0).standard_normal((config.planes, 230, 301), np.float32)
+    tiled = run_tiles(planes, engine, 128, config.halo_px, STRIDE)
+    assert np.abs(tiled - run_tiles(planes, engine, 1024, config.halo_px, STRIDE)).max() < 1e-4
+
+
+def test_a_published_model_is_read_by_the_shelf_and_generates(dataset: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(dataset)
+    fields = load_fields(dataset, manifest.chosen("train"), manifest.roles)
+    folder = tmp_path / "disks"
+    made = publish(_network(), Naming("disks", "3", "Disks."), manifest, fields, {"steps": 0}, folder)
+    write_card(folder, made, manifest.provenance, [("fields", "1")], "Round.")
+
+    models = LoadedModels(ModelShelf(tmp_path), OnnxCpuEngine)
+    loaded = models.get("disks")
+    assert models.get("disks") is loaded
+    assert loaded.stored.description == made
+    assert made.schema_name == "nuclei3"
+    assert (made.halo_px, made.stride_px) == (CONFIG.halo_px, STRIDE)
+    assert len(made.records) == 2  # the field without objects has no look to draw
+    assert loaded.stored.card().startswith("# disks 3\n\nDisks.\n")
+    image = generate(disks(41, 67), made, loaded.engine, seed=1, tile_px=32).image
+    assert image.shape == (41, 67)
+    assert image.tobytes() == generate(disks(41, 67), made, loaded.engine, seed=1, tile_px=32).image.tobytes()
+    with pytest.raises(UnknownName):
+        models.get("squares")

@@ -1,0 +1,58 @@
+"""`biosynth train` from a dataset to a model folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch: the `training` extra")
+
+from services.cli.__main__ import main  # noqa: E402  (after the skip)
+from services.common.engines.onnx_cpu import OnnxCpuEngine  # noqa: E402
+from services.generation.generate import generate  # noqa: E402
+from services.generation.model import read_model  # noqa: E402
+from tests.unit.generation.fakes import disks  # noqa: E402
+
+
+def _train(dataset: Path, out: Path, *more: str) -> None:
+    main(["train", str(dataset), "--out", str(out), "--steps", "1", "--json", "--quiet", *more])
+
+
+def test_train_writes_a_model_with_its_card(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "remarks.txt").write_text("Grey blobs.\n")
+    out = tmp_path / "models" / "disks"
+    _train(dataset, out, "--remarks", str(tmp_path / "remarks.txt"))
+    record = json.loads(capsys.readouterr().out)
+    assert record["model"] == "disks"
+    assert record["training"]["fields"] == {"train": 3, "val": 1}
+    assert sorted(path.name for path in out.iterdir()) == ["CARD.md", "model.json", "model.onnx", "model.safetensors"]
+    assert (tmp_path / "models" / "disks.training" / "checkpoint.safetensors").is_file()
+
+    stored = read_model(out)
+    card = stored.card()
+    for words in ("# disks 1", "nuclei3", stored.description.sha256, "s: drawn by this test", "Grey blobs."):
+        assert words in card
+    assert "| held-out fields | 1 |" in card
+    assert stored.description.parameters <= 2_400_000
+    image = generate(disks(30, 50), stored.description, OnnxCpuEngine(stored.weights(), threads=1)).image
+    assert image.shape == (30, 50)
+    assert image.dtype == np.uint8
+
+    # The same command again goes on from the last checkpoint, which is the end: the same model.
+    _train(dataset, out, "--remarks", str(tmp_path / "remarks.txt"))
+    assert read_model(out).description.sha256 == stored.description.sha256
+
+
+@pytest.mark.parametrize("more", [("--remarks", "absent.txt"), ()])
+def test_what_would_fail_fails_before_any_training(
+    dataset: Path, tmp_path: Path, more: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        _train(dataset if more else tmp_path, tmp_path / "out", *more)
+    assert left.value.code == 3
+    assert "biosynth train: expected a" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out.training").exists()

@@ -1,0 +1,107 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch: the `training` extra")
+
+from services.common.errors import InvalidArgument  # noqa: E402  (after the skip)
+from services.generation.conditions import plane_count  # noqa: E402
+from services.generation.training.crops import Crops, load_fields  # noqa: E402
+from services.generation.training.dataset import read_manifest  # noqa: E402
+from services.generation.training.trainer import TrainConfig, Trainer, train  # noqa: E402
+
+TINY = TrainConfig(steps=6, batch=2, crop_px=32, width=20, blocks=1, discriminator_width=8, bfloat16=False, seed=3)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _trainer(dataset: Path, config: TrainConfig) -> Trainer:
+    manifest = read_manifest(dataset)
+    fields = load_fields(dataset, manifest.chosen("train"), manifest.roles)
+    crops = Crops(fields, manifest.roles.count, config.crop_px, np.random.default_rng(config.seed))
+    return Trainer(config, plane_count(manifest.roles.count), crops)
+
+
+def _checkpoint(trainer: Trainer, folder: Path) -> bytes:
+    trainer.save(folder)
+    return (folder / "checkpoint.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_a_resumed_training_goes_on_bit_for_bit(dataset: Path, tmp_path: Path, bfloat16: bool) -> None:
+    config = replace(TINY, bfloat16=bfloat16)
+    whole = _trainer(dataset, config)
+    expected = [whole.train_step() for _ in range(6)]
+
+    first = _trainer(dataset, config)
+    seen = [first.train_step() for _ in range(3)]
+    first.save(tmp_path)
+    torch.manual_seed(99)  # another process: nothing may come from its own generators
+    second = _trainer(dataset, replace(config))
+    second.crops.generator.random(7)
+    second.resume(tmp_path)
+    assert second.step == 3
+    seen += [second.train_step() for _ in range(3)]
+
+    assert seen == expected
+    assert _checkpoint(second, tmp_path / "second") == _checkpoint(whole, tmp_path / "whole")
+
+
+def test_a_checkpoint_loaded_and_saved_is_the_same_file(dataset: Path, tmp_path: Path) -> None:
+    trainer = _trainer(dataset, TINY)
+    trainer.train_step()
+    saved = _checkpoint(trainer, tmp_path)
+    other = _trainer(dataset, TINY)
+    other.resume(tmp_path)
+    assert _checkpoint(other, tmp_path / "again") == saved
+
+
+def test_train_stops_at_the_last_step_and_leaves_a_checkpoint(dataset: Path, tmp_path: Path) -> None:
+    logged: list[int] = []
+    trainer = _trainer(dataset, TINY)
+    train(trainer, tmp_path, lambda step, values: logged.append(step), checkpoint_every=4)
+    assert logged == list(range(6))
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+    again = _trainer(dataset, TINY)
+    again.resume(tmp_path)
+    train(again, tmp_path, lambda step, values: logged.append(step))
+    assert len(logged) == 6
+
+
+def test_train_stops_after_its_minutes(dataset: Path, tmp_path: Path) -> None:
+    trainer = _trainer(dataset, TINY)
+    train(trainer, tmp_path, lambda step, values: None, minutes=0.0)
+    assert trainer.step == 1
+
+
+def test_a_step_changes_both_networks_and_the_average(dataset: Path) -> None:
+    trainer = _trainer(dataset, TINY)
+    networks = (trainer.generator, trainer.discriminator, trainer.average)
+    before = [[value.detach().clone() for value in network.parameters()] for network in networks]
+    values = trainer.train_step()
+    assert set(values) == {"discriminator", "adversarial", "matching", "coarse", "texture"}
+    assert all(np.isfinite(value) for value in values.values())
+    for network, old in zip(networks, before, strict=True):
+        assert any(not torch.equal(value, was) for value, was in zip(network.parameters(), old, strict=True))
+    assert not any(value.requires_grad for value in trainer.average.parameters())
+
+
+def test_training_lowers_the_coarse_loss(dataset: Path) -> None:
+    trainer = _trainer(dataset, replace(TINY, steps=80, learning_rate=2e-3))
+    values = [trainer.train_step()["coarse"] for _ in range(80)]
+    assert np.mean(values[-10:]) < 0.5 * np.mean(values[:10])
+
+
+def test_a_checkpoint_of_other_hyper_parameters_is_refused(dataset: Path, tmp_path: Path) -> None:
+    _trainer(dataset, TINY).save(tmp_path)
+    with pytest.raises(InvalidArgument, match="hyper-parameters of"):
+        _trainer(dataset, replace(TINY, learning_rate=1e-3)).resume(tmp_path)

@@ -1,0 +1,30 @@
+"""What the documentation says is what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from services.common import errors
+from services.reference.schemas import builtin_schemas, parse_schema
+from services.reference.sources import SOURCES
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def test_the_schema_of_the_documentation_is_one() -> None:
+    text = (DOCS / "schemas.md").read_text()
+    [example] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert parse_schema(example).parts == ("cells",)
+    assert all(f"`{name}`" in text for name in (*builtin_schemas(), *SOURCES))
+
+
+def test_every_reason_in_the_documentation_is_one_of_the_code_with_its_status() -> None:
+    known = {
+        (one.status, one.reason)
+        for one in vars(errors).values()
+        if isinstance(one, type) and issubclass(one, errors.BiosynthError)
+    }
+    rows = re.findall(r"\| ([A-Z_]+) \| ([A-Z0-9_]+) \|$", (DOCS / "errors.md").read_text(), re.MULTILINE)
+    assert len(rows) > 15
+    assert [row for row in rows if row not in known] == []

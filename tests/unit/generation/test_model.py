@@ -1,0 +1,112 @@
+"""Models on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.common.errors import ConfigError, UnknownName
+from services.generation.model import CARD, DESCRIPTION, WEIGHTS, ModelShelf, read_model, write_description
+from tests.unit.generation.fakes import description
+
+
+def _stored(root: Path, name: str = "fake", weights: bytes = b"weights") -> Path:
+    folder = root / name
+    folder.mkdir(parents=True)
+    (folder / WEIGHTS).write_bytes(weights)
+    write_description(folder, description(name=name, sha256=hashlib.sha256(weights).hexdigest()))
+    return folder
+
+
+def test_a_description_is_read_as_it_was_written(tmp_path: Path) -> None:
+    write_description(tmp_path, description(sha256="ab"))
+    assert read_model(tmp_path).description == description(sha256="ab")
+
+
+def test_a_description_is_written_twice_alike_with_one_look_a_line(tmp_path: Path) -> None:
+    write_description(tmp_path, description())
+    first = (tmp_path / DESCRIPTION).read_text()
+    write_description(tmp_path, read_model(tmp_path).description)
+    assert (tmp_path / DESCRIPTION).read_text() == first
+    assert sum('"appearance"' in line for line in first.splitlines()) == len(description().records)
+
+
+def test_weights_are_checked_against_the_description(tmp_path: Path) -> None:
+    folder = _stored(tmp_path)
+    assert read_model(folder).weights() == b"weights"
+    (folder / WEIGHTS).write_bytes(b"others")
+    with pytest.raises(ConfigError, match="sha256"):
+        read_model(folder).weights()
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(ConfigError, match="absent"):
+        read_model(folder).weights()
+
+
+def test_a_card_is_the_file_beside_the_weights_or_empty(tmp_path: Path) -> None:
+    folder = _stored(tmp_path)
+    assert read_model(folder).card() == ""
+    (folder / CARD).write_text("# µ", encoding="utf-8")
+    assert read_model(folder).card() == "# µ"
+
+
+def _without(key: str) -> dict[str, Any]:
+    return {name: value for name, value in _body().items() if name != key}
+
+
+def _body() -> dict[str, Any]:
+    appearance = {"background": 0.1, "contrast": 0.2, "spread": 0.1, "noise": 0.0, "sharpness": 0.1}
+    return {
+        "format": "biosynth.generator/1",
+        **dict.fromkeys(("name", "version", "description", "schema_name", "sha256"), "x"),
+        **dict.fromkeys(("schema_version", "halo_px", "stride_px", "parameters"), 4),
+        "roles": {"background": [0], "interior": [1], "boundary": [2]},
+        "training": {},
+        "records": [{"appearance": appearance, "objects": [[1.0, 0.2]]}],
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '"text"',
+        "null",
+        json.dumps({**_body(), "format": "biosynth.generator/2"}),
+        json.dumps({**_body(), "roles": [0, 1, 2]}),
+        json.dumps({**_body(), "records": [{}]}),
+        json.dumps({**_body(), "records": []}),
+        json.dumps({**_body(), "colour": "red"}),
+        *(json.dumps(_without(key)) for key in ("format", "name", "roles", "records")),
+    ],
+)
+def test_a_folder_without_a_valid_description_is_a_configuration_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / DESCRIPTION).write_text(text)
+    with pytest.raises(ConfigError, match="model description at"):
+        read_model(tmp_path)
+
+
+def test_an_absent_description_is_a_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="model description at"):
+        read_model(tmp_path)
+
+
+def test_a_shelf_lists_models_by_name_and_a_later_folder_wins(tmp_path: Path) -> None:
+    for root, name in (("one", "b"), ("one", "a"), ("two", "b")):
+        _stored(tmp_path / root, name, weights=root.encode())
+    shelf = ModelShelf(tmp_path / "one", tmp_path / "two", tmp_path / "absent")
+    assert [stored.description.name for stored in shelf.list()] == ["a", "b"]
+    assert shelf.get("b").weights() == b"two"
+
+
+def test_an_unknown_model_is_answered_with_those_there_are(tmp_path: Path) -> None:
+    _stored(tmp_path, "a")
+    with pytest.raises(UnknownName, match="among a; got 'c'"):
+        ModelShelf(tmp_path).get("c")
+    with pytest.raises(UnknownName, match="none installed"):
+        ModelShelf(tmp_path / "empty").get("c")

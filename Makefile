@@ -18,14 +18,15 @@ demo: $(BIN)/.cli  ## a real fluorescence image through the whole pipeline; pict
 	$(BIN)/python -m services.cli.demo --out $(OUT)
 
 test: $(BIN)/.test $(BIN)/minio-server  ## set up, then every test that needs no torch
-	BIOSYNTH_TEST_MINIO=$$(realpath -q $(BIN)/minio-server || true) $(BIN)/python -m pytest -n 2 $(ARGS)
+	BIOSYNTH_TEST_MINIO=$$(if test -x $(BIN)/minio-server; then echo $(CURDIR)/$(BIN)/minio-server; fi) \
+	  $(BIN)/python -m pytest -n 2 --ignore tests/training $(ARGS)
 
 test-training: $(BIN)/.training  ## the tests of training; installs torch
 	$(BIN)/python -m pytest tests/training $(ARGS)
 
 lint: $(BIN)/.test  ## format, lint, types, import contracts, protos, and that the stubs are those of the protos
-	$(BIN)/ruff format --check services tests protos
-	$(BIN)/ruff check services tests protos
+	$(BIN)/ruff format --check services tests protos docs
+	$(BIN)/ruff check services tests protos docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	cd protos && ../$(BIN)/buf lint

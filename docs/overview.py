@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from services.common.engines.onnx_cpu import OnnxCpuEngine
-from services.common.images import autocontrast, encode_png
+from services.common.images import encode_png
+from services.common.intensity import stretch
 from services.common.labels import Labels, Segmentation
 from services.generation.generate import generate
 from services.generation.model import SHIPPED, ModelShelf
@@ -29,7 +30,9 @@ def nuclei(generator: np.random.Generator) -> Segmentation:
     for number in range(1, 70):
         centre = (int(generator.integers(WIDTH)), int(generator.integers(HEIGHT)))
         axes = (int(generator.integers(11, 17)), int(generator.integers(8, 12)))
-        shape = cv2.ellipse(np.zeros((HEIGHT, WIDTH), np.uint8), centre, axes, generator.uniform(0, 180), 0, 360, 1, -1) > 0
+        shape = (
+            cv2.ellipse(np.zeros((HEIGHT, WIDTH), np.uint8), centre, axes, generator.uniform(0, 180), 0, 360, 1, -1) > 0
+        )
         if (labels[shape] > 0).mean() < 0.15:
             labels[shape & (labels == 0)] = number
     return Segmentation(nuclei=labels)
@@ -55,14 +58,16 @@ def pair(segmentation: Segmentation, model_name: str, seed: int) -> NDArray[np.u
     rendered = render(segmentation, named(model.description.schema_name))
     made = generate(rendered.reference, model.description, OnnxCpuEngine(model.weights()), seed)
     gap = np.full((HEIGHT, 4), 255, np.uint8)
-    return np.concatenate([rendered.grey, gap, autocontrast(made.image)], 1)
+    return np.concatenate([rendered.grey, gap, stretch(made.image)], 1)
 
 
 def main() -> None:
     """Write the picture."""
     generator = np.random.default_rng(4)
     wide = np.full((HEIGHT, 16), 255, np.uint8)
-    picture = np.concatenate([pair(nuclei(generator), "fluo-nuclei", 11), wide, pair(scratch(generator), "phase-scratch", 5)], 1)
+    picture = np.concatenate(
+        [pair(nuclei(generator), "fluo-nuclei", 11), wide, pair(scratch(generator), "phase-scratch", 5)], 1
+    )
     (Path(__file__).parent / "overview.png").write_bytes(encode_png(picture))
 
 

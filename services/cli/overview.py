@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.images import autocontrast
+from services.common.images import Image
+from services.common.intensity import stretch
 from services.common.labels import Labels, Mask, Segmentation
 
 RGB = NDArray[np.uint8]
@@ -22,18 +23,18 @@ HUE_STEP = 0.61803398875
 
 
 def overview(
-    image: NDArray[np.uint8] | NDArray[np.uint16],
+    image: Image,
     segmentation: Segmentation,
     grey: NDArray[np.uint8],
     generated: NDArray[np.uint8],
 ) -> RGB:
     """Draw the four panels. All inputs (H, W) of one size; returns (h, w, 3) RGB uint8."""
-    stretched = autocontrast(image)
+    stretched = stretch(image)
     panels = [
         ("image", _rgb(stretched)),
         ("segmentation: " + ", ".join(segmentation.parts), outline(stretched, segmentation)),
         ("reference", _rgb(grey)),
-        ("generated", _rgb(autocontrast(generated))),
+        ("generated", _rgb(stretch(generated))),
     ]
     return side_by_side(panels)
 

@@ -98,12 +98,13 @@ def builtin_segmenters() -> dict[str, Segmenter]:
 def choose(image: Image) -> str:
     """The segmenter that `auto` runs: `nuclei` for fluorescence, else `scratch`.
 
-    image: (H, W). Fluorescence is bright objects on a dark ground: the typical pixel lies in the lowest part of the
-    range of brightness. Phase contrast has halos above and cell bodies below a grey ground.
+    image: (H, W). Fluorescence is bright objects on a dark ground, so a quarter of the pixels lie in the lowest part of
+    the range of brightness. Phase contrast has halos above and cell bodies below a grey ground. Measured: that quarter
+    ends below 0.08 of the range in 433 fields of nuclei, and above 0.13 in 51 of phase contrast.
     """
     calm = cv2.medianBlur(image, 3)  # single hot or dead pixels must not set the range
-    low, typical, high = np.percentile(calm, (0.1, 50, 99.9))
-    return "nuclei" if high > low and (typical - low) < 0.25 * (high - low) else "scratch"
+    low, quarter, high = np.percentile(calm, (0.1, 25, 99.9))
+    return "nuclei" if high > low and (quarter - low) < 0.105 * (high - low) else "scratch"
 
 
 def pick(segmenters: Mapping[str, Segmenter], name: str, image: Image, candidates: Collection[str] = ()) -> Segmenter:

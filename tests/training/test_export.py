@@ -29,10 +29,10 @@ CONFIG = NetworkConfig(plane_count(3), width=20, blocks=1)
 def _network(config: NetworkConfig = CONFIG) -> Generator:
     """A network whose residual branches do something, as after training."""
     torch.manual_seed(1)
-    network = Generator(config)
+    network: Generator = Generator(config).to(memory_format=torch.channels_last)
     for block in network.blocks:
         torch.nn.init.normal_(block.second.weight, std=0.05)
-    return network.to(memory_format=torch.channels_last)
+    return network
 
 
 @pytest.fixture(scope="module")

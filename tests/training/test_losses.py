@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: the `training` extra")
@@ -11,7 +13,7 @@ from services.generation.training import losses  # noqa: E402  (after the skip)
 SCALE = torch.tensor([[0.2, 0.4, 0.05], [0.1, 0.5, 0.0]])
 
 
-def _images(seed: int = 0) -> torch.Tensor:
+def _images(seed: int = 0) -> Any:
     return torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(seed))
 
 

@@ -12,7 +12,7 @@ from services.generation.training.network import STRIDE, Generator, NetworkConfi
 
 def _network(config: NetworkConfig) -> Generator:
     torch.manual_seed(0)
-    network = Generator(config).double()
+    network: Generator = Generator(config).double()
     with torch.no_grad():
         for parameter in network.parameters():  # the residual branches start at zero: without reach
             parameter.copy_(torch.rand_like(parameter) * 0.1)

@@ -68,18 +68,18 @@ def test_a_checkpoint_loaded_and_saved_is_the_same_file(dataset: Path, tmp_path:
 def test_train_stops_at_the_last_step_and_leaves_a_checkpoint(dataset: Path, tmp_path: Path) -> None:
     logged: list[int] = []
     trainer = _trainer(dataset, TINY)
-    train(trainer, tmp_path, lambda step, values: logged.append(step), checkpoint_every=4)
+    train(trainer, tmp_path, lambda step, _: logged.append(step), checkpoint_every=4)
     assert logged == list(range(6))
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
     again = _trainer(dataset, TINY)
     again.resume(tmp_path)
-    train(again, tmp_path, lambda step, values: logged.append(step))
+    train(again, tmp_path, lambda step, _: logged.append(step))
     assert len(logged) == 6
 
 
 def test_train_stops_after_its_minutes(dataset: Path, tmp_path: Path) -> None:
     trainer = _trainer(dataset, TINY)
-    train(trainer, tmp_path, lambda step, values: None, minutes=0.0)
+    train(trainer, tmp_path, lambda *_: None, minutes=0.0)
     assert trainer.step == 1
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from services.common.errors import BiosynthError, InvalidArgument
 from services.common.images import Image, decode_image, encode_png
+from services.common.intensity import stretch
 from services.common.labels import Labels, Segmentation
 from services.generation.training.dataset import MANIFEST, DatasetManifest, Entry, check_groups, write_manifest
 from services.pipeline.datasets.recipe import Recipe, Source
@@ -111,10 +112,7 @@ def to_eight_bit(image: Image) -> NDArray[np.uint8]:
     """Keep 8 bit; stretch 16 bit from the 0.1 to the 99.9 percentile."""
     if image.dtype == np.uint8:
         return image.astype(np.uint8, copy=False)
-    low, high = np.percentile(image, (0.1, 99.9))
-    scaled = (image.astype(np.float32) - low) * (255.0 / max(high - low, 1.0))
-    stretched: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
-    return stretched
+    return stretch(image, 0.1)
 
 
 def _entry(job: Job) -> Entry:

@@ -20,7 +20,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "labels": (dict,),
     "absent": (list,),
 }
-_WORDS = {str: "text", dict: "a mapping", list: "a list"}
+_WORDS: Mapping[type, str] = {str: "text", dict: "a mapping", list: "a list"}
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from services.cli.overview import GAP_PX, MOST_WIDTH_PX, PANEL_HEIGHT_PX, TITLE_PX, outline, overview
 from services.common.labels import Segmentation
@@ -24,7 +27,7 @@ def _segmentation(height: int, width: int) -> Segmentation:
 )
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_four_panels_of_one_height_whatever_the_size(size: tuple[int, int], dtype: type) -> None:
-    image = np.random.default_rng(0).integers(0, 255, size).astype(dtype)
+    image: NDArray[Any] = np.random.default_rng(0).integers(0, 255, size).astype(dtype)
     grey = np.zeros(size, np.uint8)
     picture = overview(image, _segmentation(*size), grey, grey)
     assert picture.dtype == np.uint8

@@ -1,0 +1,47 @@
+"""The wound zone of a scratch assay by the seed's morphology, from cells and nuclei that are already found."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.errors import InvalidArgument, InvalidSegmentation
+from services.common.labels import Labels, Mask
+
+EROSION_PX, DILATION_PX = 60, 140
+# Beyond this the squares that OpenCV's exact transform adds up no longer fit float32's 24 bits.
+MAX_SIDE_PX = 4096
+
+
+def wound_zone(
+    cells: Labels, nuclei: Labels | None = None, erosion_px: int = EROSION_PX, dilation_px: int = DILATION_PX
+) -> Mask:
+    """Where a disk of `erosion_px` fits between the cells and the image's frame, grown by `dilation_px`, cells taken out.
+
+    cells, nuclei: (H, W) int32 labels, 0 = background. Returns (H, W) bool. The seed's definition: the pixels without
+    cytoplasm, framed by False, are eroded and then dilated by disks {x^2 + y^2 <= r^2}. A pixel survives the erosion
+    when its distance to the nearest False exceeds r, and is reached by the dilation when its distance to the nearest
+    True is at most r: two exact Euclidean distance transforms (Felzenszwalb & Huttenlocher, 2012) in place of two
+    passes with kernels of 11,000 and 61,000 pixels.
+    Raises InvalidArgument for a radius below 1, InvalidSegmentation for two sizes or a side above 4096 px.
+    """
+    if min(erosion_px, dilation_px) < 1:
+        raise InvalidArgument(f"expected radii of at least 1 px; got {erosion_px} and {dilation_px}")
+    if nuclei is not None and nuclei.shape != cells.shape:
+        raise InvalidSegmentation(f"expected cells and nuclei of one size; got {cells.shape} and {nuclei.shape}")
+    if max(cells.shape) > MAX_SIDE_PX:
+        raise InvalidSegmentation(f"expected sides of at most {MAX_SIDE_PX} px; got {cells.shape}")
+    free = cells == 0
+    # One pixel of False all round is as near as any frame of more.
+    framed = np.pad(free, 1)
+    core = _distance_to_false(framed)[1:-1, 1:-1] > erosion_px
+    if not core.any():
+        return np.zeros(cells.shape, np.bool_)
+    zone: Mask = (_distance_to_false(~core) <= dilation_px) & free
+    return zone if nuclei is None else zone & (nuclei == 0)
+
+
+def _distance_to_false(mask: Mask) -> NDArray[np.float32]:
+    distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return distance.astype(np.float32, copy=False)

@@ -1,0 +1,43 @@
+"""What the segmenters find on real microscopy; skips where the data packs are absent."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from services.common.images import decode_image
+from services.evaluation.average_precision import average_precision
+from services.segmentation.segmenters import builtin_segmenters, choose
+
+
+def test_auto_tells_fluorescence_from_phase_contrast(real_data: Path) -> None:
+    fluorescence = sorted((real_data / "dsb2018-fluo" / "images").glob("*.png"))[::10]
+    phase = [*(real_data / "wound" / "images").glob("*.jpg"), *(real_data / "usiigaci-phase" / "images").glob("*.png")]
+    chosen = [choose(decode_image(path.read_bytes())) for path in fluorescence]
+    assert chosen.count("nuclei") == len(chosen)
+    assert {choose(decode_image(path.read_bytes())) for path in phase} == {"scratch"}
+
+
+def test_nuclei_of_held_out_fields_are_found_as_well_as_tuned_otsu_and_watershed(real_data: Path) -> None:
+    folder, nuclei = real_data / "dsb2018-fluo", builtin_segmenters()["nuclei"]
+    with (folder / "split.csv").open() as file:
+        fields = [row["id"] for row in csv.DictReader(file) if row["split"] == "val"][::3]
+    scores = []
+    for field in fields:
+        true = cv2.imread(str(folder / "labels" / f"{field}.png"), cv2.IMREAD_UNCHANGED)
+        found = nuclei(decode_image((folder / "images" / f"{field}.png").read_bytes())).nuclei
+        assert true is not None and found is not None
+        scores.append(average_precision(true.astype(np.int32), found).mean())
+    assert np.mean(scores) > 0.45
+
+
+def test_the_wound_of_a_scratch_frame_is_found_and_free_of_cells(real_data: Path) -> None:
+    for name in ("cp_DMSO_B5_t24.jpg", "sas_05.jpg"):
+        found = builtin_segmenters()["scratch"](decode_image((real_data / "wound" / "images" / name).read_bytes()))
+        assert found.wound is not None and found.cells is not None
+        assert 0.1 < found.wound.mean() < 0.5
+        assert not found.wound[found.cells > 0].any()
+        assert found.cells.max() > 200

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
+
+# Rows and columns, for indexing the last two axes of an array.
+Window: TypeAlias = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -16,11 +20,11 @@ class Box:
     right: int
 
     @property
-    def slices(self) -> tuple[slice, slice]:
-        """For indexing the last two axes of an array."""
+    def slices(self) -> Window:
+        """For indexing an array."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
-    def within(self, outer: Box) -> tuple[slice, slice]:
+    def within(self, outer: Box) -> Window:
         """Slices of this box in an array that holds `outer`."""
         return (
             slice(self.top - outer.top, self.bottom - outer.top),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.common.engines.engine import Engine
 from services.common.errors import InvalidReference
-from services.common.tiling import Tile, cut
+from services.common.tiling import Window, cut
 from services.generation.appearance import Appearance, Look, draw
 from services.generation.conditions import build_planes, draw_texture
 from services.generation.model import ModelDescription
@@ -63,10 +63,17 @@ def generate_as(
 
     Returns (H, W) uint8.
     """
+    height, width = reference.shape
+    # The network's grid: sizes divisible by its stride. What is added below and to the right is cut off again.
+    rest = ((0, -height % model.stride_px), (0, -width % model.stride_px))
+    reference, objects = np.pad(reference, rest, mode="edge"), np.pad(objects, rest, mode="edge")
     texture = draw_texture(reference.shape, generator)
-    planes = build_planes(reference, objects, look, texture, model.roles.count)
-    clean = run_tiles(planes, engine, tile_px, model.halo_px, model.stride_px)
-    return expose(clean, look.appearance, generator)
+
+    def planes_in(window: Window) -> NDArray[np.float32]:
+        return build_planes(reference[window], objects[window], look, texture[:, *window], model.roles.count)
+
+    clean = run_tiles(planes_in, reference.shape, engine, tile_px, model.halo_px, model.stride_px)
+    return expose(clean[:height, :width], look.appearance, generator)
 
 
 def check_levels(reference: NDArray[np.uint8], model: ModelDescription) -> None:
@@ -79,23 +86,23 @@ def check_levels(reference: NDArray[np.uint8], model: ModelDescription) -> None:
         )
 
 
-def run_tiles(planes: NDArray[np.float32], engine: Engine, side: int, halo: int, stride: int) -> NDArray[np.float32]:
-    """Run the network tile by tile. planes: (P, H, W). Returns (H, W) float32."""
-    _, height, width = planes.shape
-    below, right = -height % stride, -width % stride
-    padded = np.pad(planes, ((0, 0), (0, below), (0, right)), mode="edge")
-    result = np.empty((height + below, width + right), np.float32)
-    for tile in cut(height + below, width + right, side, halo, stride):
-        result[tile.inner.slices] = run_tile(padded, tile, engine)
-    return result[:height, :width]
+def run_tiles(
+    planes_in: Callable[[Window], NDArray[np.float32]],
+    shape: tuple[int, int],
+    engine: Engine,
+    side: int,
+    halo: int,
+    stride: int,
+) -> NDArray[np.float32]:
+    """Run the network tile by tile. Returns (H, W) float32 of `shape`, which `stride` divides.
 
-
-def run_tile(planes: NDArray[np.float32], tile: Tile, engine: Engine) -> NDArray[np.float32]:
-    """Run the network on one tile's outer and return its inner."""
-    outer = np.ascontiguousarray(planes[(slice(None), *tile.outer.slices)])
-    image = engine.run(outer[None])[0, 0]
-    inner: NDArray[np.float32] = image[tile.inner.within(tile.outer)]
-    return inner
+    planes_in: gives the input planes (P, h, w) of a window, so that those of the whole image never exist at once.
+    """
+    result = np.empty(shape, np.float32)
+    for tile in cut(*shape, side, halo, stride):
+        outer = np.ascontiguousarray(planes_in(tile.outer.slices))
+        result[tile.inner.slices] = engine.run(outer[None])[0, 0][tile.inner.within(tile.outer)]
+    return result
 
 
 def expose(clean: NDArray[np.float32], look: Appearance, generator: np.random.Generator) -> NDArray[np.uint8]:

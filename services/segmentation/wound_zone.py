@@ -17,7 +17,7 @@ MAX_SIDE_PX = 4096
 def wound_zone(
     cells: Labels, nuclei: Labels | None = None, erosion_px: int = EROSION_PX, dilation_px: int = DILATION_PX
 ) -> Mask:
-    """Where a disk of `erosion_px` fits between the cells and the image's frame, grown by `dilation_px`, cells taken out.
+    """Where a disk of `erosion_px` fits between cells and frame, grown by `dilation_px`, with the cells taken out.
 
     cells, nuclei: (H, W) int32 labels, 0 = background. Returns (H, W) bool. The seed's definition: the pixels without
     cytoplasm, framed by False, are eroded and then dilated by disks {x^2 + y^2 <= r^2}. A pixel survives the erosion

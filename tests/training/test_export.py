@@ -10,18 +10,21 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: the `training` extra")
 
-from services.common.engines.onnx_cpu import OnnxCpuEngine  # noqa: E402  (after the skip)
-from services.common.errors import UnknownName  # noqa: E402
-from services.generation.conditions import plane_count  # noqa: E402
-from services.generation.generate import generate, run_tiles  # noqa: E402
-from services.generation.loaded import LoadedModels  # noqa: E402
-from services.generation.model import ModelShelf  # noqa: E402
-from services.generation.training.crops import load_fields  # noqa: E402
-from services.generation.training.dataset import read_manifest  # noqa: E402
-from services.generation.training.export import export  # noqa: E402
-from services.generation.training.network import STRIDE, Generator, NetworkConfig  # noqa: E402
-from services.generation.training.publish import Naming, publish, write_card  # noqa: E402
-from tests.unit.generation.fakes import disks  # noqa: E402
+from services.common.engines.onnx_cpu import OnnxCpuEngine
+from services.common.errors import UnknownName
+from services.generation.conditions import plane_count
+from services.generation.generate import generate, run_tiles
+from services.generation.loaded import LoadedModels
+from services.generation.model import ModelShelf
+from services.generation.training.crops import load_fields
+from services.generation.training.dataset import read_manifest
+from services.generation.training.export import export
+from services.generation.training.network import STRIDE, Generator, NetworkConfig
+from services.generation.training.publish import Naming, publish, write_card
+from tests.unit.generation.fakes import (
+    disks,
+    windows_of,
+)
 
 CONFIG = NetworkConfig(plane_count(3), width=20, blocks=1)
 
@@ -74,12 +77,11 @@ def test_an_export_leaves_the_network_as_it_was(tmp_path: Path) -> None:
     assert next(network.parameters()).dtype == torch.float64
 
 
-@pytest.mark.parametrize("size", [(1, 1), (5, 7), (97, 130), (201, 203)])
+@pytest.mark.parametrize("size", [(4, 4), (8, 132), (200, 204)])
 def test_tiles_give_the_image_of_the_whole(exported: Path, size: tuple[int, int]) -> None:
     engine = OnnxCpuEngine(exported / "model.onnx", threads=1)
-    planes = np.random.default_rng(0).standard_normal((CONFIG.planes, *size), np.float32)
-    tiled = run_tiles(planes, engine, 64, CONFIG.halo_px, STRIDE)
-    whole = run_tiles(planes, engine, 1024, CONFIG.halo_px, STRIDE)
+    planes = windows_of(np.random.default_rng(0).standard_normal((CONFIG.planes, *size), np.float32))
+    tiled, whole = (run_tiles(planes, size, engine, side, CONFIG.halo_px, STRIDE) for side in (64, 1024))
     assert tiled.shape == size
     assert np.abs(tiled - whole).max() < 1e-4
 
@@ -89,9 +91,12 @@ def test_tiles_of_the_default_network_give_the_image_of_the_whole(tmp_path: Path
     export(_network(config), tmp_path)
     assert (tmp_path / "model.onnx").stat().st_size < 10_000_000
     engine = OnnxCpuEngine(tmp_path / "model.onnx", threads=1)
-    planes = np.random.default_rng(0).standard_normal((config.planes, 230, 301), np.float32)
-    tiled = run_tiles(planes, engine, 128, config.halo_px, STRIDE)
-    assert np.abs(tiled - run_tiles(planes, engine, 1024, config.halo_px, STRIDE)).max() < 1e-4
+    planes, size = (
+        windows_of(np.random.default_rng(0).standard_normal((config.planes, 232, 300), np.float32)),
+        (232, 300),
+    )
+    tiled, whole = (run_tiles(planes, size, engine, side, config.halo_px, STRIDE) for side in (128, 1024))
+    assert np.abs(tiled - whole).max() < 1e-4
 
 
 def test_a_published_model_is_read_by_the_shelf_and_generates(dataset: Path, tmp_path: Path) -> None:

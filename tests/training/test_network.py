@@ -6,8 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: the `training` extra")
 
-from services.generation.conditions import plane_count  # noqa: E402  (after the skip)
-from services.generation.training.network import STRIDE, Generator, NetworkConfig  # noqa: E402
+from services.generation.conditions import plane_count
+from services.generation.training.network import STRIDE, Generator, NetworkConfig
 
 
 def _network(config: NetworkConfig) -> Generator:

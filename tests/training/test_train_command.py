@@ -10,11 +10,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: the `training` extra")
 
-from services.cli.__main__ import main  # noqa: E402  (after the skip)
-from services.common.engines.onnx_cpu import OnnxCpuEngine  # noqa: E402
-from services.generation.generate import generate  # noqa: E402
-from services.generation.model import read_model  # noqa: E402
-from tests.unit.generation.fakes import disks  # noqa: E402
+from services.cli.__main__ import main
+from services.common.engines.onnx_cpu import OnnxCpuEngine
+from services.generation.generate import generate
+from services.generation.model import read_model
+from tests.unit.generation.fakes import disks
 
 
 def _train(dataset: Path, out: Path, *more: str) -> None:

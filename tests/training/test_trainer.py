@@ -10,11 +10,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: the `training` extra")
 
-from services.common.errors import InvalidArgument  # noqa: E402  (after the skip)
-from services.generation.conditions import plane_count  # noqa: E402
-from services.generation.training.crops import Crops, load_fields  # noqa: E402
-from services.generation.training.dataset import read_manifest  # noqa: E402
-from services.generation.training.trainer import TrainConfig, Trainer, train  # noqa: E402
+from services.common.errors import InvalidArgument
+from services.generation.conditions import plane_count
+from services.generation.training.crops import Crops, load_fields
+from services.generation.training.dataset import read_manifest
+from services.generation.training.trainer import TrainConfig, Trainer, train
 
 TINY = TrainConfig(steps=6, batch=2, crop_px=32, width=20, blocks=1, discriminator_width=8, bfloat16=False, seed=3)
 

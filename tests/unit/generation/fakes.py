@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.tiling import Window
 from services.generation.appearance import Appearance, AppearanceRecord
 from services.generation.model import ModelDescription
 from services.generation.roles import LevelRoles
@@ -18,6 +20,11 @@ LOOKS = (
     AppearanceRecord(Appearance(0.1, 0.3, 0.2, 0.02, 0.5), ((0.8, 0.2), (1.2, 0.4))),
     AppearanceRecord(Appearance(0.2, 0.4, 0.1, 0.01, 0.3), ((0.9, 0.1), (1.1, 0.3), (1.0, 0.2))),
 )
+
+
+def windows_of(planes: NDArray[np.float32]) -> Callable[[Window], NDArray[np.float32]]:
+    """What run_tiles takes, from planes (P, H, W) that are all there."""
+    return lambda window: planes[:, *window]
 
 
 def description(

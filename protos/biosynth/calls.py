@@ -11,6 +11,9 @@ import grpc
 from biosynth.failures import failure_of
 from biosynth.retry import RetryPolicy
 
+# Streams that may begin again after messages have come: what was made is in the store, and only progress repeats.
+_REPEATABLE = ("/biosynth.v1.PipelineService/Run",)
+
 
 class _Details(NamedTuple):
     method: str
@@ -52,8 +55,10 @@ class ReliableCalls(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInte
             retry += 1
 
     def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        """Call; begin again only while no message has come."""
-        return Responses(self._attempts(continuation, client_call_details, request), self._policy, self._target)
+        """Call; begin again only while no message has come, unless the method may repeat them."""
+        is_repeatable = client_call_details.method in _REPEATABLE
+        attempt = self._attempts(continuation, client_call_details, request)
+        return Responses(attempt, self._policy, self._target, is_repeatable)
 
     def _attempts(self, continuation: Any, details: Any, request: Any) -> Callable[[], tuple[Any, float]]:
         """A function that makes one more attempt, under one deadline and one request id for all of them."""
@@ -74,14 +79,20 @@ class ReliableCalls(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInte
 
 
 class Responses(Iterator[Any]):
-    """The messages of a stream; begins again after a passing failure, but only before the first message."""
+    """The messages of a stream; begins again after a passing failure.
 
-    def __init__(self, attempt: Callable[[], tuple[Any, float]], policy: RetryPolicy, target: str) -> None:
+    That is before the first message or, where it `is_repeatable`, at any time: messages may then come twice.
+    """
+
+    def __init__(
+        self, attempt: Callable[[], tuple[Any, float]], policy: RetryPolicy, target: str, is_repeatable: bool
+    ) -> None:
         self._attempt = attempt
         self._policy = policy
         self._target = target
         self._call, self._deadline = attempt()
         self._retry = 0
+        self._is_repeatable = is_repeatable
         self._has_begun = False
 
     def __next__(self) -> Any:
@@ -90,7 +101,7 @@ class Responses(Iterator[Any]):
                 message = next(self._call)
             except grpc.RpcError:
                 failure = failure_of(self._call, self._target)
-                if self._has_begun:
+                if self._has_begun and not self._is_repeatable:
                     raise failure.error from None
                 self._policy.pause(self._retry, failure, self._deadline)
                 self._retry += 1

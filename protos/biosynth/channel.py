@@ -10,6 +10,11 @@ import grpc
 
 from biosynth.errors import InvalidInputError
 
+MIB = 1024 * 1024
+# The contract allows 16 MiB a part: requests have at most two (Render), replies four (Run); and room for the rest.
+REQUEST_BYTES = 36 * MIB
+REPLY_BYTES = 68 * MIB
+
 
 @dataclass(frozen=True)
 class TlsOptions:
@@ -36,11 +41,16 @@ class TlsOptions:
         )
 
 
-def open_channel(endpoint: str, tls: TlsOptions | None, max_message_bytes: int) -> grpc.Channel:
+def open_channel(
+    endpoint: str,
+    tls: TlsOptions | None,
+    max_request_bytes: int = REQUEST_BYTES,
+    max_reply_bytes: int = REPLY_BYTES,
+) -> grpc.Channel:
     """A channel to host:port, dns:///host:port or unix:/path; it connects with the first call."""
     options: list[tuple[str, str | int]] = [
-        ("grpc.max_receive_message_length", max_message_bytes),
-        ("grpc.max_send_message_length", max_message_bytes),
+        ("grpc.max_receive_message_length", max_reply_bytes),
+        ("grpc.max_send_message_length", max_request_bytes),
         ("grpc.lb_policy_name", "round_robin"),  # over all replicas that the name resolves to
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 5_000),

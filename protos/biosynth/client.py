@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biosynth import raster, transfer
-from biosynth.connections import MIB, Connections
+from biosynth.channel import MIB
+from biosynth.connections import Connections
 from biosynth.errors import BiosynthCallError, InvalidInputError
 from biosynth.results import GenerationResult, Progress, ReferenceResult, RunOutcome, SegmentationResult, unexpected
 from biosynth.v1 import generation_pb2, pipeline_pb2, reference_pb2, segmentation_pb2
@@ -123,7 +124,11 @@ class Client(Connections):
         boundary_thickness_px: int = 0,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> RunOutcome:
-        """Run the pipeline from one of image, reference and scenario; names left empty are chosen to fit."""
+        """Run the pipeline from one of image, reference and scenario; names left empty are chosen to fit.
+
+        After a passing failure the run begins again and finds what it had made in the store; `on_progress` may then
+        be told of a stage twice.
+        """
         if sum(source is not None for source in (image, reference, scenario)) != 1:
             raise InvalidInputError("expected exactly one of image, reference and scenario")
         request = pipeline_pb2.RunRequest(

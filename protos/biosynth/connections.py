@@ -9,7 +9,7 @@ from typing import Self
 import grpc
 
 from biosynth.calls import ReliableCalls
-from biosynth.channel import TlsOptions, check_token_is_safe, open_channel
+from biosynth.channel import REPLY_BYTES, REQUEST_BYTES, TlsOptions, check_token_is_safe, open_channel
 from biosynth.errors import InvalidInputError
 from biosynth.retry import RetryPolicy
 from biosynth.v1.evaluation_pb2_grpc import EvaluationServiceStub
@@ -19,7 +19,6 @@ from biosynth.v1.reference_pb2_grpc import ReferenceServiceStub
 from biosynth.v1.segmentation_pb2_grpc import SegmentationServiceStub
 
 SERVICES = ("segmentation", "reference", "generation", "evaluation", "pipeline")
-MIB = 1024 * 1024
 
 
 class Connections:
@@ -28,6 +27,7 @@ class Connections:
     endpoint: host:port, dns:///host:port or unix:/path for all services, or one for each name of SERVICES that is used.
     token: sent as `authorization: Bearer`, only by TLS, to a Unix socket or to this machine. timeout_s: bounds a call
     with all its retries; a stub's own `timeout=` goes before. retries: at most so many, or a policy.
+    max_request_bytes, max_reply_bytes: of one message; servers refuse requests over a limit of their own (36 MiB).
     A context manager; it connects with the first call.
     """
 
@@ -39,7 +39,8 @@ class Connections:
         tls: TlsOptions | None = None,
         timeout_s: float = 300.0,
         retries: int | RetryPolicy = 4,
-        max_message_bytes: int = 20 * MIB,
+        max_request_bytes: int = REQUEST_BYTES,
+        max_reply_bytes: int = REPLY_BYTES,
     ) -> None:
         self._endpoints = dict.fromkeys(SERVICES, endpoint) if isinstance(endpoint, str) else dict(endpoint)
         if unknown := sorted(set(self._endpoints) - set(SERVICES)):
@@ -48,7 +49,7 @@ class Connections:
             check_token_is_safe(target, tls)
         self._policy = retries if isinstance(retries, RetryPolicy) else RetryPolicy(retries)
         self._token, self._tls, self._timeout_s = token, tls, timeout_s
-        self._max_message_bytes = max_message_bytes
+        self._message_bytes = max_request_bytes, max_reply_bytes
         self._channels: dict[str, tuple[grpc.Channel, grpc.Channel]] = {}  # by endpoint: bare, with our calls
 
     @cached_property
@@ -92,7 +93,7 @@ class Connections:
         if target is None:
             raise InvalidInputError(f"no endpoint for the {service} service; got some for {', '.join(self._endpoints)}")
         if target not in self._channels:
-            bare = open_channel(target, self._tls, self._max_message_bytes)
+            bare = open_channel(target, self._tls, *self._message_bytes)
             around = ReliableCalls(target, self._timeout_s, self._policy, self._token)
             self._channels[target] = bare, grpc.intercept_channel(bare, around)
         return self._channels[target][1]

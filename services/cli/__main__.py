@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from biosynth.errors import BiosynthCallError, InvalidInputError
 
-from services.cli.commands import dataset, generate, info, models, render, run, segment, serve, train
+from services.cli.commands import combine, dataset, generate, info, models, render, run, segment, serve, train
 from services.cli.console import Console
-from services.cli.exits import exit_code
+from services.cli.exits import REFUSED, exit_code
 from services.cli.session import open_session
 from services.cli.versions import versions
 from services.common.errors import BiosynthError
@@ -28,7 +28,7 @@ names deployed ones. Exit codes: 0 done, 1 a fault of ours, 2 wrong usage, 3 the
 4 a service or the store cannot be reached or is overloaded, 130 interrupted."""
 # These ask services; the others do their work themselves.
 ASKING = {"run": run, "segment": segment, "render": render, "generate": generate, "models": models, "info": info}
-LOCAL = {"dataset": dataset, "train": train}
+LOCAL = {"combine": combine, "dataset": dataset, "train": train}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -42,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"biosynth {arguments.command}: {error.message if not isinstance(error, InvalidInputError) else error}"
         )
         sys.exit(exit_code(error))
+    except OSError as error:
+        console.warn(f"biosynth {arguments.command}: {error.strerror or error}: {error.filename or ''}".rstrip(": "))
+        sys.exit(REFUSED)
     except KeyboardInterrupt:
         console.warn("interrupted; what is in the store stays, and the same command goes on from there")
         sys.exit(130)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from biosynth.channel import TlsOptions
 from biosynth.client import Client
-from biosynth.v1.types_pb2 import Content, ObjectRef
+from biosynth.errors import BiosynthCallError
+from biosynth.v1.types_pb2 import Content, Delivery, ObjectRef
 
 from services.cli.composition import SERVICES, Composition
 from services.common.background import in_background
@@ -27,6 +29,8 @@ from services.common.storage.store import Store
 from services.common.stores import open_store
 from services.generation.config import GenerationConfig
 
+T = TypeVar("T")
+MOST_BYTES = 1024**3  # of a result that we made ourselves
 EXTENSIONS = {b"\x89PNG": "png", b"\xff\xd8": "jpg", b"II": "tif", b"MM": "tif"}
 
 
@@ -37,6 +41,7 @@ class Session:
     client: Client
     store: Store | None
     place: str
+    store_place: str
 
     def content(self, path: Path) -> Content:
         """Return a file as it is to be sent: inside the message, or, when large, by way of the store.
@@ -52,11 +57,27 @@ class Session:
             raise InvalidImage(f"expected a readable file at {path}; {error.strerror}") from error
         return Content(file=data) if size <= INLINE_LIMIT else Content(object=self._put(data))
 
-    def get(self, ref: ObjectRef) -> bytes:
-        """Return an object's bytes."""
+    def ask(self, call: Callable[[Delivery.ValueType], T]) -> T:
+        """Make a call that delivers pixels: as objects of our own store, or inside the reply of a deployed service.
+
+        What is too large for a reply is asked for again, as objects to be downloaded by link: the work is done already.
+        """
+        if self.store is not None:
+            return call(Delivery.DELIVERY_OBJECT)
+        try:
+            return call(Delivery.DELIVERY_FILE)
+        except BiosynthCallError as error:
+            if error.reason not in ("OBJECT_TOO_LARGE", "MESSAGE_TOO_LARGE"):
+                raise
+            return call(Delivery.DELIVERY_OBJECT)
+
+    def get(self, content: Content) -> bytes:
+        """Return the bytes of a delivered file."""
+        if not content.HasField("object"):
+            return content.file
         if self.store is None:
-            return self.client.download(ref)
-        return self.store.get(ref.key, ImageLimits().max_bytes * 4)
+            return self.client.download(content.object)
+        return self.store.get(content.object.key, MOST_BYTES)
 
     def _put(self, data: bytes) -> ObjectRef:
         if self.store is None:
@@ -96,7 +117,7 @@ def _deployed(env: Mapping[str, str], target: str) -> Iterator[Session]:
         token=token.read_text(encoding="utf-8").strip() if token else None,
         tls=TlsOptions(ca, certificate, key) if ca or certificate else None,
     ) as client:
-        yield Session(client, None, target)
+        yield Session(client, None, target, "the deployment's own")
 
 
 @contextmanager
@@ -104,19 +125,26 @@ def _embedded(env: Mapping[str, str]) -> Iterator[Session]:
     config = default_store(env)
     store = open_store(config)
     store.check()
-    # mkdtemp makes the folder 0700: nobody else can reach the socket.
-    with tempfile.TemporaryDirectory(prefix="biosynth-") as folder, opened(store, usable_cores()) as runtime:
-        address = f"unix:{folder}/socket"
-        server = ServerConfig(address=address, drain_seconds=0.0, max_message_bytes=64 * 1024 * 1024)
+    with private_address() as address, opened(store, usable_cores()) as runtime:
+        server = ServerConfig(address=address, drain_seconds=0.0)
         composition = Composition(SERVICES, GenerationConfig.from_env(env), EndpointsConfig(address, address, address))
         with in_background(lambda: _serving(server, composition, runtime)), Client(address, timeout_s=3600.0) as client:
-            yield Session(client, store, f"embedded, store {config.path or config.endpoint}")
+            yield Session(client, store, "embedded", str(config.path or f"{config.endpoint}/{config.bucket}"))
 
 
 @asynccontextmanager
 async def _serving(config: ServerConfig, composition: Composition, runtime: Runtime) -> AsyncIterator[Running]:
-    async with composition.start(runtime) as services, running(config, services) as server:
+    async with composition.start(runtime) as services, running(config, services, runtime.metrics) as server:
         yield server
+
+
+@contextmanager
+def private_address() -> Iterator[str]:
+    """A Unix socket's address in a folder (mode 0700) that only this user can enter."""
+    # In /tmp where there is one: a socket's path may have some 100 bytes, and TMPDIR can be long.
+    parent = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="biosynth-", dir=parent) as folder:
+        yield f"unix:{folder}/socket"
 
 
 def check_folder(path: Path) -> Path:

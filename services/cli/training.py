@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import platform
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +20,7 @@ from services.common.errors import ConfigError
 from services.evaluation.fidelity import measure_fidelity
 from services.generation.conditions import plane_count
 from services.generation.training.crops import Crops, load_fields
-from services.generation.training.dataset import DatasetManifest, read_manifest
+from services.generation.training.dataset import DatasetManifest, fingerprint, read_manifest
 from services.generation.training.publish import Naming, publish, write_card
 from services.generation.training.trainer import TrainConfig, Trainer, train
 
@@ -35,29 +34,29 @@ def train_model(arguments: argparse.Namespace, console: Console) -> dict[str, An
     config = TrainConfig(steps=arguments.steps, seed=arguments.seed)
     generator = np.random.default_rng(config.seed)
     crops = Crops(fields, manifest.roles.count, config.crop_px, generator)
-    trainer = Trainer(config, plane_count(manifest.roles.count), crops)
+    trainer = Trainer(config, plane_count(manifest.roles.count), crops, fingerprint(arguments.dataset))
     work = arguments.work or arguments.out.with_name(arguments.out.name + ".training")
-    minutes = _train(trainer, check_folder(work), console)
+    _train(trainer, check_folder(work), console)
     name = arguments.name or arguments.out.name
     naming = Naming(name, arguments.version, arguments.description or f"Generator trained on {manifest.name}.")
-    record = _record(manifest, config, minutes)
+    record = _record(manifest, trainer)
     description = publish(trainer.average, naming, manifest, fields, record, check_folder(arguments.out))
     engine = OnnxCpuEngine(arguments.out / "model.onnx")
     metrics = measure_fidelity(arguments.dataset, manifest, description, engine)
     write_card(arguments.out, description, manifest.provenance, metrics, remarks)
-    console.say(f"wrote {arguments.out}: {description.parameters:,} parameters, {minutes:.0f} minutes of training")
+    console.say(
+        f"wrote {arguments.out}: {description.parameters:,} parameters, {record['minutes']} minutes of training"
+    )
     return {"model": name, "folder": str(arguments.out), "training": record, "metrics": dict(metrics)}
 
 
-def _train(trainer: Trainer, work: Path, console: Console) -> float:
+def _train(trainer: Trainer, work: Path, console: Console) -> None:
     if (work / "checkpoint.safetensors").is_file():
         trainer.resume(work)
         console.say(f"going on from step {trainer.step} of {work}")
-    start = time.monotonic()
     with SummaryWriter(str(work)) as writer, console.progress(trainer.config.steps, "step") as bar:
         bar.update(trainer.step)
         train(trainer, work, _logger(writer, bar))
-    return (time.monotonic() - start) / 60.0
 
 
 def _logger(writer: Any, bar: Any) -> Callable[[int, Mapping[str, float]], None]:
@@ -80,12 +79,12 @@ def _remarks(path: Path | None) -> str:
         raise ConfigError(f"expected a text file for --remarks at {path}; {error}") from error
 
 
-def _record(manifest: DatasetManifest, config: TrainConfig, minutes: float) -> dict[str, Any]:
+def _record(manifest: DatasetManifest, trainer: Trainer) -> dict[str, Any]:
     return {
         "dataset": manifest.name,
         "fields": {split: len(manifest.chosen(split)) for split in ("train", "val")},
-        "minutes": round(minutes, 1),
+        "minutes": round(trainer.seconds / 60.0, 1),
         "machine": f"{usable_cores()} CPU cores, {platform.machine()}",
         "torch": torch.__version__.partition("+")[0],
-        "hyper-parameters": asdict(config),
+        "hyper-parameters": asdict(trainer.config),
     }

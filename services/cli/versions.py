@@ -1,28 +1,14 @@
-"""Versions of what a result depends on."""
+"""Versions of what runs here."""
 
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 
-PACKAGES = (
-    "biosynth",
-    "biosynth-services",
-    "numpy",
-    "opencv-python-headless",
-    "scikit-image",
-    "scipy",
-    "onnxruntime",
-    "tifffile",
-)
+from services.common.runtime import computed_with
 
 
 def versions() -> dict[str, str]:
-    """Return package versions by name; `absent` for one that is not installed."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "absent"
-    return found
+    """Return the versions of Python, of this project and of the libraries that results depend on, by name."""
+    ours = {package: version(package) for package in ("biosynth", "biosynth-services")}
+    return {"python": platform.python_version(), **ours, **computed_with()}

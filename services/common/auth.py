@@ -12,7 +12,7 @@ import grpc.aio
 
 from services.common.config import TlsFiles
 from services.common.errors import ConfigError, Unauthenticated
-from services.common.interceptors import Context, Continue, Details, Handler
+from services.common.interceptors import Context, Continue, Details, Handler, Refusal
 from services.common.status import abort, status_of
 
 _EXEMPT = "/grpc.health.v1.Health/"  # probes carry no secrets
@@ -33,7 +33,7 @@ class BearerToken(grpc.aio.ServerInterceptor):
         method = handler_call_details.method
         if handler is None or method.startswith(_EXEMPT) or self._is_right(handler_call_details):
             return handler
-        return grpc.stream_stream_rpc_method_handler(_refuse)
+        return Refusal(handler, _refuse)
 
     def _is_right(self, details: Details) -> bool:
         sent = dict(details.invocation_metadata or ()).get("authorization", "")

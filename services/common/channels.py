@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from services.common.config import MIB, EndpointsConfig
+from services.common.config import REPLY_BYTES, REQUEST_BYTES, EndpointsConfig
 from services.common.logs import REQUEST_ID
 from services.common.status import REQUEST_ID_KEY
 
@@ -33,14 +33,14 @@ _SERVICE_CONFIG = json.dumps(
 )
 
 
-def open_channel(endpoint: str, config: EndpointsConfig, max_message_bytes: int = 20 * MIB) -> grpc.aio.Channel:
+def open_channel(endpoint: str, config: EndpointsConfig) -> grpc.aio.Channel:
     """A channel to host:port, dns:///host:port or unix:/path; to be opened and used on one event loop.
 
     Errors of the called service go to this service's caller as they come, by the Errors interceptor.
     """
     options: list[tuple[str, int | str]] = [
-        ("grpc.max_receive_message_length", max_message_bytes),
-        ("grpc.max_send_message_length", max_message_bytes),
+        ("grpc.max_receive_message_length", REPLY_BYTES),
+        ("grpc.max_send_message_length", REQUEST_BYTES),
         ("grpc.service_config", _SERVICE_CONFIG),
         ("grpc.max_reconnect_backoff_ms", 5_000),
         ("grpc.keepalive_time_ms", 60_000),

@@ -12,6 +12,9 @@ from services.common.errors import ConfigError
 from services.common.settings import Settings
 
 MIB = 1024 * 1024
+# The contract allows 16 MiB a part: requests have at most two (Render), replies four (Run); and room for the rest.
+REQUEST_BYTES = 36 * MIB
+REPLY_BYTES = 68 * MIB
 _LEVELS = ("debug", "info", "warning", "error")
 # host:port, [IPv6]:port; or unix: and an absolute path.
 _ADDRESS = re.compile(r"(?:unix:/.+|(?:\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):\d{1,5})")
@@ -46,7 +49,7 @@ class ServerConfig:
     address: str = "127.0.0.1:50051"  # host:port (port 0: any free one), or unix:/absolute/path
     metrics_port: int | None = None  # None: no metrics over HTTP; 0: any free one
     reflection: bool = False
-    max_message_bytes: int = 20 * MIB  # 16 MiB of pixels and room for the rest
+    max_message_bytes: int = REQUEST_BYTES  # of requests; replies have at most REPLY_BYTES
     drain_seconds: float = 20.0
     connection_age_seconds: float = 0.0  # 0: connections never age; else clients come back and find new replicas
     worker_threads: int = 4

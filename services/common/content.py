@@ -24,6 +24,7 @@ from services.common.storage.store import Store, StoredObject
 __all__ = [
     "INLINE_LIMIT",
     "Fetched",
+    "check_delivery",
     "deliver",
     "fetch",
     "image_planes",
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 _DEFAULT = ImageLimits()
+# For files that the services made: the pixels were limited when they came in, and files of noise outgrow 64 MiB.
+_OWN = ImageLimits(max_bytes=1024**3)
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,12 @@ def read_segmentation(
     return segmentation_from_planes(planes), fetched.sha256
 
 
+def check_delivery(delivery: types_pb2.Delivery.ValueType) -> None:
+    """Raise InvalidArgument for a way that this version does not know; for before anything is computed."""
+    if delivery not in types_pb2.Delivery.values():
+        raise InvalidArgument(f"expected a delivery as object, file or raster, got {int(delivery)}")
+
+
 def deliver(
     store: Store,
     stored: StoredObject,
@@ -121,6 +130,7 @@ def deliver(
 
     Raises InvalidArgument for an unknown way and ObjectTooLarge for more than 16 MiB inside the reply.
     """
+    check_delivery(delivery)
     if delivery in (types_pb2.DELIVERY_UNSPECIFIED, types_pb2.DELIVERY_OBJECT):
         return types_pb2.Content(object=types_pb2.ObjectRef(key=stored.key, sha256=stored.sha256))
     if delivery == types_pb2.DELIVERY_FILE:
@@ -129,19 +139,17 @@ def deliver(
                 f"expected a result of at most {INLINE_LIMIT} bytes, got {stored.size}; ask for DELIVERY_OBJECT"
             )
         return types_pb2.Content(file=store.get(stored.key, stored.size))
-    if delivery == types_pb2.DELIVERY_RASTER:
-        return types_pb2.Content(raster=encode_raster(decode(store.get(stored.key, stored.size))))
-    raise InvalidArgument(f"expected a delivery as object, file or raster, got {int(delivery)}")
+    return types_pb2.Content(raster=encode_raster(decode(store.get(stored.key, stored.size))))
 
 
 def image_planes(data: bytes) -> dict[str, NDArray[Any]]:
-    """For deliver: the one plane of an image or a reference."""
-    return {"image": decode_image(data)}
+    """For deliver: the one plane of an image or a reference that a service made."""
+    return {"image": decode_image(data, limits=_OWN)}
 
 
 def segmentation_planes(data: bytes) -> dict[str, NDArray[Any]]:
-    """For deliver: the parts of a segmentation."""
-    segmentation = decode_segmentation(data)
+    """For deliver: the parts of a segmentation that a service made."""
+    segmentation = decode_segmentation(data, _OWN)
     return {name: getattr(segmentation, name) for name in segmentation.parts}
 
 

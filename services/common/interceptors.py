@@ -44,6 +44,21 @@ class Call:
     invoke: Callable[[], Awaitable[Any]]
 
 
+class Refusal(grpc.RpcMethodHandler):  # type: ignore[type-arg] # generic in the stubs only
+    """Stands for a method's handler and ends each call before its request is read; counted as that method's kind.
+
+    gRPC reads the request of a unary method before it calls the handler, and that of a stream when it is asked for.
+    """
+
+    request_streaming = response_streaming = True
+    request_deserializer = response_serializer = None
+    unary_unary = unary_stream = stream_unary = None
+
+    def __init__(self, refused: Handler, refuse: Callable[[Any, Context], Awaitable[None]]) -> None:
+        self.kind = kind(refused)
+        self.stream_stream: Any = refuse
+
+
 class Around(grpc.aio.ServerInterceptor):
     """Base of interceptors that run code around handlers of all four kinds."""
 
@@ -150,6 +165,8 @@ def wrapped(handler: Handler, method: str, around: Callable[[Call], Awaitable[An
 
 def kind(handler: Handler) -> str:
     """The handler's kind as go-grpc-prometheus names it."""
+    if isinstance(handler, Refusal):
+        return handler.kind
     if handler.request_streaming:
         return "bidi_stream" if handler.response_streaming else "client_stream"
     return "server_stream" if handler.response_streaming else "unary"

@@ -12,7 +12,7 @@ from services.common.auth import server_credentials
 from services.common.config import ServerConfig
 from services.common.errors import ConfigError
 
-_UNIX_PATH_BYTES = 107  # sun_path of Linux, less its final NUL; macOS has 103
+_UNIX_PATH_BYTES = 103  # sun_path of macOS, less its final NUL; Linux has 107, but one limit is easier to remember
 
 
 def bind(server: grpc.aio.Server, config: ServerConfig) -> str:
@@ -41,8 +41,11 @@ def prepare_socket(path: Path) -> None:
 
     Raises ConfigError where the folder is open to others or another server answers. gRPC replaces a stale socket.
     """
-    if len(os.fsencode(path)) > _UNIX_PATH_BYTES:
-        raise ConfigError(f"BIOSYNTH_ADDRESS: a Unix socket's path has at most {_UNIX_PATH_BYTES} bytes, got {path}")
+    if (size := len(os.fsencode(path))) > _UNIX_PATH_BYTES:
+        raise ConfigError(
+            f"expected a Unix socket's path of at most {_UNIX_PATH_BYTES} bytes, got {size}: {path}; choose a "
+            "shorter one in BIOSYNTH_ADDRESS, or in TMPDIR where the socket lies in a temporary folder"
+        )
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = path.parent.stat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from services.common.errors import ObjectNotFound, ResultDamaged
+from services.common.errors import InvalidArgument, ObjectNotFound, Overloaded, ResultDamaged
 from services.common.storage.keys import check_key
 from services.common.storage.store import Store, StoredObject
 
@@ -20,6 +20,7 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 RECORD = "result.json"
 _FORMAT = 1
 _MAX_RECORD_BYTES = 4 * 1024**2
+_MAX_WAITING = 1
 _TYPES = {"png": "image/png", "tif": "image/tiff", "json": "application/json", "md": "text/markdown"}
 
 
@@ -44,30 +45,51 @@ class Results:
     """Outcomes under results/<operation>/<SHA-256 of the identity>/, each complete once its record is there.
 
     Files are put first and the record last, each by a conditional single put: a killed writer leaves files without a
-    record, which count for nothing, and of two writers in two processes the first one's files and record stand. In
-    one process, callers who ask for the same wait for one computation.
+    record, which count for nothing, and of two writers in two processes the first one's files and record stand.
+
+    In one process nothing is computed twice: who asks for what is being computed waits for it. Whoever waits holds a
+    worker thread and does nothing, so at most one caller waits in all; the next ones are refused with Overloaded, whose
+    RetryInfo brings clients back a little later. However many ask for the same, they take two threads.
+
+    computed_with: versions of the libraries that outcomes depend on, by name; they are part of every identity and
+    stand in every record, so that another version computes anew.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, computed_with: Mapping[str, str] | None = None) -> None:
         self._store = store
+        self._computed_with = dict(computed_with or {})
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
-        self._waiting: Counter[str] = Counter()
+        self._callers: Counter[str] = Counter()
 
     def once(self, operation: str, identity: Mapping[str, Json], compute: Callable[[], Outcome]) -> Stored:
         """The outcome of `compute` for this identity: from the store, or computed and put there now.
 
         identity: everything that the outcome depends on: request, SHA-256 of inputs, versions, engine, precision.
-        A file that was deleted is computed again. Raises ResultDamaged where a file is not what its record says, for
-        objects are never overwritten; and whatever `compute` and stores raise, with no record written.
+        A file that was deleted is computed again. Raises InvalidArgument for NaN or infinity in the identity;
+        Overloaded where the same is being computed and another caller waits already; ResultDamaged where a file is not
+        what its record says, for objects are never overwritten; and whatever `compute` and stores raise, with no
+        record written.
         """
-        folder = f"results/{operation}/{hashlib.sha256(_canonical(identity)).hexdigest()}"
+        folder = f"results/{operation}/{self._digest(identity)}"
         check_key(f"{folder}/{RECORD}")
+        # Looked for before the turn as well: what is in the store is everybody's, however many ask at once.
+        if (stored := self._find(folder)) is not None:
+            return stored
         with self._one_at_a_time(folder):
-            record = self._read(folder)
-            if record is not None and (objects := self._objects(folder, record)) is not None:
-                return Stored(objects, record["summary"], cached=True)
-            return self._compute(folder, operation, identity, compute)
+            return self._find(folder) or self._compute(folder, operation, identity, compute)
+
+    def _find(self, folder: str) -> Stored | None:
+        record = self._read(folder)
+        objects = None if record is None else self._objects(folder, record)
+        return None if record is None or objects is None else Stored(objects, record["summary"], cached=True)
+
+    def _digest(self, identity: Mapping[str, Json]) -> str:
+        try:
+            canonical = _canonical({"identity": dict(identity), "computed_with": self._computed_with})
+        except ValueError as error:
+            raise InvalidArgument("expected finite numbers in the request, got NaN or infinity") from error
+        return hashlib.sha256(canonical).hexdigest()
 
     def _compute(
         self, folder: str, operation: str, identity: Mapping[str, Json], compute: Callable[[], Outcome]
@@ -83,6 +105,7 @@ class Results:
             "format": _FORMAT,
             "operation": operation,
             "identity": dict(identity),
+            "computed_with": self._computed_with,
             "files": files,
             "summary": outcome.summary,
         }
@@ -125,16 +148,19 @@ class Results:
     @contextmanager
     def _one_at_a_time(self, folder: str) -> Iterator[None]:
         with self._guard:
+            waiting = self._callers.total() - len(self._callers)  # one caller a result computes it
+            if self._callers[folder] and waiting >= _MAX_WAITING:
+                raise Overloaded("this result is being computed and another call waits for one already; ask again soon")
             lock = self._locks.setdefault(folder, threading.Lock())
-            self._waiting[folder] += 1
+            self._callers[folder] += 1
         try:
             with lock:
                 yield
         finally:
             with self._guard:
-                self._waiting[folder] -= 1
-                if not self._waiting[folder]:
-                    del self._locks[folder], self._waiting[folder]
+                self._callers[folder] -= 1
+                if not self._callers[folder]:
+                    del self._locks[folder], self._callers[folder]
 
 
 _ADVICE = "delete that folder of the store and ask again"

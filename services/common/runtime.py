@@ -5,56 +5,83 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import TypeAlias
 
 from services.common.config import ServerConfig, StoreConfig
 from services.common.errors import BiosynthError
 from services.common.images import ImageLimits
 from services.common.logs import configure_logs
+from services.common.metrics import Metrics
 from services.common.results import Results
 from services.common.server import Service, serve_until_signalled
 from services.common.storage.store import Store
 from services.common.stores import open_store
 from services.common.workers import Workers
 
+# What pixels go through: another version may give other bytes, so results are kept apart by it.
+COMPUTING = ("numpy", "onnxruntime", "opencv-python-headless", "scikit-image", "scipy", "tifffile")
+
 
 @dataclass(frozen=True)
 class Runtime:
-    """The store, what was computed before, threads for blocking work, and the limits on what comes in."""
+    """The store, what was computed before, threads for blocking work, metrics, and the limits on what comes in."""
 
     store: Store
     results: Results
     workers: Workers
     limits: ImageLimits = field(default_factory=ImageLimits)
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 @contextmanager
 def opened(store: Store, threads: int) -> Iterator[Runtime]:
     """A runtime on this store, with as many worker threads."""
     with Workers(threads) as workers:
-        yield Runtime(store, Results(store), workers)
+        yield Runtime(store, Results(store, computed_with()), workers)
 
 
-def serve(env: Mapping[str, str], start: Callable[[Runtime], AbstractAsyncContextManager[Sequence[Service]]]) -> None:
+# Builds services; entered on the server's event loop.
+Start: TypeAlias = Callable[[Runtime], AbstractAsyncContextManager[Sequence[Service]]]
+
+
+def computed_with() -> dict[str, str]:
+    """Versions of the libraries that results depend on, as far as they are installed here."""
+    found = {}
+    for package in COMPUTING:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def serve(env: Mapping[str, str], start: Start) -> None:
     """Run a process of these services until it is signalled; a wrong setting ends it at once, in one plain line.
 
     `start` is entered on the server's event loop, so that it may open channels to other services.
     """
     try:
-        config = ServerConfig.from_env(env)
-        configure_logs(config.log_level, sys.stderr)
-        store = open_store(StoreConfig.from_env(env))
-        store.check()
-        with opened(store, config.worker_threads) as runtime:
-            asyncio.run(_serve(config, start(runtime)))
+        run_server(env, start)
     except BiosynthError as error:
         sys.exit(f"cannot start: {error.message}")
 
 
-async def _serve(config: ServerConfig, services: AbstractAsyncContextManager[Sequence[Service]]) -> None:
+def run_server(env: Mapping[str, str], start: Start) -> None:
+    """The same, for callers who answer errors themselves. Raises ConfigError or StoreUnavailable before serving."""
+    config = ServerConfig.from_env(env)
+    configure_logs(config.log_level, sys.stderr)
+    store = open_store(StoreConfig.from_env(env))
+    store.check()
+    with opened(store, config.worker_threads) as runtime:
+        asyncio.run(_serve(config, runtime, start(runtime)))
+
+
+async def _serve(
+    config: ServerConfig, runtime: Runtime, services: AbstractAsyncContextManager[Sequence[Service]]
+) -> None:
     async with services as entered:
-        await serve_until_signalled(config, entered)
+        await serve_until_signalled(config, entered, runtime.metrics)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services.common.auth import BearerToken
-from services.common.config import ServerConfig
+from services.common.config import REPLY_BYTES, ServerConfig
 from services.common.health import Health
 from services.common.interceptors import CallMetrics, Errors, RequestIds
 from services.common.listening import bind, host
@@ -111,7 +111,7 @@ def _interceptors(config: ServerConfig, metrics: Metrics) -> list[grpc.aio.Serve
 def _options(config: ServerConfig) -> list[tuple[str, int]]:
     options = [
         ("grpc.max_receive_message_length", config.max_message_bytes),
-        ("grpc.max_send_message_length", config.max_message_bytes),
+        ("grpc.max_send_message_length", REPLY_BYTES),
         ("grpc.so_reuseport", 0),  # else a second server on the same port is no error
         ("grpc.keepalive_time_ms", 60_000),  # finds callers that vanished
         ("grpc.keepalive_timeout_ms", 20_000),

@@ -22,13 +22,15 @@ REQUEST_ID_KEY = "x-request-id"
 _DETAILS_KEY = "grpc-status-details-bin"
 _CODES = {code.name: code for code in grpc.StatusCode}
 _NUMBERS = {int(code.value[0]): code for code in grpc.StatusCode}
+# gRPC refuses trailing metadata over 8 to 16 KiB, and the caller would see no status at all. Words may quote what came.
+_MAX_MESSAGE, _MAX_VALUE = 1000, 200
 # What a failed call to another service says about this one: it may work later.
 _PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 _log = logging.getLogger(__name__)
 
 
 def status_of(error: Exception) -> Status:
-    """The status that a call ends with after `error`.
+    """The status that a call ends with after `error`; long words are cut, which shows as `…` at their end.
 
     A BiosynthError tells all; a failed call to another biosynth service passes through as it came. Any other error is
     logged with an id, and the caller gets that id and a fixed text: an unexpected error's own words may hold secrets.
@@ -47,8 +49,9 @@ async def abort(context: grpc.aio.ServicerContext[Any, Any], status: Status) -> 
 
 
 def _known(error: BiosynthError) -> Status:
-    details = [ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)]
-    status = _build(_CODES[error.status], error.message, *details)
+    metadata = {name: _cut(value, _MAX_VALUE) for name, value in error.metadata.items()}
+    info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)
+    status = _build(_CODES[error.status], _cut(error.message, _MAX_MESSAGE), info)
     if error.retry_seconds is not None:
         delay = Duration()
         delay.FromMilliseconds(round(error.retry_seconds * 1000))
@@ -83,6 +86,14 @@ def _unknown(error: Exception) -> Status:
     return _build(
         grpc.StatusCode.INTERNAL, text, ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"error_id": error_id})
     )
+
+
+def _cut(text: str, length: int) -> str:
+    """At most `length` characters, and about as many bytes, for each byte beyond ASCII travels as three."""
+    data = text.encode(errors="replace")  # half a surrogate pair has no bytes and would end in another error
+    if len(text) <= length and len(data) <= length * 5 // 4:
+        return data.decode()
+    return data[: length * 5 // 4].decode(errors="ignore")[: length - 1] + "…"
 
 
 def _build(code: grpc.StatusCode, message: str, *details: ErrorInfo) -> Status:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.common.engines.engine import Engine
 from services.generation.model import ModelShelf, StoredModel
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,5 +33,7 @@ class LoadedModels:
         stored = self.shelf.get(name)
         with self._lock:
             if name not in self._loaded:
-                self._loaded[name] = LoadedModel(stored, self._open(stored.weights()))
+                loaded = LoadedModel(stored, self._open(stored.weights()))
+                _log.info("model loaded", extra={"fields": {"model": name, "engine": loaded.engine.name}})
+                self._loaded[name] = loaded
             return self._loaded[name]

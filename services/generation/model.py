@@ -38,20 +38,26 @@ class ModelDescription:
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model's folder and what stands in its description."""
+    """A model's folder and what stands in its description.
+
+    fingerprint: SHA-256 of the whole description, which holds that of the weights: all that its images depend on.
+    """
 
     folder: Path
     description: ModelDescription
+    fingerprint: str = ""
 
     def weights(self) -> bytes:
         """Read the ONNX file. Raises ConfigError where it is absent or not the one described."""
         path = self.folder / WEIGHTS
         if not path.is_file():
-            raise ConfigError(f"expected the weights of model {self.description.name} at {path}; the file is absent")
+            raise ConfigError(f"expected {WEIGHTS} in the folder of model {self.description.name}; it is absent")
         data = path.read_bytes()
         if (actual := hashlib.sha256(data).hexdigest()) != self.description.sha256:
+            # The folder is not told: this reaches callers.
             raise ConfigError(
-                f"expected {path} with sha256 {self.description.sha256}; got {actual}; get the model again"
+                f"expected {WEIGHTS} of model {self.description.name} with sha256 {self.description.sha256}; "
+                f"got {actual}; get the model again"
             )
         return data
 
@@ -65,7 +71,8 @@ def read_model(folder: Path) -> StoredModel:
     """Read one model's description. Raises ConfigError for a folder without a valid one."""
     path = folder / DESCRIPTION
     try:
-        body = json.loads(path.read_text())
+        text = path.read_text(encoding="utf-8")
+        body = json.loads(text)
         if body.pop("format") != FORMAT:
             raise ValueError(f"expected format {FORMAT}")
         body["roles"] = LevelRoles(**{name: tuple(levels) for name, levels in body["roles"].items()})
@@ -77,7 +84,7 @@ def read_model(folder: Path) -> StoredModel:
         )
         if not body["records"]:
             raise ValueError("expected at least one record to draw an appearance from")
-        return StoredModel(folder, ModelDescription(**body))
+        return StoredModel(folder, ModelDescription(**body), hashlib.sha256(text.encode()).hexdigest())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"expected a model description at {path}; {error}") from error
 

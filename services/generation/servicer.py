@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict
 
 from biosynth.v1 import generation_pb2, generation_pb2_grpc, types_pb2
+from prometheus_client import CollectorRegistry, Histogram
 
-from services.common.content import deliver, image_planes, read_reference
+from services.common.content import check_delivery, deliver, image_planes, read_reference
 from services.common.errors import InvalidArgument, NotImplementedYet
 from services.common.images import encode_png
 from services.common.results import Json, Outcome
@@ -28,11 +29,14 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
 
     def __init__(self, runtime: Runtime, models: LoadedModels) -> None:
         self._runtime, self._models = runtime, models
+        self._seconds = generation_seconds(runtime.metrics.registry)
 
     async def Generate(
         self, request: generation_pb2.GenerateRequest, context: Context
     ) -> generation_pb2.GenerateResponse:
-        return await self._runtime.workers.run(self._generate, request)
+        known = request.model in (stored.description.name for stored in self._models.shelf.list())
+        with self._seconds.labels(request.model if known else "unknown").time():
+            return await self._runtime.workers.run(self._generate, request)
 
     async def GenerateShard(
         self, request: generation_pb2.GenerateShardRequest, context: Context
@@ -67,6 +71,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         raise NotImplementedYet("models stay loaded in this version", missing="model repository in the store")
 
     def _generate(self, request: generation_pb2.GenerateRequest) -> generation_pb2.GenerateResponse:
+        check_delivery(request.delivery)
         if request.tiling not in generation_pb2.Tiling.values():
             raise InvalidArgument(f"expected a known tiling; got {request.tiling}")
         if request.tiling not in TILINGS:
@@ -89,6 +94,13 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
             appearance=types_pb2.Appearance(**stored.summary),  # type: ignore[arg-type]  # written by compute
             cached=stored.cached,
         )
+
+
+def generation_seconds(registry: CollectorRegistry) -> Histogram:
+    """Time per Generate by model; names that are no model count as `unknown`, lest callers make labels."""
+    return Histogram(
+        "biosynth_generation_seconds", "Time per Generate, cached answers included.", ("model",), registry=registry
+    )
 
 
 def generation_service(runtime: Runtime, models: LoadedModels) -> Service:
@@ -124,7 +136,7 @@ def _identity(
 ) -> dict[str, Json]:
     return {
         "reference": reference,
-        "model": model.stored.description.sha256,
+        "model": model.stored.fingerprint,
         "seed": request.seed,
         "appearance": {**ordered},
         "engine": model.engine.name,

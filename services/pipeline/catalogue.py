@@ -39,10 +39,16 @@ async def ask(stubs: Stubs) -> Catalogue:
         stubs.reference.ListSchemas(reference_pb2.ListSchemasRequest()),
         stubs.generation.ListModels(generation_pb2.ListModelsRequest()),
     )
+    drawn = {schema.name: schema.version for schema in schemas.schemas}
     return Catalogue(
         segmenters=[SegmenterFacts(entry.name, tuple(entry.parts)) for entry in segmenters.segmenters],
         schemas={schema.name: tuple(schema.parts) for schema in schemas.schemas},
-        models=[ModelFacts(model.name, model.schema_name) for model in models.models],
+        # A model that learned another version of its schema would be given levels that mean something else.
+        models=[
+            ModelFacts(model.name, model.schema_name)
+            for model in models.models
+            if drawn.get(model.schema_name) == model.schema_version
+        ],
     )
 
 

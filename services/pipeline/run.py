@@ -11,9 +11,12 @@ from biosynth.v1 import generation_pb2, reference_pb2, segmentation_pb2
 from biosynth.v1.pipeline_pb2 import RunRequest, RunResponse, RunResult, Stage, StageProgress
 from biosynth.v1.types_pb2 import Content
 
+from services.common.content import check_delivery
 from services.common.errors import InvalidArgument, NoFittingModel
+from services.generation.appearance import check_ordered
 from services.pipeline.catalogue import Stubs, ask
 from services.pipeline.plan import ModelFacts, Plan, Wish, make_plan, wished_models
+from services.reference.schema import MAX_THICKNESS_PX
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Run:
 
     request: RunRequest
     stubs: Stubs
+    seconds: float  # at most, for each call
 
     async def events(self) -> AsyncIterator[RunResponse]:
         """Yield progress by stage, and the result last, its pixels as objects of the store.
@@ -29,14 +33,26 @@ class Run:
         Raises UnknownName, NoFittingModel or MissingPart before any work where the wish cannot be met.
         """
         result = RunResult()
+        self._check()
         from_image = self.request.HasField("image")
         async for response in self._from_image(result) if from_image else self._from_reference(result):
             yield response
         yield RunResponse(result=result)
 
+    def _check(self) -> None:
+        """Refuse what the last stages would refuse, before the first has worked."""
+        check_delivery(self.request.delivery)
+        check_ordered({field.name: value for field, value in self.request.appearance.ListFields()})
+        if self.request.boundary_thickness_px > MAX_THICKNESS_PX:
+            thickness = self.request.boundary_thickness_px
+            raise InvalidArgument(f"expected a boundary thickness of at most {MAX_THICKNESS_PX} px; got {thickness}")
+
     async def _from_image(self, result: RunResult) -> AsyncIterator[RunResponse]:
         wish = Wish(self.request.segmenter, self.request.schema, self.request.model)
+        yield _begun(Stage.STAGE_PLAN, "choosing what fits")
+        start = time.monotonic()
         plan = make_plan(await ask(self.stubs), wish)
+        yield _ended(Stage.STAGE_PLAN, start)
         yield _begun(Stage.STAGE_SEGMENT, f"segmenter {plan.segmenter}")
         async for done in _stage(Stage.STAGE_SEGMENT, self._segment(plan), result.segmentation):
             yield done
@@ -73,7 +89,7 @@ class Run:
         )
         if self.request.HasField("channel"):
             request.channel = self.request.channel
-        return await self.stubs.segmentation.Segment(request)
+        return await self.stubs.segmentation.Segment(request, timeout=self.seconds)
 
     async def _render(self, segmentation: Content, model: ModelFacts) -> reference_pb2.RenderResponse:
         request = reference_pb2.RenderRequest(
@@ -84,13 +100,13 @@ class Run:
         )
         if self.request.HasField("channel"):
             request.channel = self.request.channel
-        return await self.stubs.reference.Render(request)
+        return await self.stubs.reference.Render(request, timeout=self.seconds)
 
     async def _generate(self, reference: Content, model: ModelFacts) -> generation_pb2.GenerateResponse:
         request = generation_pb2.GenerateRequest(
             reference=reference, model=model.name, seed=self.request.seed, appearance=self.request.appearance
         )
-        return await self.stubs.generation.Generate(request)
+        return await self.stubs.generation.Generate(request, timeout=self.seconds)
 
 
 async def _stage(stage: Stage.ValueType, call: Awaitable[Any], into: Any) -> AsyncIterator[RunResponse]:
@@ -98,9 +114,12 @@ async def _stage(stage: Stage.ValueType, call: Awaitable[Any], into: Any) -> Asy
     start = time.monotonic()
     reply = await call
     into.CopyFrom(reply)
-    progress = StageProgress(stage=stage, done=True, seconds=time.monotonic() - start, cached=reply.cached)
-    yield RunResponse(progress=progress)
+    yield _ended(stage, start, reply.cached)
 
 
 def _begun(stage: Stage.ValueType, message: str) -> RunResponse:
     return RunResponse(progress=StageProgress(stage=stage, message=message))
+
+
+def _ended(stage: Stage.ValueType, start: float, cached: bool = False) -> RunResponse:
+    return RunResponse(progress=StageProgress(stage=stage, done=True, seconds=time.monotonic() - start, cached=cached))

@@ -9,7 +9,13 @@ from biosynth.v1 import pipeline_pb2, pipeline_pb2_grpc
 from biosynth.v1.types_pb2 import Content, Delivery, ObjectRef
 
 from services.common.content import deliver, image_planes, segmentation_planes
-from services.common.errors import InvalidArgument, NotImplementedYet, ObjectNotFound, ObjectTooLarge
+from services.common.errors import (
+    ContentMismatch,
+    InvalidArgument,
+    NotImplementedYet,
+    ObjectNotFound,
+    ObjectTooLarge,
+)
 from services.common.runtime import Runtime
 from services.common.server import Context, Service
 from services.common.storage.keys import check_readable
@@ -17,6 +23,8 @@ from services.pipeline.catalogue import Stubs
 from services.pipeline.run import Run
 
 LINK_SECONDS = 15 * 60
+# Of a call whose caller set no deadline: a service that has vanished must not hold a run for ever.
+MOST_SECONDS = 3600.0
 EXTENSIONS = ("png", "tif", "jpg")
 
 
@@ -34,7 +42,9 @@ class PipelineServicer(pipeline_pb2_grpc.PipelineServiceServicer):
             raise NotImplementedYet(
                 "runs from a scenario need the simulator, which this version lacks", missing="scenario"
             )
-        async for response in Run(request, self._stubs).events():
+        left = context.time_remaining()
+        seconds = MOST_SECONDS if left is None else min(left, MOST_SECONDS)
+        async for response in Run(request, self._stubs, seconds).events():
             if response.HasField("result"):
                 await self._runtime.workers.run(self._deliver, response.result, request.delivery)
             yield response
@@ -80,8 +90,13 @@ class PipelineServicer(pipeline_pb2_grpc.PipelineServiceServicer):
 
     def _create_download(self, request: pipeline_pb2.CreateDownloadRequest) -> pipeline_pb2.CreateDownloadResponse:
         check_readable(request.object.key)
-        if self._runtime.store.head(request.object.key) is None:
+        stored = self._runtime.store.head(request.object.key)
+        if stored is None:
             raise ObjectNotFound(f"expected an object at {request.object.key}; there is none")
+        if request.object.sha256 not in ("", stored.sha256):
+            raise ContentMismatch(
+                f"expected {request.object.key} to have SHA-256 {request.object.sha256[:80]}; got {stored.sha256}"
+            )
         response = pipeline_pb2.CreateDownloadResponse(
             url=self._runtime.store.presign_get(request.object.key, LINK_SECONDS)
         )

@@ -9,7 +9,7 @@ import numpy as np
 from biosynth.v1 import reference_pb2, reference_pb2_grpc, types_pb2
 from numpy.typing import NDArray
 
-from services.common.content import deliver, image_planes, read_image, read_segmentation
+from services.common.content import check_delivery, deliver, image_planes, read_image, read_segmentation
 from services.common.errors import InvalidArgument, NotImplementedYet
 from services.common.images import encode_png
 from services.common.labels import Segmentation
@@ -17,6 +17,7 @@ from services.common.results import Json, Outcome
 from services.common.runtime import Runtime
 from services.common.server import Context, Service
 from services.reference.render import Rendered, render
+from services.reference.schema import are_limits
 from services.reference.schemas import Schema, builtin_schemas, named, parse_schema, write_schema
 
 REFERENCE, GREY = "reference.png", "reference_grey.png"
@@ -48,6 +49,7 @@ class ReferenceServicer(reference_pb2_grpc.ReferenceServiceServicer):
         )
 
     def _render(self, request: reference_pb2.RenderRequest) -> reference_pb2.RenderResponse:
+        _check(request)
         store, schema = self._runtime.store, _schema(request)
         segmentation, sha256 = read_segmentation(request.segmentation, store, self._runtime.limits)
         # The image counts only where cells are sorted into tiers by it: otherwise it must not change the result's key.
@@ -90,6 +92,18 @@ def schema_message(schema: Schema) -> types_pb2.Schema:
     )
 
 
+def _check(request: reference_pb2.RenderRequest) -> None:
+    """Refuse values that no schema and no segmentation could make right, before anything is fetched."""
+    check_delivery(request.delivery)
+    if not are_limits(request.tier_limits):
+        limits = list(request.tier_limits)[:20]
+        raise InvalidArgument(f"expected tier_limits from 0 to 255, none below the one before; got {limits}")
+    if bool(request.height_px) != bool(request.width_px):
+        raise InvalidArgument(
+            f"expected both height_px and width_px, or neither; got {request.height_px}, {request.width_px}"
+        )
+
+
 def _schema(request: reference_pb2.RenderRequest) -> Schema:
     match request.WhichOneof("schema"):
         case "schema_name":
@@ -121,10 +135,6 @@ def _outcome(
     segmentation: Segmentation,
     image: NDArray[np.uint8] | NDArray[np.uint16] | None,
 ) -> Outcome:
-    if bool(request.height_px) != bool(request.width_px):
-        raise InvalidArgument(
-            f"expected both height_px and width_px, or neither; got {request.height_px}, {request.width_px}"
-        )
     rendered: Rendered = render(
         segmentation,
         schema,

@@ -10,21 +10,30 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.filters import threshold_otsu
 from skimage.segmentation import expand_labels
 
 from services.common.labels import Labels
 from services.segmentation.regions import distance_inside, fill_holes, split_by_depth, tidy, without_small
-from services.segmentation.texture import QUANTISATION_NOISE, Plane, flattened, log_local_deviation, smoothed
+from services.segmentation.texture import (
+    QUANTISATION_NOISE,
+    Plane,
+    flattened,
+    log_local_deviation,
+    shrunk,
+    smoothed,
+    upper_class,
+)
 
 Image = NDArray[np.uint8] | NDArray[np.uint16]
 
 # Lengths in pixels after binning by `_bin_factor`.
 DETAIL_SIGMA_PX = 3.0
-LARGEST_BIN = 2
+COARSER = 1.25  # this much stronger is clearly stronger; 36 fields of cells about 30 px wide lie at 0.45 to 1.0
 BACKGROUND_SIGMA_PX = 20.0
 TEXTURE_RADIUS_PX = 2
-RIM_PX = 4
+LEAST_SEPARATION = 0.2  # decades; camera noise alone reaches 0.1, a confluent sheet 0.3
+RINGS = 10
+RING_LIMIT = 0.2  # in standard deviations of brightness within the zone
 LARGEST_GAP_PX = 400
 SEED_SIGMA_PX = 2.0
 REGROWTH_PX = 2
@@ -33,7 +42,7 @@ BRIGHTNESS_WEIGHT = 4.0  # pixels of thickness that one standard deviation of br
 
 @dataclass(frozen=True)
 class _Look:
-    """How cells differ from their halo: `limit` in standard deviations towards the halo, the rest in (square) pixels."""
+    """How cells differ from their halo: `limit` in standard deviations towards the halo, else (square) pixels."""
 
     limit: float
     margin_px: float
@@ -58,42 +67,51 @@ def find_cells(image: Image) -> Labels:
     cells and their halos. Whether cells are the dark or the bright part of it is read off its rim: next to bare ground
     lies the halo. What is left after the halo is taken away is cut where it is thin or looks like halo.
     """
-    height, width = image.shape
-    n = _bin_factor(image.astype(np.float32))
-    small = cv2.resize(
-        image.astype(np.float32), (max(1, width // n), max(1, height // n)), interpolation=cv2.INTER_AREA
-    )
-    labels = _cells(flattened(small.astype(np.float32), BACKGROUND_SIGMA_PX))
-    full = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
-    return tidy(full, 1)
+    plane = image.astype(np.float32)
+    labels = _cells(flattened(shrunk(plane, _bin_factor(plane)), BACKGROUND_SIGMA_PX))
+    full = cv2.resize(labels, image.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return tidy(full.astype(np.int32, copy=False), 1)
 
 
 def _bin_factor(image: Plane) -> int:
-    """How many pixels to bin so that detail of DETAIL_SIGMA_PX is as strong as it can be."""
-    strength = []
-    for n in range(1, LARGEST_BIN + 1):
-        size = (max(1, image.shape[1] // n), max(1, image.shape[0] // n))
-        blurred = smoothed(cv2.resize(image, size, interpolation=cv2.INTER_AREA), DETAIL_SIGMA_PX)
-        strength.append(float(cv2.Laplacian(blurred, cv2.CV_32F, borderType=cv2.BORDER_REFLECT).std()))
-    return int(np.argmax(strength)) + 1
+    """2 where detail is clearly stronger at twice DETAIL_SIGMA_PX than at it, else 1."""
+    return 2 if _detail(shrunk(image, 2)) > COARSER * _detail(image) else 1
+
+
+def _detail(image: Plane) -> float:
+    """How strong the detail of DETAIL_SIGMA_PX is."""
+    curvature = cv2.Laplacian(smoothed(image, DETAIL_SIGMA_PX), cv2.CV_32F, borderType=cv2.BORDER_REFLECT)
+    return float(curvature.std(dtype=np.float64))
 
 
 def _cells(flat: Plane) -> Labels:
     """Labels of the cells in a flattened image (H, W) at the tuned scale."""
-    texture = log_local_deviation(flat, TEXTURE_RADIUS_PX)
-    nothing = np.zeros(flat.shape, np.int32)
-    if texture.min() == texture.max():
-        return nothing
-    zone = fill_holes(without_small(texture > threshold_otsu(texture), BRIGHT.smallest_px), LARGEST_GAP_PX)
+    covered = upper_class(log_local_deviation(flat, TEXTURE_RADIUS_PX), LEAST_SEPARATION)
+    if covered is None:
+        return np.zeros(flat.shape, np.int32)
+    # Patches without texture within cells are filled; at the image's edge too, where they are no holes.
+    zone = ~without_small(~without_small(covered, BRIGHT.smallest_px), LARGEST_GAP_PX)
     if not zone.any():
-        return nothing
+        return np.zeros(flat.shape, np.int32)
     bare = flat[~zone] if not zone.all() else flat
     deviation = (flat - np.median(bare)) / max(float(flat[zone].std()), QUANTISATION_NOISE)
     inside = distance_inside(zone)
-    rim = smoothed(deviation, SEED_SIGMA_PX)[(inside > 0) & (inside <= RIM_PX)]
-    if rim.size == 0 or rim.mean(dtype=np.float64) >= 0:
+    if _halo_is_bright(deviation, inside):
         return _bodies(deviation, inside, DARK)
     return _bodies(-deviation, inside, BRIGHT)
+
+
+def _halo_is_bright(deviation: Plane, inside: Plane) -> bool:
+    """Whether the first ring, from bare ground inwards, that clearly differs from the ground is brighter than it.
+
+    deviation: (H, W) in standard deviations; inside: (H, W) depth within the textured zone.
+    """
+    depth = np.minimum(np.ceil(inside), RINGS + 1).astype(np.int64).ravel()
+    counts = np.bincount(depth, minlength=RINGS + 2)[1:-1]
+    sums = np.bincount(depth, weights=deviation.ravel(), minlength=RINGS + 2)[1:-1]
+    means = sums / np.maximum(counts, 1)
+    clear = np.flatnonzero(np.abs(means) > RING_LIMIT)
+    return bool(means[clear[0] if clear.size else np.argmax(np.abs(means))] >= 0)
 
 
 def _bodies(halo: Plane, inside: Plane, look: _Look) -> Labels:

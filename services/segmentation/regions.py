@@ -7,9 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import label
+from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
 from services.common.labels import Labels, Mask
+
+WHOLE_STEPS = 256
 
 
 def without_small(mask: Mask, smallest_px: float) -> Mask:
@@ -42,38 +45,41 @@ def tidy(labels: NDArray[np.integer], smallest_px: float) -> Labels:
 
 
 def distance_inside(mask: Mask) -> NDArray[np.float32]:
-    """Distance of each pixel of `mask` (H, W) to the nearest outside it, in pixels; 0 outside. The edge is no outside."""
+    """Distance of each pixel of `mask` (H, W) to the nearest outside it, in pixels; 0 outside.
+
+    Beyond the image's edge is no outside.
+    """
     if mask.all():
         return np.full(mask.shape, np.hypot(*mask.shape), np.float32)
     distance = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(distance, np.float32)
 
 
-def split_by_distance(mask: Mask, depth_px: float, sigma_px: float = 1.0) -> Labels:
-    """Parts of `mask` (H, W), cut at necks: a watershed of the smoothed distance to the outside.
-
-    A neck cuts where both sides are at least `depth_px` thicker than it. Returns (H, W) int32, not yet tidy.
-    """
-    return split_by_depth(cv2.GaussianBlur(distance_inside(mask), (0, 0), sigma_px), mask, depth_px)
-
-
 def split_by_depth(height: NDArray[np.float32], mask: Mask, depth: float) -> Labels:
     """Parts of `mask`, one for each top of `height` (H, W) that rises at least `depth` above the pass to a higher one.
 
-    Returns (H, W) int32, not yet tidy. Seeds are the domes of height `depth` (h-maxima; Soille, Morphological Image
-    Analysis, 6.3); a pass may lie outside the mask.
+    Returns (H, W) int32, not yet tidy. Seeds are the domes of height `depth` within the mask (h-maxima; Soille,
+    Morphological Image Analysis, 6.3).
     """
     # A 256th of the depth is the step of height: exact arithmetic finds the tops of domes without a tolerance.
     steps = np.where(mask, np.rint(height * np.float32(256 / depth)), np.float32(-1e6)).astype(np.float32)
-    seeds = label((steps - _reconstructed(steps - 256, steps) >= 256) & mask, connectivity=2)
+    lowered = _reconstructed(steps - 256, steps)
+    # Tops of one height that no deep pass parts lie on one plateau of the lowered image: they are one seed.
+    plateaus = label(local_maxima(lowered, connectivity=2), connectivity=2)
+    seeds = np.where((steps - lowered >= 256) & mask, plateaus, 0)
     return np.asarray(watershed(-height, seeds, mask=mask), np.int32)
 
 
 def _reconstructed(marker: NDArray[np.float32], limit: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`marker` dilated under `limit` until nothing changes; whole-image steps, far faster here than a sorted queue."""
+    """`marker` dilated under `limit` until nothing changes.
+
+    Steps of the whole image are several times faster than a sorted queue where paths are as short as cells. A path
+    can be as long as the image has pixels, so after WHOLE_STEPS the queue, whose time is bounded, does the rest.
+    """
     square = np.ones((3, 3), np.uint8)
-    while True:
-        grown = cv2.min(cv2.dilate(marker, square), limit)
+    for _ in range(WHOLE_STEPS):
+        grown = np.asarray(cv2.min(cv2.dilate(marker, square), limit), np.float32)
         if np.array_equal(grown, marker):
-            return np.asarray(grown, np.float32)
-        marker = np.asarray(grown, np.float32)
+            return grown
+        marker = grown
+    return np.asarray(reconstruction(marker, limit, method="dilation"), np.float32)

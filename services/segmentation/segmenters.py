@@ -65,21 +65,21 @@ def builtin_segmenters() -> dict[str, Segmenter]:
     segmenters = (
         ClassicalSegmenter(
             "cells",
-            1,
+            2,
             ("cells",),
             "Whole cells in phase contrast, by texture and a watershed of brightness; a first attempt.",
             lambda image: Segmentation(cells=find_cells(image)),
         ),
         ClassicalSegmenter(
             "nuclei",
-            1,
+            2,
             ("nuclei",),
             "Bright nuclei on a dark ground (fluorescence), by threshold and distance watershed.",
             lambda image: Segmentation(nuclei=find_nuclei(image)),
         ),
         ClassicalSegmenter(
             "scratch",
-            1,
+            2,
             ("cells", "wound"),
             "Cells and wound of a scratch assay in phase contrast; debris and cells within the wound are left out.",
             find_scratch,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from biosynth.v1 import segmentation_pb2, segmentation_pb2_grpc
 from biosynth.v1.types_pb2 import SegmentationSummary
 
-from services.common.content import deliver, read_image, segmentation_planes
+from services.common.content import check_delivery, deliver, read_image, segmentation_planes
 from services.common.labels import Segmentation
 from services.common.ometiff import encode_segmentation
 from services.common.results import Outcome
@@ -39,6 +39,7 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
         return segmentation_pb2.ListSegmentersResponse(segmenters=sorted([auto, *listed], key=lambda entry: entry.name))
 
     def _segment(self, request: segmentation_pb2.SegmentRequest) -> segmentation_pb2.SegmentResponse:
+        check_delivery(request.delivery)
         store = self._runtime.store
         channel = request.channel if request.HasField("channel") else None
         image, sha256 = read_image(request.image, channel, store, self._runtime.limits)

@@ -7,6 +7,9 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from skimage.filters import threshold_otsu
+
+from services.common.labels import Mask
 
 Plane: TypeAlias = NDArray[np.float32]
 
@@ -19,10 +22,13 @@ def binned(image: NDArray[np.uint8] | NDArray[np.uint16], longest_px: int) -> Pl
 
     image: (H, W). Returns (H // n, W // n) float32, at least 1 x 1; an image that is small enough comes back unbinned.
     """
-    height, width = image.shape
-    n = max(1, round(max(height, width) / longest_px))
-    size = (max(1, width // n), max(1, height // n))
-    return cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
+    return shrunk(image.astype(np.float32), max(1, round(max(image.shape) / longest_px)))
+
+
+def shrunk(image: Plane, n: int) -> Plane:
+    """Mean of `image` (H, W) over bins of n x n pixels; (H // n, W // n), at least 1 x 1."""
+    size = (max(1, image.shape[1] // n), max(1, image.shape[0] // n))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32, copy=False)
 
 
 def flattened(image: Plane, sigma_px: float) -> Plane:
@@ -47,3 +53,26 @@ def log_local_deviation(image: Plane, radius_px: int) -> Plane:
     power = cv2.filter2D(image * image, -1, disk, borderType=cv2.BORDER_REFLECT)
     variance = np.maximum(power - mean * mean, QUANTISATION_NOISE**2)
     return (0.5 * np.log10(variance)).astype(np.float32)
+
+
+def upper_class(plane: Plane, least_separation: float) -> Mask | None:
+    """Where `plane` (H, W) lies above Otsu's threshold.
+
+    None where the means of the two classes are fewer than `least_separation` apart: all of one kind.
+    """
+    if float(plane.max()) - float(plane.min()) < least_separation:
+        return None
+    # The histogram's bins can be finer than float32's steps at 65,535.
+    above: Mask = plane > threshold_otsu(plane.astype(np.float64))
+    separation = float(plane[above].mean(dtype=np.float64) - plane[~above].mean(dtype=np.float64))
+    return above if separation >= least_separation else None
+
+
+def noise_deviation(image: Plane) -> float:
+    """Standard deviation of white noise in `image` (H, W), by a filter that is blind to edges and slopes.
+
+    After Immerkaer, Computer Vision and Image Understanding 64, 300 (1996).
+    """
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    answer = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT)
+    return float(np.sqrt(np.pi / 2) / 6 * np.abs(answer).mean(dtype=np.float64))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.filters import threshold_otsu
 from skimage.measure import label
 
 from services.common.labels import Mask
 from services.segmentation.regions import fill_holes, without_small
-from services.segmentation.texture import Plane, binned, flattened, log_local_deviation, smoothed
+from services.segmentation.texture import binned, flattened, log_local_deviation, smoothed, upper_class
 
 WORKING_PX = 1000  # the longer side while working; the lengths below are in pixels of that size
 BACKGROUND_SIGMA_PX = 12
@@ -28,26 +27,16 @@ def find_wound(image: NDArray[np.uint8] | NDArray[np.uint16]) -> Mask:
     pixels around are textured, ground is bare. A confluent image splits too, but into classes less than
     LEAST_SEPARATION apart: that is "no wound".
     """
-    textured = _textured(
-        log_local_deviation(flattened(binned(image, WORKING_PX), BACKGROUND_SIGMA_PX), TEXTURE_RADIUS_PX)
-    )
-    if textured is None:
+    flat = flattened(binned(image, WORKING_PX), BACKGROUND_SIGMA_PX)
+    covered = upper_class(log_local_deviation(flat, TEXTURE_RADIUS_PX), LEAST_SEPARATION)
+    if covered is None:
         return np.zeros(image.shape, bool)
-    bare = smoothed(textured.astype(np.float32), DENSITY_SIGMA_PX) < 0.5
+    bare = smoothed(covered.astype(np.float32), DENSITY_SIGMA_PX) < 0.5
     smallest = SMALLEST_FRACTION * bare.size
     bare = ~without_small(~without_small(bare, smallest), smallest)
     zone = fill_holes(_spanning(bare)).astype(np.uint8)
     height, width = image.shape
     return cv2.resize(zone, (width, height), interpolation=cv2.INTER_NEAREST).astype(bool)
-
-
-def _textured(texture: Plane) -> Mask | None:
-    """Where `texture` lies above Otsu's threshold; None where the two classes' means are too close."""
-    if texture.min() == texture.max():
-        return None
-    above: Mask = texture > threshold_otsu(texture)
-    separation = float(texture[above].mean(dtype=np.float64) - texture[~above].mean(dtype=np.float64))
-    return above if separation >= LEAST_SEPARATION else None
 
 
 def _spanning(mask: Mask) -> Mask:

@@ -14,10 +14,11 @@ def is_met(row: Mapping[str, Any]) -> bool:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Aligned columns: names to the left, figures to the right."""
+    """Aligned columns, names to the left, figures to the right; how each was measured stands below."""
     cells = [HEADER, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEADER))]
-    return "\n".join(_line(line, widths) for line in cells)
+    notes = [f"{row['name']}: {row['note']}" for row in rows if row.get("note")]
+    return "\n".join([*(_line(line, widths) for line in cells), *notes])
 
 
 def seconds(value: float) -> str:
@@ -31,7 +32,8 @@ def seconds(value: float) -> str:
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     target = "-" if row["target"] is None else f">= {row['target']:,.0f}x"
     met = "-" if row["target"] is None else _yes(is_met(row))
-    times = (seconds(row["ours_s"]), seconds(row["baseline_s"]), f"{row['ratio']:,.0f}x")
+    baseline = ("~" if row.get("extrapolated") else "") + seconds(row["baseline_s"])
+    times = (seconds(row["ours_s"]), baseline, f"{row['ratio']:,.0f}x")
     return (row["name"], *times, target, met, _yes(row["identical"]))
 
 

@@ -77,12 +77,6 @@ def test_train_stops_at_the_last_step_and_leaves_a_checkpoint(dataset: Path, tmp
     assert len(logged) == 6
 
 
-def test_train_stops_after_its_minutes(dataset: Path, tmp_path: Path) -> None:
-    trainer = _trainer(dataset, TINY)
-    train(trainer, tmp_path, lambda *_: None, minutes=0.0)
-    assert trainer.step == 1
-
-
 def test_a_step_changes_both_networks_and_the_average(dataset: Path) -> None:
     trainer = _trainer(dataset, TINY)
     networks = (trainer.generator, trainer.discriminator, trainer.average)

@@ -309,7 +309,7 @@ class Appearance(_message.Message):
     NOISE_FIELD_NUMBER: _builtins.int
     SHARPNESS_FIELD_NUMBER: _builtins.int
     background: _builtins.float
-    """Mean brightness of the background, 0 to 1 of full scale."""
+    """Median brightness of the background, 0 to 1 of full scale."""
     contrast: _builtins.float
     """Mean absolute difference of object pixels from the background, 0 to 1 of full scale."""
     spread: _builtins.float
@@ -317,7 +317,7 @@ class Appearance(_message.Message):
     noise: _builtins.float
     """Standard deviation of the pixel noise, 0 to 1 of full scale."""
     sharpness: _builtins.float
-    """Sharpness: energy of fine detail relative to the coarse, dimensionless, above 0."""
+    """Detail below 1 px relative to that between 1 and 4 px, dimensionless, at least 0; a hint to the network."""
     def __init__(
         self,
         *,

@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from biosynth.v1.generation_pb2 import GenerateRequest
+from biosynth.v1.generation_pb2 import GenerateRequest, GenerateResponse
 from biosynth.v1.types_pb2 import Delivery
 
 from services.cli.appearance import add_appearance, appearance_of
 from services.cli.console import Console
-from services.cli.files import write_file
+from services.cli.files import refuse_overwriting, write_file
 from services.cli.numbers import SEED
 from services.cli.session import Session, check_folder
 
@@ -35,18 +35,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace, session: Session, console: Console) -> dict[str, Any]:
     """Run the command; returns what --json prints."""
     check_folder(arguments.out.parent)
+    refuse_overwriting([arguments.reference], [arguments.out])
     request = GenerateRequest(
         reference=session.content(arguments.reference),
         model=arguments.model,
         seed=arguments.seed,
         appearance=appearance_of(arguments),
-        delivery=Delivery.DELIVERY_OBJECT,
     )
     with console.progress(total=1, unit="image") as bar:
         bar.set_description(f"model {arguments.model}")
-        response = session.client.generation.Generate(request)
+        response = session.ask(lambda delivery: _call(request, delivery, session))
         bar.update(1)
-    write_file(arguments.out, session.get(response.image.object))
+    write_file(arguments.out, session.get(response.image))
     console.say(f"wrote {arguments.out} with {response.model.name} {response.model.version} on {response.engine}")
     return {
         "file": str(arguments.out),
@@ -58,3 +58,8 @@ def execute(arguments: argparse.Namespace, session: Session, console: Console) -
         "appearance": {field.name: value for field, value in response.appearance.ListFields()},
         "cached": response.cached,
     }
+
+
+def _call(request: GenerateRequest, delivery: Delivery.ValueType, session: Session) -> GenerateResponse:
+    request.delivery = delivery
+    return session.client.generation.Generate(request)

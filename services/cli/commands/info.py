@@ -15,10 +15,12 @@ from biosynth.v1.segmentation_pb2 import ListSegmentersRequest
 from services.cli.console import Console
 from services.cli.session import Session
 from services.cli.versions import versions
-from services.common.engines.onnx_cpu import usable_cores
+from services.common.engines.onnx_cpu import OnnxCpuEngine, usable_cores
 
 HELP = "show devices, engines, segmenters, schemas, models, store and versions"
-DESCRIPTION = "Tells whether there is a GPU, which engines can run, what can be asked for and where results are kept."
+DESCRIPTION = """\
+Tells whether this machine has a GPU, which engines can run here, what can be asked for and where results are kept.
+With --endpoint, segmenters, schemas and models are those of the deployed services."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,9 +35,10 @@ def execute(arguments: argparse.Namespace, session: Session, console: Console) -
     models = client.generation.ListModels(ListModelsRequest()).models
     record = {
         "services": session.place,
+        "store": session.store_place,
         "cpu": {"machine": platform.machine(), "cores": usable_cores()},
         "gpus": gpus,
-        "engines": ["onnxruntime-cpu"],
+        "engines": [f"{OnnxCpuEngine.name} {OnnxCpuEngine.precision}"],
         "segmenters": {entry.name: list(entry.parts) for entry in segmenters},
         "schemas": {schema.name: list(schema.parts) for schema in schemas},
         "models": {model.name: model.schema_name for model in models},
@@ -51,16 +54,20 @@ def _gpus() -> list[str]:
     if tool is None:
         return []
     command = [tool, "--query-gpu=name", "--format=csv,noheader"]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)  # noqa: S603
-    return answer.stdout.split("\n")[:-1] if answer.returncode == 0 else []
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return answer.stdout.split("\n")[:-1]
 
 
 def _text(record: dict[str, Any]) -> str:
     gpus = ", ".join(record["gpus"]) or "none found (no nvidia-smi, or it sees none); images are generated on the CPU"
     lines = [
         f"services    {record['services']}",
-        f"CPU         {record['cpu']['cores']} usable cores, {record['cpu']['machine']}",
-        f"GPU         {gpus}",
+        f"store       {record['store']}",
+        f"this CPU    {record['cpu']['cores']} usable cores, {record['cpu']['machine']}",
+        f"this GPU    {gpus}",
         f"engines     {', '.join(record['engines'])}",
     ]
     for title in ("segmenters", "schemas"):

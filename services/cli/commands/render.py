@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from biosynth.v1.reference_pb2 import RenderRequest
+from biosynth.v1.reference_pb2 import RenderRequest, RenderResponse
 from biosynth.v1.types_pb2 import Delivery
 
 from services.cli.console import Console
-from services.cli.files import write_file
+from services.cli.files import refuse_overwriting, write_file
 from services.cli.numbers import COUNT
 from services.cli.session import Session, check_folder
 from services.common.errors import InvalidSchema
@@ -40,11 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace, session: Session, console: Console) -> dict[str, Any]:
     """Run the command; returns what --json prints."""
     folder = check_folder(arguments.out)
-    response = session.client.reference.Render(_request(arguments, session))
     stem = arguments.segmentation.name.removesuffix(arguments.segmentation.suffix).removesuffix(".ome")
     names = {"reference": f"{stem}.reference.png", "grey": f"{stem}.reference_grey.png"}
+    inputs = [path for path in (arguments.segmentation, arguments.image) if path]
+    refuse_overwriting(inputs, [folder / name for name in names.values()])
+    request = _request(arguments, session)
+    response = session.ask(lambda delivery: _call(request, delivery, session))
     for field, name in names.items():
-        write_file(folder / name, session.get(getattr(response, field).object))
+        write_file(folder / name, session.get(getattr(response, field)))
     limits = [round(limit, 4) for limit in response.tier_limits]
     console.say(
         f"wrote {folder / names['reference']} under {response.schema.name}"
@@ -60,6 +63,11 @@ def execute(arguments: argparse.Namespace, session: Session, console: Console) -
     }
 
 
+def _call(request: RenderRequest, delivery: Delivery.ValueType, session: Session) -> RenderResponse:
+    request.delivery = delivery
+    return session.client.reference.Render(request)
+
+
 def _request(arguments: argparse.Namespace, session: Session) -> RenderRequest:
     height, width = arguments.size or (0, 0)
     request = RenderRequest(
@@ -68,7 +76,6 @@ def _request(arguments: argparse.Namespace, session: Session) -> RenderRequest:
         height_px=height,
         width_px=width,
         tier_limits=arguments.tier_limits,
-        delivery=Delivery.DELIVERY_OBJECT,
     )
     if arguments.image is not None:
         request.image.CopyFrom(session.content(arguments.image))

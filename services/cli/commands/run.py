@@ -15,15 +15,26 @@ from biosynth.v1.types_pb2 import Delivery
 
 from services.cli.appearance import add_appearance, appearance_of
 from services.cli.console import Console
-from services.cli.files import write_file
+from services.cli.files import refuse_overwriting, write_file
 from services.cli.numbers import COUNT, SEED
 from services.cli.overview import overview
 from services.cli.report import counts, report
 from services.cli.session import Session, check_folder
 from services.cli.versions import versions
+from services.common.content import image_planes
 from services.common.images import decode_image, encode_png
 from services.common.ometiff import decode_segmentation
 
+FILES = (
+    "segmentation.ome.tif",
+    "reference.png",
+    "reference_grey.png",
+    "generated.png",
+    "overview.png",
+    "report.html",
+    "run.json",
+)
+STAGES = ("plan", "segment", "render", "generate")
 HELP = "segment an image, render its reference, generate a new image of it"
 DESCRIPTION = """\
 Takes a microscopy image (PNG, TIFF, OME-TIFF or JPEG) the whole way and writes into --out:
@@ -57,8 +68,9 @@ def execute(arguments: argparse.Namespace, session: Session, console: Console) -
     """Run the command; returns what --json prints."""
     start = time.monotonic()
     folder = check_folder(arguments.out)
+    refuse_overwriting([arguments.image], [folder / name for name in FILES])
     request = _request(arguments, session)
-    stages, result = _run(request, session, console)
+    stages, result = session.ask(lambda delivery: _run(request, delivery, session, console))
     files = _files(request, result, session)
     record = _record(arguments, request, result, stages)
     record["outputs"] = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
@@ -68,6 +80,7 @@ def execute(arguments: argparse.Namespace, session: Session, console: Console) -
     files["run.json"] = (
         json.dumps(record, indent=1, sort_keys=True) + "\n"
     ).encode()  # last: it vouches for the others
+    (folder / "run.json").unlink(missing_ok=True)  # an old one must not vouch for new files
     for name, data in files.items():
         write_file(folder / name, data)
     found, made = record["segmentation"], record["generation"]
@@ -90,16 +103,18 @@ def _request(arguments: argparse.Namespace, session: Session) -> RunRequest:
         seed=arguments.seed,
         boundary_thickness_px=arguments.boundary_thickness,
         appearance=appearance_of(arguments),
-        delivery=Delivery.DELIVERY_OBJECT,
     )
     if arguments.channel is not None:
         request.channel = arguments.channel
     return request
 
 
-def _run(request: RunRequest, session: Session, console: Console) -> tuple[list[dict[str, Any]], RunResult]:
+def _run(
+    request: RunRequest, delivery: Delivery.ValueType, session: Session, console: Console
+) -> tuple[list[dict[str, Any]], RunResult]:
     stages: list[dict[str, Any]] = []
-    with console.progress(total=3, unit="stage") as bar:
+    request.delivery = delivery
+    with console.progress(total=len(STAGES), unit="stage") as bar:
         for response in session.client.pipeline.Run(request):
             if response.HasField("result"):
                 return stages, response.result
@@ -118,18 +133,18 @@ def _show(progress: StageProgress, stages: list[dict[str, Any]], bar: Any) -> No
 
 def _files(request: RunRequest, result: RunResult, session: Session) -> dict[str, bytes]:
     files = {
-        "segmentation.ome.tif": session.get(result.segmentation.segmentation.object),
-        "reference.png": session.get(result.reference.reference.object),
-        "reference_grey.png": session.get(result.reference.grey.object),
-        "generated.png": session.get(result.generation.image.object),
+        "segmentation.ome.tif": session.get(result.segmentation.segmentation),
+        "reference.png": session.get(result.reference.reference),
+        "reference_grey.png": session.get(result.reference.grey),
+        "generated.png": session.get(result.generation.image),
     }
-    source = request.image.file or session.get(request.image.object)
+    source = session.get(request.image)
     channel = request.channel if request.HasField("channel") else None
     picture = overview(
         decode_image(source, channel),
         decode_segmentation(files["segmentation.ome.tif"]),
-        decode_image(files["reference_grey.png"]).astype("uint8"),
-        decode_image(files["generated.png"]).astype("uint8"),
+        image_planes(files["reference_grey.png"])["image"],
+        image_planes(files["generated.png"])["image"],
     )
     return {**files, "overview.png": encode_png(picture)}
 
@@ -141,6 +156,7 @@ def _record(
     return {
         "format": "biosynth.run/1",
         "input": {"name": arguments.image.name, "sha256": _sha256(request)},
+        "parameters": _parameters(arguments),
         "segmentation": {
             **{
                 name: getattr(found.summary, name)
@@ -169,6 +185,12 @@ def _record(
         "stages": stages,
         "versions": versions(),
     }
+
+
+def _parameters(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What was asked for; empty: left to be chosen or drawn."""
+    names = ("segmenter", "schema", "model", "channel", "boundary_thickness", "seed")
+    return {**{name: getattr(arguments, name) for name in names}, "appearance": dict(arguments.appearance)}
 
 
 def _levels(result: RunResult) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
 from biosynth.v1.types_pb2 import Delivery
 
 from services.cli.console import Console
-from services.cli.files import write_file
+from services.cli.exits import REFUSED, exit_code
+from services.cli.files import refuse_overwriting, write_file
 from services.cli.numbers import COUNT
 from services.cli.session import Session, check_folder
 from services.common.errors import BiosynthError, InvalidImage
@@ -36,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace, session: Session, console: Console) -> dict[str, Any]:
     """Run the command; returns what --json prints. Raises InvalidImage where any image failed."""
     folder, paths = check_folder(arguments.out), _images(arguments.source)
+    refuse_overwriting(paths, [folder / name for _, name in _named(paths)])
     done: list[dict[str, Any]] = []
     failed: list[str] = []
     with console.progress(total=len(paths), unit="image") as bar:
@@ -44,13 +47,14 @@ def execute(arguments: argparse.Namespace, session: Session, console: Console) -
             try:
                 done.append(_segment(path, folder / name, arguments, session))
             except (BiosynthError, BiosynthCallError) as error:
-                if len(paths) == 1:
+                if len(paths) == 1 or exit_code(error) != REFUSED:  # the next image would fare no better
                     raise
                 failed.append(f"{path.name}: {error.message}")
             bar.update(1)
     for entry in done:
         console.say(f"{entry['file']}: {entry['found']} ({entry['segmenter']})")
     if failed:
+        console.answer({"images": done, "failed": failed})
         raise InvalidImage(
             f"{len(failed)} of {len(paths)} images failed; the others are in {folder}\n" + "\n".join(failed)
         )
@@ -58,13 +62,11 @@ def execute(arguments: argparse.Namespace, session: Session, console: Console) -
 
 
 def _segment(path: Path, target: Path, arguments: argparse.Namespace, session: Session) -> dict[str, Any]:
-    request = SegmentRequest(
-        image=session.content(path), segmenter=arguments.segmenter, delivery=Delivery.DELIVERY_OBJECT
-    )
+    request = SegmentRequest(image=session.content(path), segmenter=arguments.segmenter)
     if arguments.channel is not None:
         request.channel = arguments.channel
-    response = session.client.segmentation.Segment(request)
-    write_file(target, session.get(response.segmentation.object))
+    response = session.ask(lambda delivery: _call(request, delivery, session))
+    write_file(target, session.get(response.segmentation))
     return {
         "image": path.name,
         "file": str(target),
@@ -75,6 +77,11 @@ def _segment(path: Path, target: Path, arguments: argparse.Namespace, session: S
         "wound_fraction": response.summary.wound_fraction,
         "cached": response.cached,
     }
+
+
+def _call(request: SegmentRequest, delivery: Delivery.ValueType, session: Session) -> SegmentResponse:
+    request.delivery = delivery
+    return session.client.segmentation.Segment(request)
 
 
 def found(response: SegmentResponse) -> str:
@@ -100,7 +107,7 @@ def _images(source: Path) -> list[Path]:
 
 
 def _named(paths: list[Path]) -> list[tuple[Path, str]]:
-    stems = [path.name.removesuffix(".ome.tif").removesuffix(path.suffix) for path in paths]
+    stems = [re.sub(r"(\.ome)?\.[^.]+$", "", path.name, flags=re.IGNORECASE) for path in paths]
     if twice := {stem for stem in stems if stems.count(stem) > 1}:
         raise InvalidImage(
             f"expected names that differ before their suffix; {', '.join(sorted(twice))} would overwrite"

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from services.cli.composition import SERVICES, Composition
-from services.cli.session import default_store
+from services.cli.session import default_store, private_address
 from services.common.config import EndpointsConfig, ServerConfig
-from services.common.runtime import serve
+from services.common.errors import UnknownName
+from services.common.runtime import Runtime, run_server
+from services.common.server import Service, running
 from services.generation.config import GenerationConfig
 
 HELP = "serve gRPC: all services in one process, or some"
+ENDPOINTS = tuple(f"BIOSYNTH_{name}_ENDPOINT" for name in ("SEGMENTATION", "REFERENCE", "GENERATION"))
 DESCRIPTION = """\
 Serves until SIGTERM or Ctrl-C, then lets calls in flight end. Without names: all services. The address, metrics,
-reflection, TLS, token and store come from BIOSYNTH_* variables (README.md lists them); options here go before them.
+reflection, TLS, token and store come from BIOSYNTH_* variables (docs/settings.md); options here go before them.
 The pipeline finds services that are not in this process by BIOSYNTH_{SEGMENTATION,REFERENCE,GENERATION}_ENDPOINT."""
 
 
@@ -28,13 +32,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> None:
-    """Run the command until it is signalled."""
+    """Run the command until it is signalled. Raises UnknownName, ConfigError or StoreUnavailable before serving."""
     if unknown := sorted(set(arguments.services) - set(SERVICES)):
-        raise SystemExit(f"biosynth serve: expected services among {', '.join(SERVICES)}; got {', '.join(unknown)}")
+        raise UnknownName(f"expected services among {', '.join(SERVICES)}; got {', '.join(unknown)}")
     env = _with_options(os.environ, arguments)
-    names = arguments.services or list(SERVICES)
-    address = ServerConfig.from_env(env).address
-    serve(env, Composition(names, GenerationConfig.from_env(env), _endpoints(env, address)).start)
+    with private_address() as address:
+        names = arguments.services or list(SERVICES)
+        composition = Composition(names, GenerationConfig.from_env(env), _endpoints(env, address))
+        run_server(env, lambda runtime: _start(composition, address, runtime))
+
+
+@asynccontextmanager
+async def _start(composition: Composition, address: str, runtime: Runtime) -> AsyncIterator[Sequence[Service]]:
+    """The services, and those of them that the pipeline calls also on a socket of this process's own.
+
+    There its calls need no token and no certificate, which the public address may ask for.
+    """
+    async with composition.start(runtime) as services:
+        inner = [service for service in services if not service.name.endswith("PipelineService")]
+        async with running(ServerConfig(address=address, drain_seconds=0.0), inner, runtime.metrics):
+            yield services
 
 
 def _with_options(env: Mapping[str, str], arguments: argparse.Namespace) -> dict[str, str]:
@@ -49,6 +66,7 @@ def _with_options(env: Mapping[str, str], arguments: argparse.Namespace) -> dict
 
 
 def _endpoints(env: Mapping[str, str], address: str) -> EndpointsConfig:
-    """Where the pipeline finds the others: here, unless told otherwise."""
-    here = {f"BIOSYNTH_{name.upper()}_ENDPOINT": address for name in ("segmentation", "reference", "generation")}
-    return EndpointsConfig.from_env({**here, **env})
+    """Where the pipeline finds the others: in this process, unless told otherwise."""
+    told = EndpointsConfig.from_env({**dict.fromkeys(ENDPOINTS, address), **env})
+    # Credentials are for the endpoints that were told; gRPC would ask our own socket for a certificate.
+    return told if any(variable in env for variable in ENDPOINTS) else EndpointsConfig(address, address, address)

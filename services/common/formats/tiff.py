@@ -23,7 +23,7 @@ from services.common.formats.tiff_names import channel_names
 NONE, LZW, DEFLATE, OLD_DEFLATE, PACKBITS = 1, 5, 8, 32946, 32773
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = 0, 1, 2, 3
 _UNSIGNED, _FLOAT = 1, 3
-_PIECE = 1 << 20
+_PIECE, _SLICE = 1 << 20, 1 << 16
 # Vendors' dialects make the parser follow private tags and side files; plain pages are all that we read.
 _PLAIN = dict.fromkeys(("is_lsm", "is_scanimage", "is_ndpi", "is_mmstack", "is_ndtiff", "is_stk"), False)
 _NUMBERS = (
@@ -162,6 +162,10 @@ def _check_segments(page: Any, file_size: int) -> None:
             f"expected a whole TIFF, got one of {file_size} bytes whose pixels end at byte {max(end, needed)}; "
             "send the file again"
         )
+    if stored > file_size:  # one stretch named often would be inflated as often
+        raise InvalidImage(
+            f"expected TIFF strips that do not overlap, got {stored} bytes of them in a file of {file_size}"
+        )
 
 
 def check_samples(page: Any, pixels: NDArray[Any]) -> None:
@@ -181,19 +185,27 @@ def _segment_bytes(page: Any) -> int:
 
 
 def _check_inflated(data: bytes, page: Any) -> None:
-    """Inflate every segment piece by piece: the decoder has no limit, and one of 64 MiB can hold 64 GiB."""
+    """Inflate every segment, up to what it may hold: the decoder has no limit, and one of 64 MiB can hold 64 GiB."""
+    view, limit = memoryview(data), _segment_bytes(page)
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
-        size = sum(map(len, _inflate(data[offset : offset + count])))
-        if size > _segment_bytes(page):
-            raise InvalidImage(f"expected TIFF strips of at most {_segment_bytes(page)} bytes, got more than {size}")
+        size = 0
+        for piece in _inflate(view[offset : offset + count]):
+            if (size := size + len(piece)) > limit:
+                raise InvalidImage(f"expected TIFF strips of at most {limit} bytes when inflated, got more")
 
 
-def _inflate(segment: bytes) -> Iterator[bytes]:
+def _inflate(segment: memoryview) -> Iterator[bytes]:
+    """Pieces of at most 1 MiB; fed by the slice, for each piece costs a copy of what was fed and not used yet."""
     inflate = zlib.decompressobj()
     try:
-        while segment:
-            yield inflate.decompress(segment, _PIECE)
-            segment = inflate.unconsumed_tail
+        for start in range(0, len(segment), _SLICE):
+            fed: bytes | memoryview = segment[start : start + _SLICE]
+            while fed and not inflate.eof:
+                yield inflate.decompress(fed, _PIECE)
+                fed = inflate.unconsumed_tail
+            if inflate.eof:
+                return
+        yield inflate.flush()  # where the last piece was full, a little may be left inside
     except zlib.error as error:
         raise InvalidImage(f"expected an intact TIFF, got a damaged strip ({error}); send the file again") from error
     if not inflate.eof:

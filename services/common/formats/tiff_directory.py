@@ -10,8 +10,11 @@ from services.common.formats.limits import ImageLimits
 
 SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-# Parsers turn numbers into Python objects of 32 bytes and more; no honest image has as many strips or tiles.
+# Parsers turn numbers into Python objects of 32 bytes and more; no honest tag has as many (a palette has 196,608).
 _MAX_NUMBERS = 200_000
+# Each strip or tile costs some 10 us however small it is. One a row is enough for images 65,536 high.
+_MAX_SEGMENTS = 65_536
+_SEGMENTS = (273, 279, 324, 325)  # offsets and byte counts of strips, then of tiles
 _MAX_TAGS = 1_000
 _DESCRIPTION = 270
 
@@ -73,5 +76,9 @@ def _check_tag(data: bytes, at: int, form: _Form) -> None:
         raise InvalidImage(f"expected a whole TIFF, got one of {len(data)} bytes whose tag {code} lies beyond its end")
     if count > _MAX_NUMBERS and kind not in (1, 2, 6, 7):
         raise InvalidImage(f"expected at most {_MAX_NUMBERS} values a TIFF tag, got {count} in tag {code}")
+    if count > _MAX_SEGMENTS and code in _SEGMENTS:
+        raise InvalidImage(
+            f"expected at most {_MAX_SEGMENTS} strips or tiles a TIFF page, got {count}; save it with larger ones"
+        )
     if code == _DESCRIPTION and (b"<!DOCTYPE" in (text := data[start : start + count].upper()) or b"<!ENTITY" in text):
         raise InvalidImage("expected OME-XML without document types or entities, got some; save the file again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -28,6 +29,7 @@ class Entry:
     source: str
     reference: str
     image: str
+    labelled_by: str = ""  # the segmenter that made any of the labels; empty: people
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,11 @@ def read_manifest(folder: Path) -> DatasetManifest:
         raise InvalidArgument(
             f"expected {path} in format {FORMAT}; got {error}; make it again with `biosynth dataset`"
         ) from error
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 of the list of pairs, which names a dataset."""
+    return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
 
 
 def check_groups(entries: Sequence[Entry]) -> None:

@@ -44,11 +44,12 @@ class TrainConfig:
 
 
 class Trainer:
-    """Holds all that a step changes; `save` and `resume` carry it over."""
+    """Holds all that a step changes; `save` and `resume` carry it over. dataset: its fingerprint."""
 
-    def __init__(self, config: TrainConfig, planes: int, crops: Crops) -> None:
+    def __init__(self, config: TrainConfig, planes: int, crops: Crops, dataset: str = "") -> None:
         torch.manual_seed(config.seed)
-        self.config, self.crops, self.step = config, crops, 0
+        self.config, self.crops, self.step, self.seconds = config, crops, 0, 0.0
+        self.dataset = dataset
         self.generator = Generator(NetworkConfig(planes, config.width, config.blocks))
         # It judges under all that the generator is told, but the texture noise, the last planes.
         self.judged = planes - len(TEXTURE_SCALES_PX)
@@ -123,7 +124,13 @@ class Trainer:
             for parameter, state in optimiser.state_dict()["state"].items():
                 tensors |= {f"optimiser{index}.{parameter}.{key}": value for key, value in state.items()}
         tensors["torch_random"] = torch.get_rng_state()
-        state = {"step": self.step, "config": asdict(self.config), "random": self.crops.generator.bit_generator.state}
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "dataset": self.dataset,
+            "config": asdict(self.config),
+            "random": self.crops.generator.bit_generator.state,
+        }
         partial = folder / "checkpoint.partial"
         save_file(
             {key: value.contiguous().clone() for key, value in tensors.items()},
@@ -133,12 +140,16 @@ class Trainer:
         partial.replace(folder / "checkpoint.safetensors")
 
     def resume(self, folder: Path) -> None:
-        """Continue from a checkpoint. Raises InvalidArgument where it was trained with other hyper-parameters."""
+        """Continue from a checkpoint. Raises InvalidArgument for other hyper-parameters, or another dataset."""
         path = folder / "checkpoint.safetensors"
         tensors, state = load_file(path), _read_state(path)
         if state["config"] != asdict(self.config):
             raise InvalidArgument(
                 f"expected the hyper-parameters of {path}: {state['config']}; got {asdict(self.config)}"
+            )
+        if state["dataset"] != self.dataset:
+            raise InvalidArgument(
+                f"expected the dataset that {path} was trained on; this differs; choose another --work"
             )
         for name, module in self._modules().items():
             module.load_state_dict(_under(tensors, name))
@@ -151,7 +162,7 @@ class Trainer:
             optimiser.load_state_dict(body)
         torch.set_rng_state(tensors["torch_random"])
         self.crops.generator.bit_generator.state = state["random"]
-        self.step = int(state["step"])
+        self.step, self.seconds = int(state["step"]), float(state["seconds"])
 
     def _modules(self) -> dict[str, nn.Module]:
         return {"generator": self.generator, "average": self.average, "discriminator": self.discriminator}
@@ -161,17 +172,16 @@ def train(
     trainer: Trainer,
     folder: Path,
     log: Callable[[int, Mapping[str, float]], None],
-    minutes: float | None = None,
     checkpoint_every: int = 250,
 ) -> None:
-    """Run to the last step, or to the first step after `minutes`; checkpoints on the way and at the end."""
-    start = time.monotonic()
+    """Run to the last step; checkpoints on the way and at the end."""
     while trainer.step < trainer.config.steps:
-        log(trainer.step, trainer.train_step())
+        start = time.monotonic()
+        values = trainer.train_step()
+        trainer.seconds += time.monotonic() - start
+        log(trainer.step, values)
         if trainer.step % checkpoint_every == 0:
             trainer.save(folder)
-        if minutes is not None and time.monotonic() - start > 60.0 * minutes:
-            break
     trainer.save(folder)
 
 

@@ -116,7 +116,8 @@ def to_eight_bit(image: Image) -> NDArray[np.uint8]:
 
 
 def _entry(job: Job) -> Entry:
-    return Entry(job.id, job.split, job.group, job.source.name, f"{job.id}.reference.png", f"{job.id}.image.png")
+    files = (f"{job.id}.reference.png", f"{job.id}.image.png")
+    return Entry(job.id, job.split, job.group, job.source.name, *files, labelled_by=job.source.segmenter)
 
 
 def _jobs(source: Source, root: Path) -> Iterator[Job]:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
 import ssl
 import subprocess
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import grpc
+import grpc.aio
 import pytest
+from biosynth.v1.pipeline_pb2 import RunRequest, RunResponse
+from biosynth.v1.pipeline_pb2_grpc import PipelineServiceStub
 from biosynth.v1.segmentation_pb2 import SegmentRequest
 from biosynth.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.common.config import ServerConfig, TlsFiles
 from services.common.errors import ConfigError
-from tests.integration.common.fakes import answers, segmentation, served_in_background
+from services.common.metrics import Metrics
+from tests.integration.common.fakes import answers, pipeline, segmentation, served, served_in_background, stub
 
 
 def write(path: Path, text: str) -> Path:
@@ -40,6 +47,38 @@ def test_a_call_without_the_token_is_refused(tmp_path: Path, sent: str | None) -
         pytest.raises(grpc.RpcError, match=r"UNAUTHENTICATED[\s\S]*Bearer TOKEN"),
     ):
         code(channel, sent)
+
+
+def test_refused_calls_are_counted_as_what_they_are_and_their_requests_are_not_read(tmp_path: Path) -> None:
+    async def refused(call: Any) -> None:
+        with pytest.raises(grpc.aio.AioRpcError, match="UNAUTHENTICATED"):
+            await call
+
+    async def first(call: Any) -> None:
+        async for _ in call:
+            pytest.fail("answered without a token")
+
+    async def main() -> None:
+        config = ServerConfig(address="127.0.0.1:0", token_file=write(tmp_path / "token", "right"))
+        async with served(segmentation(answers), config, metrics) as channel:
+            await refused(stub(channel).Segment(SegmentRequest()))
+            await refused(channel.unary_unary("/biosynth.v1.SegmentationService/Segment", bytes, bytes)(b"no message"))
+        async with served(pipeline(no_events), config, metrics) as channel:
+            await refused(first(PipelineServiceStub(channel).Run(RunRequest())))
+
+    metrics = Metrics()
+    asyncio.run(main())
+    read = metrics.registry.get_sample_value
+    for method, kind, number in (("Segmentation/Segment", "unary", 2), ("Pipeline/Run", "server_stream", 1)):
+        service, name = method.split("/")
+        labels = {"grpc_type": kind, "grpc_service": f"biosynth.v1.{service}Service", "grpc_method": name}
+        assert read("grpc_server_handled_total", labels | {"grpc_code": "UNAUTHENTICATED"}) == number
+
+
+async def no_events(request: RunRequest, context: Any) -> AsyncIterator[RunResponse]:
+    """A run without a word."""
+    for _ in range(0):
+        yield RunResponse()
 
 
 def test_the_token_opens_and_health_needs_none(tmp_path: Path) -> None:

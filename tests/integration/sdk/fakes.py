@@ -52,6 +52,9 @@ class Script:
     metadata: list[dict[str, Any]] = field(default_factory=list)
     segmented: segmentation_pb2.SegmentResponse = field(default_factory=lambda: SEGMENTED)
     events: list[pipeline_pb2.RunResponse | Exception] = field(default_factory=list)
+    # What runs send, one call after the other; then each sends `events`.
+    rounds: list[list[pipeline_pb2.RunResponse | Exception]] = field(default_factory=list)
+    frames: list[reference_pb2.SimulateResponse | Exception] = field(default_factory=list)
     store_url: str = ""
     pause_seconds: float = 0.0  # after each event of a run
     ended: threading.Event = field(default_factory=threading.Event)  # set where a run is cancelled in its pause
@@ -96,7 +99,11 @@ class Reference(reference_pb2_grpc.ReferenceServiceServicer):
     async def Simulate(
         self, request: reference_pb2.SimulateRequest, context: Any
     ) -> AsyncIterator[reference_pb2.SimulateResponse]:
-        yield reference_pb2.SimulateResponse()
+        self.script.see(request, context)
+        for frame in self.script.frames:
+            if isinstance(frame, Exception):
+                raise frame
+            yield frame
 
 
 class Generation(generation_pb2_grpc.GenerationServiceServicer):
@@ -137,7 +144,7 @@ class Pipeline(pipeline_pb2_grpc.PipelineServiceServicer):
 
     async def Run(self, request: pipeline_pb2.RunRequest, context: Any) -> AsyncIterator[pipeline_pb2.RunResponse]:
         self.script.see(request, context)
-        for event in self.script.events:
+        for event in self.script.rounds.pop(0) if self.script.rounds else self.script.events:
             if isinstance(event, Exception):
                 raise event
             yield event

@@ -10,13 +10,15 @@ import grpc
 import numpy as np
 import pytest
 from biosynth import BiosynthCallError, Client, InvalidInputError, Progress, RetryPolicy
-from biosynth.v1.pipeline_pb2 import RunResponse, RunResult, StageProgress
+from biosynth.v1.generation_pb2 import GenerateResponse
+from biosynth.v1.pipeline_pb2 import RunRequest, RunResponse, RunResult, Stage, StageProgress
+from biosynth.v1.reference_pb2 import RenderRequest, RenderResponse, SimulateRequest, SimulateResponse
 from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
 from biosynth.v1.types_pb2 import Content
 
 from services.common.background import in_background
 from services.common.config import ServerConfig
-from services.common.errors import InvalidImage, Overloaded, StoreFull, StoreUnavailable
+from services.common.errors import InvalidImage, Overloaded, StoreFull, StoreUnavailable, UnknownName
 from services.common.server import Running, running
 from tests.integration.sdk.fakes import GENERATED, GREY, Script, services
 
@@ -61,17 +63,69 @@ def test_a_full_store_is_not_tried_again_though_its_status_is_that_of_overload(
     assert waits == []
 
 
-def test_a_stream_begins_again_only_before_its_first_message(
+def test_a_stream_that_may_not_repeat_begins_again_only_before_its_first_message(
     client: Client, script: Script, waits: list[float]
 ) -> None:
     script.failures = [StoreUnavailable("down")]
-    script.events = [RunResponse(result=RunResult(generation=GENERATED))]
-    assert client.run(reference=GREY).generation is not None
+    script.frames = [SimulateResponse()]
+    assert len(list(client.reference.Simulate(SimulateRequest()))) == 1
     assert len(waits) == 1
-    script.events = [RunResponse(progress=StageProgress()), StoreUnavailable("down again")]
+    script.frames = [SimulateResponse(), StoreUnavailable("down again"), SimulateResponse()]
     with pytest.raises(BiosynthCallError, match="down again"):
-        client.run(reference=GREY)
+        list(client.reference.Simulate(SimulateRequest()))
     assert len(waits) == 1
+
+
+def test_a_run_begins_again_after_its_progress_as_well(client: Client, script: Script, waits: list[float]) -> None:
+    began = RunResponse(progress=StageProgress(stage=Stage.STAGE_GENERATE))
+    done = RunResponse(result=RunResult(generation=GENERATED))
+    script.rounds = [[began, Overloaded("busy")], [began, began, StoreUnavailable("down")], [began, done]]
+    told: list[Progress] = []
+    assert client.run(reference=GREY, on_progress=told.append).generation is not None
+    assert [progress.stage for progress in told] == ["generate"] * 4
+    assert waits == [1.0 + 0.5 * 0.25, 1.0 + 0.5 * 0.5]
+
+
+def test_a_run_that_fails_for_good_after_its_progress_is_not_repeated(
+    client: Client, script: Script, waits: list[float]
+) -> None:
+    script.events = [RunResponse(progress=StageProgress()), InvalidImage("no image")]
+    with pytest.raises(BiosynthCallError, match="no image"):
+        client.run(reference=GREY)
+    assert waits == []
+
+
+def test_a_run_has_no_more_retries_than_any_call(client: Client, script: Script, waits: list[float]) -> None:
+    script.events = [RunResponse(progress=StageProgress()), Overloaded("busy")]
+    with pytest.raises(BiosynthCallError, match="OVERLOADED"):
+        client.run(reference=GREY)
+    assert len(waits) == 3
+
+
+def test_two_full_parts_fit_into_a_request_and_four_into_a_reply(client: Client, script: Script) -> None:
+    full = Content(file=bytes(16 * 2**20))
+    request = RenderRequest(segmentation=full, image=full, schema_name="levels7")
+    assert client.reference.Render(request).schema.name == "levels7"
+    script.events = [
+        RunResponse(
+            result=RunResult(
+                segmentation=SegmentResponse(segmentation=full),
+                reference=RenderResponse(reference=full, grey=full),
+                generation=GenerateResponse(image=full),
+            )
+        )
+    ]
+    (reply,) = client.pipeline.Run(RunRequest())
+    assert reply.ByteSize() > 64 * 2**20
+
+
+def test_a_long_word_of_the_callers_comes_back_cut_with_its_error(
+    client: Client, script: Script, waits: list[float]
+) -> None:
+    script.failures = [UnknownName(f"no model {'x' * 100_000}", name="x" * 100_000)]
+    with pytest.raises(BiosynthCallError, match=r"NOT_FOUND UNKNOWN_NAME: no model x+…$"):
+        client.segment(GREY)
+    assert waits == []
 
 
 def test_a_run_whose_progress_callback_fails_is_cancelled_at_the_server(
@@ -115,7 +169,7 @@ def test_a_message_over_the_servers_limit_says_so_and_is_sent_once(script: Scrip
 def test_a_message_over_the_clients_own_limit_says_so(server: Running, waits: list[float]) -> None:
     policy = RetryPolicy(sleep=waits.append)
     with (
-        Client(server.address, max_message_bytes=2**20, retries=policy) as client,
+        Client(server.address, max_request_bytes=2**20, retries=policy) as client,
         pytest.raises(BiosynthCallError, match="MESSAGE_TOO_LARGE"),
     ):
         client.segment(bytes(2**21))
@@ -128,7 +182,7 @@ def test_an_answer_over_the_clients_limit_says_so_and_is_asked_for_once(
     script.segmented = SegmentResponse(segmentation=Content(file=bytes(2**21)))
     policy = RetryPolicy(sleep=waits.append)
     with (
-        Client(server.address, max_message_bytes=2**20, retries=policy) as client,
+        Client(server.address, max_reply_bytes=2**20, retries=policy) as client,
         pytest.raises(BiosynthCallError, match=r"MESSAGE_TOO_LARGE.*DELIVERY_OBJECT"),
     ):
         client.segment(GREY)

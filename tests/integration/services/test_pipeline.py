@@ -23,7 +23,7 @@ def test_a_fluorescence_image_goes_the_whole_way(client: Client) -> None:
     assert outcome.reference is not None and outcome.reference.schema.name == "nuclei3"
     assert outcome.generation is not None and outcome.generation.model.name == "fluo-nuclei"
     assert outcome.generation.image.shape == (192, 256)
-    assert [p.stage for p in seen if p.done] == ["segment", "render", "generate"]
+    assert [p.stage for p in seen if p.done] == ["plan", "segment", "render", "generate"]
 
 
 def test_a_scratch_assay_goes_the_whole_way(client: Client) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 import zlib
 from typing import Any
 
@@ -68,6 +69,28 @@ def deflate_bomb() -> bytes:
     tags = tifffile.TiffFile(io.BytesIO(page)).pages[0].tags
     page = patched(page, tags["StripOffsets"].offset + 8, struct.pack("<I", len(page)))
     return bytes(patched(page, tags["StripByteCounts"].offset + 8, struct.pack("<I", len(stream)))) + stream
+
+
+def many_strips(number: int, step: int) -> bytes:
+    """A TIFF one pixel wide with a strip a row, `step` bytes apart: 0 means that all share one stream."""
+    stream = zlib.compress(b"\x01", 9)
+    tags = [(256, 1), (257, number), (258, 8), (259, 8), (262, 1), (273, 0), (277, 1), (278, 1), (279, 0)]
+    offsets = 8 + 2 + 12 * len(tags) + 4
+    counts = offsets + 4 * number
+    first = counts + 4 * number
+    places = {273: offsets, 279: counts}
+    entries = [struct.pack("<HHII", tag, 4, number if tag in places else 1, places.get(tag, v)) for tag, v in tags]
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(entries) + bytes(4)
+    where = first + step * np.arange(number, dtype="<u4")
+    return (
+        head
+        + where.astype("<u4").tobytes()
+        + np.full(number, len(stream), "<u4").tobytes()
+        + stream * (number if step else 1)
+    )
+
+
+STREAM_BYTES = len(zlib.compress(b"\x01", 9))
 
 
 def looping_tiff() -> bytes:
@@ -138,7 +161,9 @@ BAD = {
         ImageTooLarge,
         "at most 64",
     ),
-    "tiff whose strip inflates without end": (deflate_bomb(), InvalidImage, "at most 4096 bytes"),
+    "tiff whose strip inflates without end": (deflate_bomb(), InvalidImage, "at most 4096 bytes when inflated"),
+    "tiff of too many strips": (many_strips(65_537, STREAM_BYTES), InvalidImage, "at most 65536 strips or tiles"),
+    "tiff whose strips overlap": (many_strips(60_000, 0), InvalidImage, "do not overlap, got 540000 bytes"),
     "tiff with a damaged deflate strip": (patched(DEFLATE, strip_of(DEFLATE)[0], b"\0\0\0"), InvalidImage, "damaged"),
     "tiff with a damaged lzw strip": (
         patched(LZW, strip_of(LZW)[0] + 999, b"\0" * 999),
@@ -159,6 +184,28 @@ def test_bad_bytes_are_refused_in_plain_words(data: bytes, error: type[InvalidIm
         decode_image(data)
     assert type(refused.value) is error
     assert refused.value.status == "INVALID_ARGUMENT"
+
+
+def test_a_strip_that_inflates_without_end_is_left_soon() -> None:
+    data = deflate_bomb()
+    begin = time.process_time()
+    with pytest.raises(InvalidImage, match="at most 4096 bytes"):
+        decode_image(data)
+    assert time.process_time() - begin < 0.05  # all 200 MB take 0.3 s and more
+
+
+def test_a_strip_a_row_is_no_offence() -> None:
+    np.testing.assert_array_equal(decode_image(many_strips(300, STREAM_BYTES)), np.ones((300, 1), np.uint8))
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 40), st.sampled_from([0, 1, 9]), st.sampled_from([64, 255, 1 << 16]))
+def test_a_strip_of_any_size_and_compression_is_whole(extra: int, level: int, values: int) -> None:
+    """Sizes around a piece of 1 MiB, where the inflater may hold the last bytes back."""
+    rows = 1020 + extra
+    image = (np.random.default_rng(extra).integers(0, values, (rows, 512)) % 65536).astype(np.uint16)
+    data = tiff(image, compression="zlib", rowsperstrip=rows, compressionargs={"level": level})
+    np.testing.assert_array_equal(decode_image(data), image)
 
 
 @pytest.mark.parametrize("kind", ["webp", "jpeg"])

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from services.common.content import (
     INLINE_LIMIT,
+    check_delivery,
     deliver,
     fetch,
     image_planes,
@@ -201,8 +202,20 @@ def test_a_result_is_delivered_as_asked(store: FolderStore) -> None:
 
 def test_an_unknown_delivery_is_refused(store: FolderStore) -> None:
     stored = store.put("results/a/b.png", PNG, "image/png")
+    unknown = types_pb2.Delivery.ValueType(9)
     with pytest.raises(InvalidArgument, match="as object, file or raster, got 9"):
-        deliver(store, stored, types_pb2.Delivery.ValueType(9), image_planes)
+        deliver(store, stored, unknown, image_planes)
+    with pytest.raises(InvalidArgument, match="as object, file or raster, got 9"):
+        check_delivery(unknown)
+    for known in types_pb2.Delivery.values():
+        check_delivery(types_pb2.Delivery.ValueType(known))
+
+
+def test_a_file_that_a_service_made_is_never_too_large_for_a_raster() -> None:
+    """Our own files may be larger than those that we accept: here one padded over the limit of 64 MiB."""
+    padding = bytes(ImageLimits().max_bytes)
+    assert image_planes(PNG + padding)["image"].shape == IMAGE.shape
+    assert list(segmentation_planes(encode_segmentation(SEGMENTATION) + padding)) == ["cells", "wound"]
 
 
 def test_a_result_too_large_for_a_reply_names_the_other_way(store: FolderStore) -> None:

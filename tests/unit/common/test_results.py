@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from services.common.errors import InvalidKey, ResultDamaged, StoreFull
-from services.common.results import Json, Outcome, Results
+from services.common.errors import InvalidArgument, InvalidKey, Overloaded, ResultDamaged, StoreFull
+from services.common.results import Json, Outcome, Results, Stored
 from services.common.storage.folder import FolderStore
 from services.common.storage.store import StoredObject
 
@@ -65,14 +65,79 @@ def test_keys_name_operation_and_identity(store: FolderStore) -> None:
     assert (prefix, operation, len(digest), name) == ("results", "segment", 64, "a.png")
 
 
-def test_callers_at_once_wait_for_one_computation(store: FolderStore) -> None:
-    results, compute = Results(store), Counted(pause=0.1)
+def insist(results: Results, compute: Callable[[], Outcome]) -> Stored:
+    """Ask until there is room, as clients do."""
+    for _ in range(1000):
+        try:
+            return results.once("segment", IDENTITY, compute)
+        except Overloaded:
+            time.sleep(0.01)
+    pytest.fail("refused for ten seconds")
+
+
+def test_callers_at_once_get_one_computation(store: FolderStore) -> None:
+    results, compute = Results(store), Counted(pause=0.2)
     with ThreadPoolExecutor(8) as pool:
-        stored = list(pool.map(lambda _: results.once("segment", IDENTITY, compute), range(8)))
+        answers = list(pool.map(lambda _: insist(results, compute), range(8)))
     assert compute.runs == 1
-    assert sorted(one.cached for one in stored) == [False] + [True] * 7
+    assert sorted(stored.cached for stored in answers) == [False] + [True] * 7
     assert not results._locks
-    assert not results._waiting
+    assert not results._callers
+
+
+def test_identical_calls_leave_threads_for_others(store: FolderStore) -> None:
+    results, going_on = Results(store), threading.Event()
+
+    def compute() -> Outcome:
+        assert going_on.wait(5)
+        return Outcome({"a": b""})
+
+    with ThreadPoolExecutor(3) as pool:
+        same = [pool.submit(results.once, "segment", IDENTITY, compute) for _ in range(20)]
+        other = pool.submit(results.once, "segment", {**IDENTITY, "version": 2}, Counted())
+        try:
+            assert not other.result(2).cached
+        finally:
+            going_on.set()
+    refused = [error for one in same if (error := one.exception()) is not None]
+    assert len(refused) == 18
+    assert all(isinstance(error, Overloaded) and error.retry_seconds for error in refused)
+
+
+def test_what_is_in_the_store_is_found_by_any_number_at_once(store: FolderStore) -> None:
+    all_in = threading.Barrier(8, timeout=5)
+
+    class Meets(FolderStore):
+        def head(self, key: str) -> StoredObject | None:
+            if key.endswith("a.png"):
+                all_in.wait()
+            return super().head(key)
+
+    Results(store).once("segment", IDENTITY, Counted())
+    results = Results(Meets(store._objects.parent))
+    with ThreadPoolExecutor(8) as pool:
+        assert all(one.cached for one in pool.map(lambda _: results.once("segment", IDENTITY, never), range(8)))
+
+
+def test_another_version_of_a_library_computes_anew_and_the_record_names_it(store: FolderStore) -> None:
+    one, other = ({"numpy": version} for version in ("2.4.0", "2.4.1"))
+    first = Results(store, one).once("segment", IDENTITY, Counted())
+    assert not Results(store, other).once("segment", IDENTITY, Counted()).cached
+    assert not Results(store).once("segment", IDENTITY, Counted()).cached
+    assert Results(store, computed_with=one).once("segment", IDENTITY, never).objects == first.objects
+    record = json.loads(store.get(first.objects["a.png"].key.replace("a.png", "result.json"), 10_000))
+    assert record["computed_with"] == one
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_an_identity_with_a_number_that_is_none_is_the_callers_mistake(store: FolderStore, number: float) -> None:
+    with pytest.raises(InvalidArgument, match="expected finite numbers"):
+        Results(store).once("segment", {**IDENTITY, "limits": [number]}, never)
+
+
+def test_a_summary_with_a_number_that_is_none_is_not(store: FolderStore) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        Results(store).once("segment", IDENTITY, lambda: Outcome({}, {"mean": float("nan")}))
 
 
 def test_different_results_are_computed_side_by_side(store: FolderStore) -> None:

@@ -1,0 +1,68 @@
+"""`biosynth combine`: one segmentation from label maps that came from elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from services.cli.console import Console
+from services.cli.files import refuse_overwriting, write_file
+from services.cli.session import check_folder
+from services.common.errors import InvalidSegmentation
+from services.common.images import decode_image
+from services.common.labels import Labels, Mask, Segmentation
+from services.common.ometiff import decode_segmentation, encode_segmentation
+from services.segmentation.wound_zone import DILATION_PX, EROSION_PX, wound_zone
+
+HELP = "make one segmentation of label maps from other programs, with the wound zone"
+DESCRIPTION = f"""\
+Takes label maps of cells and nuclei (grey PNG or TIFF of 8 or 16 bit, 0 = background, such as Cellpose's _cp_masks,
+or a segmentation of `biosynth segment`) and writes one .ome.tif that `biosynth render` draws under any schema.
+The wound comes from --wound (a mask, or a segmentation), or, with --wound-zone, from the cells: where a disk of
+{EROSION_PX} px fits between them, grown by {DILATION_PX} px, cells and nuclei taken out."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--cells", type=Path, metavar="FILE", help="label map of whole cells")
+    parser.add_argument("--nuclei", type=Path, metavar="FILE", help="label map of nuclei")
+    wound = parser.add_mutually_exclusive_group()
+    wound.add_argument("--wound", type=Path, metavar="FILE", help="mask of the wound, 0 = none")
+    wound.add_argument("--wound-zone", action="store_true", help="find the wound between the cells")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .ome.tif to write")
+
+
+def execute(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Run the command; returns what --json prints. Raises InvalidSegmentation for a file that is no label map."""
+    refuse_overwriting([path for path in (arguments.cells, arguments.nuclei, arguments.wound) if path], [arguments.out])
+    cells, nuclei = read_labels(arguments.cells, "cells"), read_labels(arguments.nuclei, "nuclei")
+    segmentation = Segmentation(cells, nuclei, _wound(arguments, cells, nuclei))
+    check_folder(arguments.out.parent)
+    write_file(arguments.out, encode_segmentation(segmentation))
+    console.say(f"wrote {arguments.out} with {', '.join(segmentation.parts)}")
+    return {"file": str(arguments.out), "parts": list(segmentation.parts)}
+
+
+def read_labels(path: Path | None, part: str) -> Labels | None:
+    """Read a part from a segmentation, or from a label map in which every value is an object."""
+    if path is None:
+        return None
+    data = path.read_bytes()
+    if path.name.lower().endswith((".ome.tif", ".ome.tiff")):
+        found = getattr(decode_segmentation(data), part)
+        if found is None:
+            raise InvalidSegmentation(f"expected {part} in {path}; it has none")
+        return np.asarray(found, np.int32)
+    return decode_image(data).astype(np.int32)
+
+
+def _wound(arguments: argparse.Namespace, cells: Labels | None, nuclei: Labels | None) -> Mask | None:
+    if not arguments.wound_zone:
+        mask = read_labels(arguments.wound, "wound")
+        return None if mask is None else mask > 0
+    if cells is None:
+        raise InvalidSegmentation("expected --cells with --wound-zone, which is found between the cells")
+    return wound_zone(cells, nuclei)

@@ -67,7 +67,7 @@ class Client(Connections):
     ) -> ReferenceResult:
         """Draw the reference. schema: a name, or a schema of one's own as YAML (text of more than one line).
 
-        image: needed where the schema has grey tiers and no tier_limits are given. size: (height, width), None: the
+        image: needed where the schema has grey tiers. size: (height, width), None: the
         segmentation's. boundary_thickness_px 0: the schema's own.
         """
         height, width = size or (0, 0)

@@ -126,7 +126,8 @@ def _embedded(env: Mapping[str, str]) -> Iterator[Session]:
     store = open_store(config)
     store.check()
     with private_address() as address, opened(store, usable_cores()) as runtime:
-        server = ServerConfig(address=address, drain_seconds=0.0)
+        # Some grace, though nothing is in flight: without it gRPC tells the user of every connection that it cuts.
+        server = ServerConfig(address=address, drain_seconds=1.0)
         composition = Composition(SERVICES, GenerationConfig.from_env(env), EndpointsConfig(address, address, address))
         with in_background(lambda: _serving(server, composition, runtime)), Client(address, timeout_s=3600.0) as client:
             yield Session(client, store, "embedded", str(config.path or f"{config.endpoint}/{config.bucket}"))

@@ -50,7 +50,7 @@ async def _start(composition: Composition, address: str, runtime: Runtime) -> As
     """
     async with composition.start(runtime) as services:
         inner = [service for service in services if not service.name.endswith("PipelineService")]
-        async with running(ServerConfig(address=address, drain_seconds=0.0), inner, runtime.metrics):
+        async with running(ServerConfig(address=address, drain_seconds=1.0), inner, runtime.metrics):
             yield services
 
 

@@ -30,7 +30,7 @@ for number in range(10_000):
 
 
 def test_a_killed_writer_leaves_no_torn_object(tmp_path: Path) -> None:
-    chance = random.Random(0)  # noqa: S311
+    chance = random.Random(0)
     for round_ in range(6):
         command = [sys.executable, "-c", WRITER, str(tmp_path), str(round_)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE)

@@ -1,4 +1,4 @@
-"""A scratch assay: its wound by texture, and the cells beside it."""
+"""A scratch assay: its wound by texture, and the cells beside and in it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,13 @@ from numpy.typing import NDArray
 
 from services.common.labels import Segmentation
 from services.segmentation.cells import find_cells
-from services.segmentation.regions import tidy
 from services.segmentation.wound import find_wound
 
 
 def find_scratch(image: NDArray[np.uint8] | NDArray[np.uint16]) -> Segmentation:
-    """Cells and wound, apart: cells that lie mostly within the wound are dropped, the others are cut out of it.
+    """Cells and wound, apart: cells in the wound, those that migrate or float, are cut out of it, as the seed did.
 
     image: (H, W). Returns a Segmentation with cells and wound.
     """
     cells, wound = find_cells(image), find_wound(image)
-    areas = np.bincount(cells.ravel())
-    inside = np.bincount(cells[wound], minlength=areas.size)
-    keep = 2 * inside <= areas
-    keep[0] = False
-    kept = tidy(np.where(keep[cells], cells, 0), 1)
-    return Segmentation(cells=kept, wound=wound & (kept == 0))
+    return Segmentation(cells=cells, wound=wound & (cells == 0))

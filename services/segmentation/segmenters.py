@@ -79,9 +79,9 @@ def builtin_segmenters() -> dict[str, Segmenter]:
         ),
         ClassicalSegmenter(
             "scratch",
-            2,
+            3,
             ("cells", "wound"),
-            "Cells and wound of a scratch assay in phase contrast; debris and cells within the wound are left out.",
+            "Cells and wound of a scratch assay in phase contrast; cells within the wound are cut out of it.",
             find_scratch,
         ),
         ClassicalSegmenter(

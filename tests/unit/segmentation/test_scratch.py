@@ -15,13 +15,14 @@ def test_wound_and_cells_never_share_a_pixel() -> None:
     assert not found.wound[found.cells > 0].any()
 
 
-def test_a_cell_within_the_wound_is_dropped_and_the_others_are_numbered_without_gaps() -> None:
+def test_a_cell_within_the_wound_is_a_cell_and_no_wound() -> None:
     image, _ = scratch(WOUND)
     lonely = image.copy()
     lonely[190:216, 190:216] = image[0:26, 0:26]
     found = find_scratch(lonely)
     assert found.cells is not None and found.wound is not None
-    assert found.wound[190:216, 190:216].all()
+    assert found.cells[190:216, 190:216].any()
+    assert not found.wound[190:216, 190:216].all()
     assert np.array_equal(np.unique(found.cells), np.arange(found.cells.max() + 1))
 
 

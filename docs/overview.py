@@ -66,7 +66,7 @@ def main() -> None:
     generator = np.random.default_rng(4)
     wide = np.full((HEIGHT, 16), 255, np.uint8)
     picture = np.concatenate(
-        [pair(nuclei(generator), "fluo-nuclei", 11), wide, pair(scratch(generator), "phase-scratch", 5)], 1
+        [pair(nuclei(generator), "fluo-nuclei", 2), wide, pair(scratch(generator), "phase-scratch", 5)], 1
     )
     (Path(__file__).parent / "overview.png").write_bytes(encode_png(picture))
 

@@ -35,7 +35,7 @@ def test_train_writes_a_model_with_its_card(dataset: Path, tmp_path: Path, capsy
     card = stored.card()
     for words in ("# disks 1", "nuclei3", stored.description.sha256, "s: drawn by this test", "Grey blobs."):
         assert words in card
-    assert "| held-out fields | 1 |" in card
+    assert "| s, n = 1: spectrum distance real to generated, decades |" in card
     assert stored.description.parameters <= 2_400_000
     image = generate(disks(30, 50), stored.description, OnnxCpuEngine(stored.weights(), threads=1)).image
     assert image.shape == (30, 50)

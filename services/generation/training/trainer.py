@@ -176,10 +176,10 @@ def train(
 ) -> None:
     """Run to the last step; checkpoints on the way and at the end."""
     while trainer.step < trainer.config.steps:
-        start = time.monotonic()
+        start, step = time.monotonic(), trainer.step
         values = trainer.train_step()
         trainer.seconds += time.monotonic() - start
-        log(trainer.step, values)
+        log(step, values)
         if trainer.step % checkpoint_every == 0:
             trainer.save(folder)
     trainer.save(folder)

@@ -39,7 +39,7 @@ HELP = "segment an image, render its reference, generate a new image of it"
 DESCRIPTION = """\
 Takes a microscopy image (PNG, TIFF, OME-TIFF or JPEG) the whole way and writes into --out:
 
-  segmentation.ome.tif   label maps, one named channel each (opens in napari and Fiji)
+  segmentation.ome.tif   label maps, one named channel each (OME-TIFF, for napari and Fiji)
   reference.png          level indices; reference_grey.png shows them
   generated.png          a new image with that reference as its truth
   overview.png           all four side by side

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--description", default="", metavar="TEXT", help="one sentence for `biosynth models`")
     parser.add_argument("--remarks", type=Path, metavar="FILE", help="text for the card: how the images look")
     parser.add_argument("--work", type=Path, metavar="DIR", help="checkpoints and logs; default: OUT.training")
-    parser.add_argument("--steps", type=COUNT, default=7000, metavar="N", help="default 7000")
+    parser.add_argument("--steps", type=COUNT, default=5000, metavar="N", help="default 5000")
     parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="default 0")
 
 

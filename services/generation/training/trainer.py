@@ -27,7 +27,7 @@ from services.generation.training.network import Generator, NetworkConfig
 class TrainConfig:
     """Hyper-parameters of one training, saved beside the weights."""
 
-    steps: int = 8000
+    steps: int = 5000
     batch: int = 8
     crop_px: int = 128
     learning_rate: float = 4e-4

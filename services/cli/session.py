@@ -19,7 +19,7 @@ from services.cli.composition import SERVICES, Composition
 from services.common.background import in_background
 from services.common.config import EndpointsConfig, ServerConfig, StoreConfig
 from services.common.content import INLINE_LIMIT
-from services.common.engines.onnx_cpu import usable_cores
+from services.common.cores import usable_cores
 from services.common.errors import ConfigError, InvalidImage
 from services.common.images import ImageLimits
 from services.common.runtime import Runtime, opened
@@ -27,6 +27,7 @@ from services.common.server import Running, running
 from services.common.settings import Settings
 from services.common.storage.store import Store
 from services.common.stores import open_store
+from services.common.tokens import TokenFile
 from services.generation.config import GenerationConfig
 
 T = TypeVar("T")
@@ -114,7 +115,7 @@ def _deployed(env: Mapping[str, str], target: str) -> Iterator[Session]:
     token = settings.file("BIOSYNTH_ENDPOINT_TOKEN_FILE")
     with Client(
         target,
-        token=token.read_text(encoding="utf-8").strip() if token else None,
+        token=TokenFile("BIOSYNTH_ENDPOINT_TOKEN_FILE", token).first() if token else None,
         tls=TlsOptions(ca, certificate, key) if ca or certificate else None,
     ) as client:
         yield Session(client, None, target, "the deployment's own")

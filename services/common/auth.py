@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hmac
 import logging
+import math
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,58 +17,53 @@ from services.common.config import TlsFiles
 from services.common.errors import ConfigError, Unauthenticated
 from services.common.interceptors import Context, Continue, Details, Handler, Refusal
 from services.common.status import abort, status_of
+from services.common.tokens import Token, TokenFile
 
 _EXEMPT = "/grpc.health.v1.Health/"  # probes carry no secrets
+_QUIET_SECONDS = 60.0  # between two warnings of expired tokens
 _log = logging.getLogger(__name__)
 
 
 class BearerToken(grpc.aio.ServerInterceptor):
-    """Refuses calls without `authorization: Bearer TOKEN`; the token's file is read again when it changes."""
+    """Refuses calls without `authorization: Bearer TOKEN`, where TOKEN is one of the file's that has not expired."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stamp = self._read_stamp()
-        self._token = self._read()
+        self._file = TokenFile("BIOSYNTH_TOKEN_FILE", path)
+        self._warned = -math.inf
+        tokens, now = self._file.tokens(), datetime.now(UTC)
+        if not any(token.is_good(now) for token in tokens):
+            ends = ", ".join(f"line {token.line} at {token.end}" for token in tokens)
+            raise ConfigError(f"BIOSYNTH_TOKEN_FILE: expected a token that has not expired, got none: {ends}")
 
     async def intercept_service(self, continuation: Continue, handler_call_details: Details) -> Handler | None:
-        """Pass the handler on, or one that refuses before it reads the request."""
+        """Pass the handler on, or one that refuses before it reads the request.
+
+        Methods that do not exist are refused alike, so that nobody learns without a token what this server has.
+        """
         handler = await continuation(handler_call_details)
-        method = handler_call_details.method
-        if handler is None or method.startswith(_EXEMPT) or self._is_right(handler_call_details):
+        if handler_call_details.method.startswith(_EXEMPT) or self._is_right(handler_call_details):
             return handler
         return Refusal(handler, _refuse)
 
     def _is_right(self, details: Details) -> bool:
         sent = dict(details.invocation_metadata or ()).get("authorization", "")
         given = sent if isinstance(sent, bytes) else sent.encode()
-        return hmac.compare_digest(given, b"Bearer " + self._current())
+        # No early end: how long this takes must not tell which of them it was.
+        matching = [
+            token for token in self._file.tokens() if hmac.compare_digest(given, b"Bearer " + token.value.encode())
+        ]
+        now = datetime.now(UTC)
+        if any(token.is_good(now) for token in matching):
+            return True
+        if matching:
+            self._warn(matching[0])
+        return False
 
-    def _current(self) -> bytes:
-        stamp = self._read_stamp()
-        if stamp != self._stamp:
-            try:
-                self._token, self._stamp = self._read(), stamp
-            except ConfigError as error:  # a rotation that went wrong must not open the door, nor end the service
-                _log.warning("keeping the former token: %s", error.message)
-        return self._token
-
-    def _read_stamp(self) -> tuple[int, int] | None:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_ino
-
-    def _read(self) -> bytes:
-        try:
-            token = self._path.read_bytes().strip()
-        except OSError as error:
-            raise ConfigError(f"BIOSYNTH_TOKEN_FILE: cannot read {self._path}: {error.strerror}") from None
-        if not token:
-            raise ConfigError(
-                f"BIOSYNTH_TOKEN_FILE: expected a file that holds a token, got an empty one: {self._path}"
-            )
-        return token
+    def _warn(self, token: Token) -> None:
+        """Tell operators, who see the line of their file; the caller learns nothing of it."""
+        if time.monotonic() - self._warned >= _QUIET_SECONDS:
+            self._warned = time.monotonic()
+            _log.warning("expired token", extra={"fields": {"line": token.line, "end": str(token.end)}})
 
 
 async def _refuse(_requests: Any, context: Context) -> None:

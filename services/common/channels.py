@@ -12,6 +12,7 @@ import grpc.aio
 from services.common.config import REPLY_BYTES, REQUEST_BYTES, EndpointsConfig
 from services.common.logs import REQUEST_ID
 from services.common.status import REQUEST_ID_KEY
+from services.common.tokens import TokenFile
 
 # gRPC's own retries, without the wait that RetryInfo asks for: the outer caller, who has the time, does that.
 _SERVICE_CONFIG = json.dumps(
@@ -59,17 +60,17 @@ def open_channel(endpoint: str, config: EndpointsConfig) -> grpc.aio.Channel:
 
 
 class _Sent:
-    """The metadata that every call carries; the token is read for each, so that rotation needs no restart."""
+    """The metadata that every call carries; a changed token counts from the next call on."""
 
     def __init__(self, token_file: Path | None) -> None:
-        self._token_file = token_file
+        self._tokens = TokenFile("BIOSYNTH_ENDPOINT_TOKEN_FILE", token_file) if token_file else None
 
     def add_to(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
         metadata = grpc.aio.Metadata(*(details.metadata or ()))
         if request_id := REQUEST_ID.get():
             metadata.add(REQUEST_ID_KEY, request_id)
-        if self._token_file is not None:
-            metadata.add("authorization", f"Bearer {self._token_file.read_text(encoding='utf-8').strip()}")
+        if self._tokens is not None:
+            metadata.add("authorization", f"Bearer {self._tokens.first()}")
         return grpc.aio.ClientCallDetails(
             details.method, details.timeout, metadata, details.credentials, details.wait_for_ready
         )
@@ -80,7 +81,13 @@ class _Unary(grpc.aio.UnaryUnaryClientInterceptor):
         self._sent = sent
 
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return await continuation(self._sent.add_to(client_call_details), request)
+        call = await continuation(self._sent.add_to(client_call_details), request)
+        try:
+            await call
+        except grpc.aio.AioRpcError as error:
+            error.add_note(_service(client_call_details.method))  # whoever answers this error can say who failed
+            raise
+        return call
 
 
 class _Stream(grpc.aio.UnaryStreamClientInterceptor):  # grpc.aio wants a class for each kind
@@ -89,3 +96,9 @@ class _Stream(grpc.aio.UnaryStreamClientInterceptor):  # grpc.aio wants a class 
 
     async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return await continuation(self._sent.add_to(client_call_details), request)
+
+
+def _service(method: str | bytes) -> str:
+    """SegmentationService of /biosynth.v1.SegmentationService/Segment."""
+    text = method.decode() if isinstance(method, bytes) else method
+    return text.split("/")[1].rpartition(".")[2]

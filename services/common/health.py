@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import grpc
 from grpc_health.v1 import health
 
 
@@ -24,6 +25,10 @@ class Health(health.aio.HealthServicer):  # type: ignore[misc] # shipped without
         finally:
             self._watches.discard(watch)
             watch.cancel()
+
+    async def List(self, request: Any, context: Any) -> None:  # noqa: N802, ARG002 - the contract's name and arguments
+        """Refuse: health needs no token, so it answers who names a service and lists none."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "expected Check or Watch of one service")
 
     async def drain(self) -> None:
         """Say NOT_SERVING for all services from now on, and end the watches once they have sent it."""

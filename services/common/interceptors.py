@@ -54,8 +54,8 @@ class Refusal(grpc.RpcMethodHandler):  # type: ignore[type-arg] # generic in the
     request_deserializer = response_serializer = None
     unary_unary = unary_stream = stream_unary = None
 
-    def __init__(self, refused: Handler, refuse: Callable[[Any, Context], Awaitable[None]]) -> None:
-        self.kind = kind(refused)
+    def __init__(self, refused: Handler | None, refuse: Callable[[Any, Context], Awaitable[None]]) -> None:
+        self.kind = "unknown" if refused is None else kind(refused)
         self.stream_stream: Any = refuse
 
 
@@ -101,7 +101,8 @@ class CallMetrics(Around):
 
     async def around(self, call: Call) -> Any:
         """Count the call, also where it is cancelled."""
-        service, _, name = call.method.lstrip("/").rpartition("/")
+        unknown = call.grpc_type == "unknown"  # refused, and named as the caller pleased
+        service, _, name = ("unknown/unknown" if unknown else call.method.lstrip("/")).rpartition("/")
         labels = (call.grpc_type, service, name)
         self._metrics.started.labels(*labels).inc()
         begin = time.perf_counter()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import socket
 import ssl
-import subprocess
+import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,16 @@ from biosynth.v1.segmentation_pb2 import SegmentRequest
 from biosynth.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.common.config import ServerConfig, TlsFiles
+from services.cli.session import open_session
+from services.common.channels import open_channel
+from services.common.config import EndpointsConfig, ServerConfig, TlsFiles
 from services.common.errors import ConfigError
 from services.common.metrics import Metrics
+from services.common.server import running
+from tests.certificates import Authority, Issued, needs_openssl
 from tests.integration.common.fakes import answers, pipeline, segmentation, served, served_in_background, stub
+
+NEVER, PAST = "2999-01-01T00:00:00Z", "2020-01-01T00:00:00Z"
 
 
 def write(path: Path, text: str) -> Path:
@@ -100,76 +106,159 @@ def test_a_new_token_counts_at_once_and_a_lost_file_keeps_the_former(tmp_path: P
         assert code(channel, "Bearer second") is grpc.StatusCode.OK
 
 
-def test_an_empty_token_file_stops_the_start(tmp_path: Path) -> None:
-    config = ServerConfig(address="127.0.0.1:0", token_file=write(tmp_path / "token", "\n"))
+def test_a_rotation_has_a_time_in_which_both_tokens_open(tmp_path: Path) -> None:
+    path = write(tmp_path / "token", "former")
+    with served_in_background(segmentation(answers), ServerConfig("127.0.0.1:0", token_file=path)) as (_, channel):
+        write(path, f"former\nnew {NEVER}\n")  # known before anybody sends it
+        assert [code(channel, f"Bearer {name}") for name in ("former", "new")] == [grpc.StatusCode.OK] * 2
+        write(path, f"new\nformer {NEVER}\n")
+        assert [code(channel, f"Bearer {name}") for name in ("former", "new")] == [grpc.StatusCode.OK] * 2
+        write(path, "new\n")
+        assert code(channel, "Bearer new") is grpc.StatusCode.OK
+        with pytest.raises(grpc.RpcError, match="UNAUTHENTICATED"):
+            code(channel, "Bearer former")
+
+
+def test_a_token_ends_at_its_time_and_only_the_log_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path / "token", "the-old-one")
+    with served_in_background(segmentation(answers), ServerConfig("127.0.0.1:0", token_file=path)) as (_, channel):
+        end = datetime.now(UTC) + timedelta(seconds=1)
+        write(path, f"the-new-one\nthe-old-one {end.isoformat()}\n")
+        assert code(channel, "Bearer the-old-one") is grpc.StatusCode.OK
+        time.sleep(max(0.0, (end - datetime.now(UTC)).total_seconds()))
+        for _ in range(3):
+            with pytest.raises(grpc.RpcError, match="UNAUTHENTICATED") as refused:
+                code(channel, "Bearer the-old-one")
+            assert "expired" not in str(refused.value)
+        assert code(channel, "Bearer the-new-one") is grpc.StatusCode.OK
+    [warning] = [record for record in caplog.records if record.message == "expired token"]
+    assert vars(warning)["fields"] == {"line": 2, "end": str(end)}
+    assert "-one" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("\n", "expected a file that holds a token"),
+        (f"secret {PAST}\n\nsecret {PAST}", "not expired, got none: line 1 at 2020-.*, line 3 at 2020-"),
+        ("right\nsecret tomorrow", "line 2: expected TOKEN"),
+    ],
+)
+def test_a_token_file_that_lets_nobody_in_stops_the_start(tmp_path: Path, content: str, what: str) -> None:
+    config = ServerConfig(address="127.0.0.1:0", token_file=write(tmp_path / "token", content))
     with (
-        pytest.raises(ConfigError, match="BIOSYNTH_TOKEN_FILE"),
+        pytest.raises(ConfigError, match=f"^BIOSYNTH_TOKEN_FILE: .*{what}") as raised,
         served_in_background(segmentation(answers), config),
     ):
         pass
+    assert "secret" not in raised.value.message
 
 
-def openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+def test_a_service_sends_its_files_first_token_and_a_changed_one_with_the_next_call(tmp_path: Path) -> None:
+    sent = write(tmp_path / "sent", f"right\nformer {NEVER}\n")
+    known = write(tmp_path / "known", "right\n")
+    client = EndpointsConfig("", "", "", token_file=sent)
+
+    async def main() -> None:
+        config = ServerConfig("127.0.0.1:0", token_file=known)
+        async with running(config, [segmentation(answers)]) as server, open_channel(server.address, client) as channel:
+            assert (await stub(channel).Segment(SegmentRequest())).cached
+            write(known, "next")
+            write(sent, "next\nright\n")
+            assert (await stub(channel).Segment(SegmentRequest())).cached
+
+    asyncio.run(main())
 
 
-def issue(folder: Path, name: str) -> None:
-    """A key and a certificate of `folder`'s CA for localhost."""
-    openssl(folder, "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
-            "-addext", "subjectAltName=DNS:localhost", "-keyout", f"{name}.key", "-out", f"{name}.csr")  # fmt: skip
-    openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-days", "2",
-            "-copy_extensions", "copy", "-out", f"{name}.crt")  # fmt: skip
+def test_the_command_line_sends_its_files_first_token(tmp_path: Path) -> None:
+    sent = write(tmp_path / "sent", f"# ours\nright\nformer {NEVER}\n")
+    config = ServerConfig("127.0.0.1:0", token_file=write(tmp_path / "known", "right"))
+    with (
+        served_in_background(segmentation(answers), config) as (server, _),
+        open_session({"BIOSYNTH_ENDPOINT_TOKEN_FILE": str(sent)}, server.address) as session,
+    ):
+        assert [segmenter.name for segmenter in session.client.list_segmenters()] == ["nuclei"]
+
+
+def test_methods_that_do_not_exist_are_refused_alike_and_counted_under_one_name(tmp_path: Path) -> None:
+    async def main() -> None:
+        config = ServerConfig("127.0.0.1:0", token_file=write(tmp_path / "token", "right"))
+        async with served(segmentation(answers), config, metrics) as channel:
+            for name in ("biosynth.v1.SegmentationService/Nope", "a.made.up.Name/Method"):
+                with pytest.raises(grpc.aio.AioRpcError, match="UNAUTHENTICATED"):
+                    await channel.unary_unary(f"/{name}", bytes, bytes)(b"")
+
+    metrics = Metrics()
+    asyncio.run(main())
+    [series] = [family for family in metrics.registry.collect() if family.name == "grpc_server_handled"]
+    [total] = [sample for sample in series.samples if sample.name.endswith("_total")]
+    unknown = dict.fromkeys(("grpc_type", "grpc_service", "grpc_method"), "unknown")
+    assert (total.labels, total.value) == (unknown | {"grpc_code": "UNAUTHENTICATED"}, 2)
 
 
 @pytest.fixture(scope="module")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is needed to make certificates")
-    folder = tmp_path_factory.mktemp("pki")
-    openssl(folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-            "-subj", "/CN=test CA", "-keyout", "ca.key", "-out", "ca.crt")  # fmt: skip
-    for name in ("server", "client"):
-        issue(folder, name)
-    return folder
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority.create(tmp_path_factory.mktemp("pki"))
 
 
-def dial(address: str, pki: Path, *, as_client: bool = False) -> grpc.StatusCode:
-    read = {name: (pki / name).read_bytes() for name in ("ca.crt", "client.key", "client.crt")}
-    pair = (read["client.key"], read["client.crt"]) if as_client else (None, None)
-    with grpc.secure_channel(address, grpc.ssl_channel_credentials(read["ca.crt"], *pair)) as channel:
+def dial(address: str, trusted: Authority, client: Issued | None = None) -> grpc.StatusCode:
+    pair = (client.key.read_bytes(), client.certificate.read_bytes()) if client else (None, None)
+    with grpc.secure_channel(address, grpc.ssl_channel_credentials(trusted.certificate.read_bytes(), *pair)) as channel:
         return code(channel, None)
 
 
-def test_tls_serves_those_who_trust_its_ca_and_nobody_in_the_clear(pki: Path) -> None:
-    config = ServerConfig(address="localhost:0", tls=TlsFiles(pki / "server.crt", pki / "server.key"))
+@needs_openssl
+def test_tls_serves_those_who_trust_its_ca_and_nobody_in_the_clear(authority: Authority) -> None:
+    issued = authority.issue("server")
+    config = ServerConfig(address="localhost:0", tls=TlsFiles(issued.certificate, issued.key))
     with served_in_background(segmentation(answers), config) as (server, in_the_clear):
-        assert dial(server.address, pki) is grpc.StatusCode.OK
+        assert dial(server.address, authority) is grpc.StatusCode.OK
         with pytest.raises(grpc.RpcError, match="UNAVAILABLE"):
             code(in_the_clear, None)
 
 
-def test_mutual_tls_refuses_a_client_without_a_certificate(pki: Path) -> None:
-    tls = TlsFiles(pki / "server.crt", pki / "server.key", pki / "ca.crt")
+@needs_openssl
+def test_mutual_tls_refuses_a_client_without_a_certificate(authority: Authority) -> None:
+    issued = authority.issue("server")
+    tls = TlsFiles(issued.certificate, issued.key, authority.certificate)
     with served_in_background(segmentation(answers), ServerConfig("localhost:0", tls=tls)) as (server, _):
-        assert dial(server.address, pki, as_client=True) is grpc.StatusCode.OK
+        assert dial(server.address, authority, authority.issue("client")) is grpc.StatusCode.OK
         with pytest.raises(grpc.RpcError, match="UNAVAILABLE"):
-            dial(server.address, pki)
+            dial(server.address, authority)
 
 
-def test_a_renewed_certificate_is_served_without_a_restart(pki: Path, tmp_path: Path) -> None:
-    shutil.copytree(pki, tmp_path, dirs_exist_ok=True)
-    config = ServerConfig("localhost:0", tls=TlsFiles(tmp_path / "server.crt", tmp_path / "server.key"))
+@needs_openssl
+def test_a_renewed_certificate_is_served_without_a_restart_and_a_bad_one_is_not(authority: Authority) -> None:
+    issued = authority.issue("renewed")
+    config = ServerConfig("localhost:0", tls=TlsFiles(issued.certificate, issued.key))
     with served_in_background(segmentation(answers), config) as (server, _):
-        before = peer_certificate(server.address, tmp_path)
-        issue(tmp_path, "server")
-        after = peer_certificate(server.address, tmp_path)
-    assert before != after
-    assert after == (tmp_path / "server.crt").read_text()
+        former = peer_certificate(server.address, authority)
+        issued.certificate.write_text(authority.issue("other").certificate.read_text())  # not this key's
+        assert peer_certificate(server.address, authority) == former
+        issued.key.unlink()
+        assert peer_certificate(server.address, authority) == former
+        authority.issue("renewed")
+        renewed = peer_certificate(server.address, authority)
+    assert former != renewed == issued.certificate.read_text()
 
 
-def peer_certificate(address: str, pki: Path) -> str:
+@needs_openssl
+def test_a_changed_client_ca_counts_from_the_next_connection_on(authority: Authority, tmp_path: Path) -> None:
+    issued, client = authority.issue("server"), authority.issue("client")
+    client_ca = write(tmp_path / "clients.crt", Authority.create(tmp_path / "theirs").certificate.read_text())
+    tls = TlsFiles(issued.certificate, issued.key, client_ca)
+    with served_in_background(segmentation(answers), ServerConfig("localhost:0", tls=tls)) as (server, _):
+        with pytest.raises(grpc.RpcError, match="UNAVAILABLE"):
+            dial(server.address, authority, client)
+        write(client_ca, authority.certificate.read_text())
+        assert dial(server.address, authority, client) is grpc.StatusCode.OK
+
+
+def peer_certificate(address: str, trusted: Authority) -> str:
     host, _, port = address.rpartition(":")
-    context = ssl.create_default_context(cafile=pki / "ca.crt")
+    context = ssl.create_default_context(cafile=trusted.certificate)
     context.set_alpn_protocols(["h2"])
     with (
         socket.create_connection((host, int(port)), timeout=5) as plain,

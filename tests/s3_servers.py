@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -14,12 +15,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import certifi
+import urllib3
 from minio import Minio
+
+from tests.certificates import Authority
 
 ACCESS_KEY = "biosynth-test"
 SECRET_KEY = "not-a-secret-only-for-tests"  # noqa: S105 - for servers that live as long as a test
 BUCKET = "biosynth"
 REGION = "us-east-1"
+# Users that deploy/minio/init.py makes, by the names of their policies.
+USERS = ("segmentation", "reference", "generation", "evaluation", "pipeline", "models")
+_INIT = Path(__file__).parents[1] / "deploy" / "minio" / "init.py"
 # Everything that SeaweedFS listens on, lest two servers meet.
 _WEED_PORTS = (
     "s3.port",
@@ -47,6 +55,7 @@ class S3Server:
     secret_key: str = SECRET_KEY
     bucket: str = BUCKET
     region: str = REGION
+    ca: Path | None = None  # that signed its certificate, where it speaks https
 
 
 def minio_binary() -> str | None:
@@ -89,8 +98,8 @@ def seaweedfs(folder: Path) -> Iterator[S3Server]:
 
 
 @contextmanager
-def minio(folder: Path, binary: str) -> Iterator[S3Server]:
-    """MinIO with one account and one bucket."""
+def minio(folder: Path, binary: str, tls: Authority | None = None) -> Iterator[S3Server]:
+    """MinIO with one account and one bucket; over https, at localhost, where there is a CA."""
     port, console = free_ports(2)
     data = folder / "data"
     command = [
@@ -100,9 +109,10 @@ def minio(folder: Path, binary: str) -> Iterator[S3Server]:
         f"127.0.0.1:{port}",
         "--console-address",
         f"127.0.0.1:{console}",
+        *(["--certs-dir", str(_certificates(folder / "certs", tls))] if tls else []),
         str(data),
     ]
-    with _running("minio", command, port, folder) as server:
+    with _running("minio", command, port, folder, tls.certificate if tls else None) as server:
         yield server
 
 
@@ -115,8 +125,33 @@ def free_ports(number: int) -> list[int]:
     return ports
 
 
+def setup(endpoint: str, bucket: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run deploy/minio/init.py as a deployment does."""
+    command = [sys.executable, str(_INIT), "--endpoint", endpoint, "--bucket", bucket, "--secrets", str(folder)]
+    return subprocess.run([*command, *options], capture_output=True, text=True, timeout=120)
+
+
+def write_secrets(folder: Path) -> Path:
+    """A secrets folder as deploy/secrets.sh makes it, as far as the store goes."""
+    keys = {name: (f"biosynth-{name}", secrets.token_hex(24)) for name in USERS}
+    for name, (access, secret) in {**keys, "root": (ACCESS_KEY, SECRET_KEY)}.items():
+        (folder / f"store-{name}").mkdir(parents=True)
+        (folder / f"store-{name}" / "access-key").write_text(access)
+        (folder / f"store-{name}" / "secret-key").write_text(secret + "\n")
+    return folder
+
+
+def _certificates(folder: Path, authority: Authority) -> Path:
+    """What MinIO looks for in its --certs-dir."""
+    folder.mkdir()
+    issued = authority.issue("minio")
+    shutil.copy(issued.certificate, folder / "public.crt")
+    shutil.copy(issued.key, folder / "private.key")
+    return folder
+
+
 @contextmanager
-def _running(name: str, command: list[str], port: int, folder: Path) -> Iterator[S3Server]:
+def _running(name: str, command: list[str], port: int, folder: Path, ca: Path | None = None) -> Iterator[S3Server]:
     environment = {
         "PATH": os.environ.get("PATH", ""),
         "HOME": str(folder),
@@ -127,7 +162,8 @@ def _running(name: str, command: list[str], port: int, folder: Path) -> Iterator
     log = folder / "log.txt"
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
-    server = S3Server(name, f"http://127.0.0.1:{port}", process)
+    # Test certificates are for localhost.
+    server = S3Server(name, f"https://localhost:{port}" if ca else f"http://127.0.0.1:{port}", process, ca=ca)
     try:
         _make_bucket(server, log)
         yield server
@@ -139,11 +175,12 @@ def _running(name: str, command: list[str], port: int, folder: Path) -> Iterator
 def _make_bucket(server: S3Server, log: Path, seconds: float = 30) -> None:
     """Wait until the server answers, then make the bucket."""
     client = Minio(
-        server.endpoint.removeprefix("http://"),
+        server.endpoint.partition("://")[2],
         server.access_key,
         server.secret_key,
-        secure=False,
+        secure=server.ca is not None,
         region=server.region,
+        http_client=urllib3.PoolManager(timeout=5, retries=False, ca_certs=str(server.ca or certifi.where())),
     )
     end = time.monotonic() + seconds
     while True:

@@ -56,15 +56,19 @@ class ServerConfig:
     log_level: str = "info"
     tls: TlsFiles | None = None
     token_file: Path | None = None
+    health_address: str | None = None  # a second port for health alone, without TLS: the kubelet's probes speak none
+    start_wait_seconds: float = 0.0  # how long the start may wait for the store, its bucket and the models
 
     def __post_init__(self) -> None:
         check_address("BIOSYNTH_ADDRESS", self.address)
+        if self.health_address is not None:
+            check_address("BIOSYNTH_HEALTH_ADDRESS", self.health_address)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         """Read the configuration. Raises ConfigError, which names the variable."""
         settings = Settings(env)
-        return cls(
+        config = cls(
             address=settings.text("BIOSYNTH_ADDRESS") or cls.address,
             metrics_port=settings.optional_integer("BIOSYNTH_METRICS_PORT", 0, 65535),
             reflection=settings.flag("BIOSYNTH_REFLECTION", cls.reflection),
@@ -77,7 +81,22 @@ class ServerConfig:
             log_level=settings.choice("BIOSYNTH_LOG_LEVEL", _LEVELS, cls.log_level),
             tls=TlsFiles.from_env(env),
             token_file=settings.file("BIOSYNTH_TOKEN_FILE"),
+            health_address=settings.text("BIOSYNTH_HEALTH_ADDRESS"),
+            start_wait_seconds=settings.number("BIOSYNTH_START_WAIT_SECONDS", cls.start_wait_seconds, 0, 3600),
         )
+        if settings.flag("BIOSYNTH_REQUIRE_AUTH", False):
+            config._check_closed()
+        return config
+
+    def _check_closed(self) -> None:
+        """Raise ConfigError unless strangers can neither listen, nor call, nor look around."""
+        lacking = [
+            *(["BIOSYNTH_TLS_CERT_FILE and BIOSYNTH_TLS_KEY_FILE"] if self.tls is None else []),
+            *(["BIOSYNTH_TOKEN_FILE"] if self.token_file is None else []),
+            *(["BIOSYNTH_REFLECTION off"] if self.reflection else []),
+        ]
+        if lacking:
+            raise ConfigError(f"BIOSYNTH_REQUIRE_AUTH is on: expected also {', '.join(lacking)}")
 
 
 @dataclass(frozen=True)
@@ -92,6 +111,7 @@ class StoreConfig:
     region: str = ""
     access_key: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)
+    ca_file: Path | None = None  # PEM of the CA that signed the store's certificate; None: the public CAs
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -111,6 +131,7 @@ class StoreConfig:
             region=settings.text("BIOSYNTH_STORE_REGION") or "us-east-1",
             access_key=settings.secret("BIOSYNTH_STORE_ACCESS_KEY", why),
             secret_key=settings.secret("BIOSYNTH_STORE_SECRET_KEY", why),
+            ca_file=settings.file("BIOSYNTH_STORE_CA_FILE"),
         )
 
 

@@ -28,6 +28,7 @@ def open_store(config: StoreConfig) -> Store:
                 region=config.region,
                 access_key=config.access_key,
                 secret_key=config.secret_key,
+                ca_file=config.ca_file,
             )
         )
     raise ConfigError(f"BIOSYNTH_STORE: expected s3, or folder with a path; got {config.kind!r} with {config.path}")

@@ -6,9 +6,11 @@ import base64
 import hashlib
 import itertools
 import re
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -30,6 +32,8 @@ _MAX_LINK_SECONDS = 15 * 60
 _PAGE = 1000
 _PIECE = 1 << 20
 _META = "x-amz-meta-sha256"
+# Nobody writes this key: results are in folders of operations.
+_ABSENT = "results/absent"
 _BUCKET = re.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>")
 
@@ -44,6 +48,7 @@ class S3Config:
     region: str
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
+    ca_file: Path | None = None  # PEM, instead of the public CAs, for a store with a CA of its own
     connect_seconds: float = 2.0
     read_seconds: float = 10.0  # longest silence, not longest transfer
     connections: int = 32
@@ -57,7 +62,7 @@ class S3Store:
     """
 
     def __init__(self, config: S3Config) -> None:
-        """Raises ConfigError for an endpoint or a bucket's name that cannot be; does not contact the server."""
+        """Raises ConfigError for an endpoint, bucket's name or CA that cannot be; does not contact the server."""
         self._config = config
         self._signer = Signer(config.access_key, config.secret_key, config.region)
         # The SDK's own pool waits 300 s and tries five times: half an hour for a black hole.
@@ -66,8 +71,7 @@ class S3Store:
             maxsize=config.connections,
             timeout=urllib3.Timeout(connect=config.connect_seconds, read=config.read_seconds),
             retries=False,
-            cert_reqs="CERT_REQUIRED",
-            ca_certs=certifi.where(),
+            ssl_context=_trust(config.ca_file),
         )
         address = _address(config)
         self._client = Minio(
@@ -129,15 +133,28 @@ class S3Store:
 
     def check(self) -> None:
         """See Store.check."""
-        bucket = self._config.bucket
         try:
-            # Listing one key, rather than HEAD: its answer has a body that tells a wrong secret from an absent bucket.
-            self._page("", None, 1)
-            if not self._try(lambda: self._client.bucket_exists(bucket)):
-                raise ConfigError(f"BIOSYNTH_STORE_BUCKET: expected a bucket, got {bucket!r}, which is not there")
+            self._read_nothing()
         except (ConfigError, StoreUnavailable) as error:
             # Whoever starts the service may know the address; callers need not.
             raise type(error)(f"{error.message} (BIOSYNTH_STORE_ENDPOINT: {self._config.endpoint})") from error
+
+    def _read_nothing(self) -> None:
+        """Expect to be told that a key is absent.
+
+        Every service may ask that, while few may list or look at the bucket; and unlike HEAD, GET is answered with a
+        body that tells a wrong secret from an absent bucket and an S3 server from something else.
+        """
+        came: Exception = Answer(200, "")
+        try:
+            self._try(lambda: self._download(_ABSENT, 0))
+        except (Answer, ObjectTooLarge) as error:
+            came = error
+        if not isinstance(came, Answer) or came.code != "NoSuchKey":
+            raise StoreUnavailable(
+                f"expected an S3 server as the object store, got answers of another kind ({came}); "
+                "look at the host and the port, and whether it speaks http or https"
+            )
 
     def presign_put(self, key: str, size: int, sha256: str, seconds: int) -> PresignedRequest:
         """See Store.presign_put. Size, content and the condition are signed: the server refuses anything else."""
@@ -194,10 +211,10 @@ class S3Store:
             response.release_conn()
         return digest.hexdigest()
 
-    def _page(self, prefix: str, last: str | None, size: int = _PAGE) -> tuple[str, ...]:
+    def _page(self, prefix: str, last: str | None) -> tuple[str, ...]:
         def fetch() -> tuple[str, ...]:
             found = self._client.list_objects(self._config.bucket, prefix, recursive=True, start_after=last)
-            return tuple(str(entry.object_name) for entry in itertools.islice(found, size))
+            return tuple(str(entry.object_name) for entry in itertools.islice(found, _PAGE))
 
         try:
             return self._try(fetch)
@@ -216,6 +233,15 @@ def _address(config: S3Config) -> SplitResult:
             f"got {config.bucket!r}"
         )
     return address
+
+
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file or certifi.where())
+    except OSError as error:
+        raise ConfigError(
+            f"BIOSYNTH_STORE_CA_FILE: expected certificates of CAs in PEM, got {ca_file} ({error.strerror})"
+        ) from error
 
 
 def _upload_headers(size: int, sha256: str) -> dict[str, str]:

@@ -29,7 +29,6 @@ _FULL = (
     "IncompleteBody",
 )
 _REFUSED = (
-    "AccessDenied",
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
     "AuthorizationHeaderMalformed",
@@ -45,7 +44,7 @@ class Answer(Exception):  # noqa: N818 - an answer, which may be the expected on
     """The server answered a request of our own with an error."""
 
     def __init__(self, status: int, code: str) -> None:
-        super().__init__(f"{status} {code}")
+        super().__init__(f"{status} {code}".strip())
         self.status = status
         self.code = code
 
@@ -94,6 +93,10 @@ def _in_words(error: Exception, bucket: str) -> BiosynthError | Answer:
     answer = answer_of(error)
     if isinstance(error, _UNREADABLE):
         return StoreUnavailable(f"expected an S3 server as the object store, got answers of another kind ({error})")
+    if isinstance(error, urllib3.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return ConfigError(
+            f"BIOSYNTH_STORE_CA_FILE: expected a store whose certificate the known CAs vouch for, got {_cause(error)}"
+        )
     if answer is None:
         return StoreUnavailable(f"the object store does not answer ({_cause(error)}); try again later")
     if answer.code in _FULL or answer.status == 507:
@@ -102,6 +105,12 @@ def _in_words(error: Exception, bucket: str) -> BiosynthError | Answer:
         return ConfigError(f"BIOSYNTH_STORE_BUCKET: expected a bucket, got {bucket!r}, which is not there")
     if answer.code == "RequestTimeTooSkewed":
         return ConfigError("the clocks of this machine and of the object store differ; set them right")
+    if answer.code == "AccessDenied":
+        return ConfigError(
+            f"BIOSYNTH_STORE_BUCKET, BIOSYNTH_STORE_ACCESS_KEY: expected a user with rights in bucket {bucket!r}, got "
+            f"{answer}; check the bucket's name and grant s3:GetObject on inputs/*, results/*, datasets/* and, on AWS "
+            "S3, s3:ListBucket, without which it calls what is absent forbidden"
+        )
     if answer.code in _REFUSED or answer.status in (401, 403):
         return ConfigError(
             f"BIOSYNTH_STORE_ACCESS_KEY, BIOSYNTH_STORE_SECRET_KEY: expected credentials for bucket {bucket!r}, "

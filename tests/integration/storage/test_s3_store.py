@@ -212,6 +212,27 @@ def test_a_web_server_that_is_no_store_is_told_as_unavailable() -> None:
         S3Store(replace(NOWHERE, endpoint=endpoint)).check()
 
 
+def test_a_web_page_that_says_not_found_is_no_empty_store() -> None:
+    page = (404, b"<html>not found</html>", {"content-type": "text/html"})
+    with _answering(page) as (endpoint, _), pytest.raises(StoreUnavailable, match=f"another kind.*404.*{endpoint}"):
+        S3Store(replace(NOWHERE, endpoint=endpoint)).check()
+
+
+def test_the_check_reads_one_absent_key_and_lists_nothing() -> None:
+    with _answering(_error(404, "NoSuchKey")) as (endpoint, seen):
+        S3Store(replace(NOWHERE, endpoint=endpoint)).check()
+        assert seen == ["GET"]
+
+
+def test_a_store_that_calls_absent_keys_forbidden_is_told_what_to_grant() -> None:
+    # As AWS does to users without s3:ListBucket.
+    with (
+        _answering(_error(403, "AccessDenied")) as (endpoint, _),
+        pytest.raises(ConfigError, match=f"grant s3:GetObject on .* and, on AWS S3, s3:ListBucket.*{endpoint}"),
+    ):
+        S3Store(replace(NOWHERE, endpoint=endpoint)).check()
+
+
 @pytest.mark.parametrize("bucket", ["", "Upper", "a", "under_score", "-dash", "../up"])
 def test_a_name_that_no_bucket_has_is_a_matter_of_configuration(bucket: str) -> None:
     with pytest.raises(ConfigError, match="BIOSYNTH_STORE_BUCKET: expected 3 to 63"):

@@ -1,0 +1,226 @@
+"""Prepares a MinIO server for biosynth: the bucket, and a user with no more than its rights for every policy.
+
+It states what should be there and changes only what is not, so it may run as often as one likes: after a new policy,
+after a new secret key, or never again. It needs Python and the packages `minio` and `certifi`, nothing of biosynth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+from typing import Any
+from urllib.parse import urlsplit
+
+import certifi
+import urllib3
+from minio import Minio, MinioAdmin
+from minio.credentials import StaticProvider
+from minio.error import MinioAdminException, MinioException, S3Error
+
+_EPILOG = """\
+The secrets folder holds store-root/ and, for every policies/NAME.json, store-NAME/, each with the files access-key and
+secret-key; deploy/secrets.sh makes it. User NAME gets that policy and no other. To change a secret key, write another
+into the file, run this again and restart the service. Users and policies that nothing names any more are left alone.
+
+Exit codes: 0 all is as it should be, 1 it is not and the last line says why, 2 wrong options.
+"""
+
+
+class SetupError(Exception):
+    """What is wrong and what to do about it, in one line for whoever runs this."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Credentials of one user."""
+
+    access: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class User:
+    """Who there should be, and what this user may do."""
+
+    keys: Keys
+    policy: dict[str, Any]
+
+
+class Server:
+    """A MinIO server, seen as its administrator."""
+
+    def __init__(self, endpoint: str, region: str, ca: Path | None, root: Keys) -> None:
+        self._url, self._region = urlsplit(endpoint), region
+        if self._url.scheme not in ("http", "https") or not self._url.netloc or self._url.path.strip("/"):
+            raise SetupError(f"expected --endpoint http(s)://host:port, got {endpoint!r}")
+        if ca is not None:
+            _read(ca)
+        # The SDK's own pool waits five minutes and tries five times.
+        self._http = urllib3.PoolManager(timeout=10, retries=False, ca_certs=str(ca or certifi.where()))
+        self._admin = MinioAdmin(credentials=StaticProvider(root.access, root.secret), **self._address())
+        self._s3 = self._client(root)
+
+    def wait(self, seconds: float) -> None:
+        """Return once the server answers its administrator; it may still be starting."""
+        end, said = time.monotonic() + seconds, False
+        while (reason := self._reason_to_wait()) is not None:
+            if time.monotonic() > end:
+                raise SetupError(f"expected a MinIO server at {self._url.geturl()} within {seconds:g} s, got {reason}")
+            if not said:
+                print(f"waiting up to {seconds:g} s for {self._url.geturl()}: {reason}", flush=True)
+                said = True
+            time.sleep(1)
+
+    def make_bucket(self, name: str) -> list[str]:
+        """Make the bucket unless it is there. Says what it changed."""
+        if self._s3.bucket_exists(name):
+            return []
+        self._s3.make_bucket(name, self._region)
+        return ["made"]
+
+    def set_up_user(self, user: User) -> list[str]:
+        """See to the user's policy, keys and rights, in this order: no user has more rights even for a moment.
+
+        Says what it changed.
+        """
+        name, changes = user.keys.access, []
+        if _ordered(json.loads(self._admin.policy_list()).get(name)) != _ordered(user.policy):
+            self._admin.policy_add(name, policy=user.policy)
+            changes.append("policy written")
+        if (why := self._refusal(user.keys)) is not None:
+            self._admin.user_add(name, user.keys.secret)
+            changes.append("new secret key" if why == "SignatureDoesNotMatch" else "made or enabled")
+        if json.loads(self._admin.user_info(name)).get("policyName") != name:
+            self._admin.policy_set(name, user=name)  # unlike attach_policy, takes any others away
+            changes.append("policy attached")
+        return changes
+
+    def _refusal(self, keys: Keys) -> str | None:
+        """Why the server does not know the user by these keys; None: it does."""
+        try:
+            self._client(keys).list_buckets()
+        except S3Error as error:
+            # Nobody may list buckets, but only who is known is told so.
+            return None if error.code == "AccessDenied" else str(error.code)
+        return None
+
+    def _reason_to_wait(self) -> str | None:
+        """Why the administrator cannot work yet; None: can. Raises SetupError where waiting is of no use."""
+        try:
+            self._admin.user_list()
+        except MinioAdminException as error:
+            status, code, message = _answer(error)
+            if status == "503":
+                return message
+            if status == "403":
+                raise SetupError(
+                    f"expected the root user's keys in store-root/, got ones that the server refuses ({code})"
+                ) from error
+            raise SetupError(f"expected a MinIO server at {self._url.geturl()}, got an answer {status}") from error
+        except urllib3.exceptions.SSLError as error:
+            raise SetupError(f"expected https with a certificate that --ca vouches for, got {error}") from error
+        except urllib3.exceptions.HTTPError as error:
+            return f"no answer ({error.__class__.__name__})"
+        except ValueError as error:  # what came cannot be decrypted
+            raise SetupError(f"expected a MinIO server at {self._url.geturl()}, got some other server") from error
+        return None
+
+    def _client(self, keys: Keys) -> Minio:
+        return Minio(access_key=keys.access, secret_key=keys.secret, **self._address())
+
+    def _address(self) -> dict[str, Any]:
+        secure = self._url.scheme == "https"
+        return {"endpoint": self._url.netloc, "secure": secure, "region": self._region, "http_client": self._http}
+
+
+def read_keys(folder: Path) -> Keys:
+    """The credentials in a folder of the secrets."""
+    access, secret = (_read(folder / name) for name in ("access-key", "secret-key"))
+    return Keys(access, secret)
+
+
+def read_users(secrets: Path, policies: Path, bucket: str) -> list[User]:
+    """One user for each policy, with ${bucket} filled in."""
+    paths = sorted(policies.glob("*.json"))
+    if not paths:
+        raise SetupError(f"expected policies NAME.json in {policies}, got none")
+    return [User(read_keys(secrets / f"store-{path.stem}"), _policy(path, bucket)) for path in paths]
+
+
+def _policy(path: Path, bucket: str) -> dict[str, Any]:
+    try:
+        policy: dict[str, Any] = json.loads(Template(_read(path)).substitute(bucket=bucket))
+    except (ValueError, KeyError) as error:
+        raise SetupError(f"expected JSON with no variable but ${{bucket}} in {path}, got {error}") from error
+    return policy
+
+
+def _read(path: Path) -> str:
+    try:
+        text = path.read_text("utf-8").strip()
+    except OSError as error:
+        raise SetupError(f"expected a readable file {path}, got {error.strerror}; see --help") from error
+    if not text:
+        raise SetupError(f"expected something in {path}, got an empty file; see --help")
+    return text
+
+
+def _answer(error: MinioAdminException) -> tuple[str, str, str]:
+    """Status, code and message; the SDK keeps them in one text."""
+    try:
+        body = json.loads(error._body)
+        return str(error._code), str(body["Code"]), str(body["Message"])
+    except (ValueError, KeyError, TypeError):
+        return str(error._code), "", str(error._body)[:200]
+
+
+def _ordered(value: Any) -> Any:
+    """The same with sorted lists: MinIO keeps them as sets, and answers them in any order."""
+    if isinstance(value, dict):
+        return {name: _ordered(item) for name, item in value.items()}
+    return sorted(map(_ordered, value), key=json.dumps) if isinstance(value, list) else value
+
+
+def set_up(server: Server, bucket: str, users: list[User]) -> None:
+    """Change what is not as it should be, and say it."""
+    try:
+        changes = {f"bucket {bucket}": server.make_bucket(bucket)}
+        changes |= {f"user {user.keys.access}": server.set_up_user(user) for user in users}
+    except MinioAdminException as error:
+        raise SetupError("MinIO refused: {2} ({0} {1})".format(*_answer(error))) from error
+    except (MinioException, urllib3.exceptions.HTTPError) as error:
+        raise SetupError(f"MinIO failed: {error}") from error
+    lines = [f"{what}: {', '.join(done)}" for what, done in changes.items() if done]
+    print("\n".join(lines) or f"bucket {bucket} and its {len(users)} users are as they should be: nothing changed")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        "init.py", description=__doc__, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--endpoint", required=True, help="http(s)://host:port of the server")
+    parser.add_argument("--bucket", required=True, help="the bucket that holds images, results and models")
+    parser.add_argument("--secrets", required=True, type=Path, metavar="DIR", help="the secrets folder, see below")
+    parser.add_argument("--policies", type=Path, metavar="DIR", help="(default: policies/ beside this file)")
+    parser.add_argument("--region", default="us-east-1", help="(default: %(default)s)")
+    parser.add_argument("--ca", type=Path, metavar="FILE", help="PEM of the CA of an https server of one's own")
+    parser.add_argument("--wait", default=60.0, type=float, metavar="S", help="for the server (default: %(default)g)")
+    options = parser.parse_args()
+    policies = options.policies or Path(__file__).parent / "policies"
+    try:
+        users = read_users(options.secrets, policies, options.bucket)
+        server = Server(options.endpoint, options.region, options.ca, read_keys(options.secrets / "store-root"))
+        server.wait(options.wait)
+        set_up(server, options.bucket, users)
+    except SetupError as error:
+        sys.exit(f"cannot set up the store: {error}")
+
+
+if __name__ == "__main__":
+    main()

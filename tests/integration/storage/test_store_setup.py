@@ -1,0 +1,148 @@
+"""deploy/minio/init.py against a real MinIO: once, again, after new keys, and with everything that can be wrong."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.common.config import StoreConfig
+from services.common.errors import ConfigError, StoreUnavailable
+from services.common.storage.s3 import S3Config, S3Store
+from services.common.storage.store import Store
+from services.common.stores import open_store
+from tests import s3_servers
+from tests.certificates import Authority, needs_openssl
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, minio_binary: str) -> Iterator[s3_servers.S3Server]:
+    with s3_servers.minio(tmp_path_factory.mktemp("minio"), minio_binary) as server:
+        yield server
+
+
+def said(done: subprocess.CompletedProcess[str], code: int = 0) -> str:
+    """What it told, once it ended with this exit code."""
+    assert done.returncode == code, done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def settings_of(server: s3_servers.S3Server, bucket: str, folder: Path) -> dict[str, str]:
+    """The store's settings of a service whose secrets are in this folder."""
+    return {
+        "BIOSYNTH_STORE": "s3",
+        "BIOSYNTH_STORE_ENDPOINT": server.endpoint,
+        "BIOSYNTH_STORE_BUCKET": bucket,
+        "BIOSYNTH_STORE_ACCESS_KEY_FILE": str(folder / "access-key"),
+        "BIOSYNTH_STORE_SECRET_KEY_FILE": str(folder / "secret-key"),
+    }
+
+
+def store_of(server: s3_servers.S3Server, bucket: str, folder: Path, **others: str) -> Store:
+    return open_store(StoreConfig.from_env(settings_of(server, bucket, folder) | others))
+
+
+def test_it_makes_bucket_and_users_and_a_second_time_changes_nothing(
+    server: s3_servers.S3Server, tmp_path: Path
+) -> None:
+    secrets = s3_servers.write_secrets(tmp_path / "secrets")
+    first = said(s3_servers.setup(server.endpoint, "first", secrets)).splitlines()
+    assert first[0] == "bucket first: made"
+    assert len(first) == 1 + len(s3_servers.USERS)
+    store_of(server, "first", secrets / "store-segmentation").check()
+    again = said(s3_servers.setup(server.endpoint, "first", secrets))
+    assert again == "bucket first and its 6 users are as they should be: nothing changed\n"
+
+
+def test_a_new_secret_key_is_taken_over_and_the_old_one_refused(server: s3_servers.S3Server, tmp_path: Path) -> None:
+    secrets = s3_servers.write_secrets(tmp_path / "secrets")
+    said(s3_servers.setup(server.endpoint, "rotated", secrets))
+    before = store_of(server, "rotated", secrets / "store-pipeline")
+    (secrets / "store-pipeline" / "secret-key").write_text("another-secret-key")
+    assert said(s3_servers.setup(server.endpoint, "rotated", secrets)) == "user biosynth-pipeline: new secret key\n"
+    store_of(server, "rotated", secrets / "store-pipeline").check()
+    with pytest.raises(ConfigError, match="SignatureDoesNotMatch"):
+        before.check()
+
+
+def test_a_changed_policy_is_written(server: s3_servers.S3Server, tmp_path: Path) -> None:
+    secrets = s3_servers.write_secrets(tmp_path / "secrets")
+    said(s3_servers.setup(server.endpoint, "changed", secrets))
+    policies = tmp_path / "policies"
+    policies.mkdir()
+    rights = '{"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::${bucket}/*"]}'
+    (policies / "evaluation.json").write_text(f'{{"Version": "2012-10-17", "Statement": [{rights}]}}')
+    done = s3_servers.setup(server.endpoint, "changed", secrets, "--policies", str(policies))
+    assert said(done) == "user biosynth-evaluation: policy written\n"
+
+
+def test_it_says_what_it_waits_for_before_it_gives_up(tmp_path: Path) -> None:
+    (port,) = s3_servers.free_ports(1)
+    secrets = s3_servers.write_secrets(tmp_path / "secrets")
+    done = s3_servers.setup(f"http://127.0.0.1:{port}", "later", secrets, "--wait", "1")
+    assert f"waiting up to 1 s for http://127.0.0.1:{port}" in done.stdout
+    assert f"expected a MinIO server at http://127.0.0.1:{port} within 1 s" in said(done, 1)
+
+
+def test_a_wrong_root_key_is_told_at_once(server: s3_servers.S3Server, tmp_path: Path) -> None:
+    secrets = s3_servers.write_secrets(tmp_path / "secrets")
+    (secrets / "store-root" / "secret-key").write_text("wrong-secret-key")
+    assert "expected the root user's keys in store-root/" in said(s3_servers.setup(server.endpoint, "x", secrets), 1)
+
+
+def test_a_missing_or_empty_secret_is_named(tmp_path: Path) -> None:
+    secrets = s3_servers.write_secrets(tmp_path / "secrets")
+    (secrets / "store-models" / "access-key").write_text("\n")
+    done = s3_servers.setup("http://127.0.0.1:1", "x", secrets)
+    assert f"expected something in {secrets}/store-models/access-key, got an empty file" in said(done, 1)
+    (secrets / "store-models" / "access-key").unlink()
+    done = s3_servers.setup("http://127.0.0.1:1", "x", secrets)
+    assert f"expected a readable file {secrets}/store-models/access-key" in said(done, 1)
+
+
+def test_a_secret_that_minio_refuses_is_told_in_its_words(server: s3_servers.S3Server, tmp_path: Path) -> None:
+    secrets = s3_servers.write_secrets(tmp_path / "secrets")
+    (secrets / "store-evaluation" / "secret-key").write_text("short")
+    assert "MinIO refused: The secret key is invalid" in said(s3_servers.setup(server.endpoint, "short", secrets), 1)
+
+
+def test_a_server_that_is_no_minio_is_told_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "weed"
+    folder.mkdir()
+    secrets = s3_servers.write_secrets(tmp_path / "secrets")
+    with s3_servers.seaweedfs(folder) as server:
+        done = s3_servers.setup(server.endpoint, "x", secrets)
+    assert f"expected a MinIO server at {server.endpoint}, got an answer 404" in said(done, 1)
+
+
+@needs_openssl
+def test_over_https_everything_works_with_the_stores_own_ca(tmp_path: Path, minio_binary: str) -> None:
+    authority = Authority.create(tmp_path / "pki")
+    secrets = s3_servers.write_secrets(tmp_path / "secrets")
+    (tmp_path / "minio").mkdir()
+    with s3_servers.minio(tmp_path / "minio", minio_binary, authority) as server:
+        ca = str(authority.certificate)
+        assert "vouches for" in said(s3_servers.setup(server.endpoint, "private", secrets), 1)
+        assert "bucket private: made" in said(s3_servers.setup(server.endpoint, "private", secrets, "--ca", ca))
+        keys = secrets / "store-segmentation"
+        store = store_of(server, "private", keys, BIOSYNTH_STORE_CA_FILE=ca)
+        store.check()
+        stored = store.put("results/segment/a", b"hello", "x/y")
+        assert store.get(stored.key, 5) == b"hello"
+        with pytest.raises(ConfigError, match="BIOSYNTH_STORE_CA_FILE: expected a store whose certificate"):
+            store_of(server, "private", keys).check()
+        clear = server.endpoint.replace("https", "http")
+        with pytest.raises(StoreUnavailable, match=f"whether it speaks http or https.*{clear}"):
+            store_of(server, "private", keys, BIOSYNTH_STORE_ENDPOINT=clear).check()
+
+
+def test_a_ca_file_without_certificates_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_text("hello")
+    config = S3Config(
+        "https://localhost:1", "https://localhost:1", "bucket", "us-east-1", "key", "secret", tmp_path / "ca.crt"
+    )
+    with pytest.raises(ConfigError, match=r"BIOSYNTH_STORE_CA_FILE: expected certificates .* in PEM, got .*ca.crt"):
+        S3Store(config)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from biosynth.errors import BiosynthCallError, InvalidInputError
 
-from services.cli.commands import combine, dataset, generate, info, models, render, run, segment, serve, train
+from services.cli.commands import combine, dataset, generate, info, models, push, render, run, segment, serve, train
 from services.cli.console import Console
 from services.cli.exits import REFUSED, exit_code
 from services.cli.session import open_session
@@ -28,7 +28,7 @@ names deployed ones. Exit codes: 0 done, 1 a fault of ours, 2 wrong usage, 3 the
 4 a service or the store cannot be reached or is overloaded, 130 interrupted."""
 # These ask services; the others do their work themselves.
 ASKING = {"run": run, "segment": segment, "render": render, "generate": generate, "models": models, "info": info}
-LOCAL = {"combine": combine, "dataset": dataset, "train": train}
+LOCAL = {"combine": combine, "dataset": dataset, "train": train, "push": push}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

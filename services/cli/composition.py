@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 from services.common.config import EndpointsConfig
-from services.common.engines.onnx_cpu import OnnxCpuEngine
 from services.common.runtime import Runtime
 from services.common.server import Service
 from services.evaluation.servicer import evaluation_service
 from services.generation.config import GenerationConfig
 from services.generation.loaded import LoadedModels
-from services.generation.model import ModelShelf
+from services.generation.opening import opened_models
 from services.generation.servicer import generation_service
 from services.pipeline.catalogue import Stubs, connected
 from services.pipeline.servicer import pipeline_service
@@ -35,17 +34,23 @@ class Composition:
     async def start(self, runtime: Runtime) -> AsyncIterator[Sequence[Service]]:
         """Build the services; to be entered on the server's event loop."""
         async with connected(self.endpoints) as stubs:
-            builders = self._builders(runtime, stubs)
-            yield [builders[name]() for name in self.names]
+            with self._models(runtime) as models:
+                builders = self._builders(runtime, stubs, models)
+                yield [builders[name]() for name in self.names]
 
-    def _builders(self, runtime: Runtime, stubs: Stubs) -> dict[str, Callable[[], Service]]:
-        def generation() -> Service:
-            return generation_service(runtime, LoadedModels(ModelShelf(*self.generation.model_folders), OnnxCpuEngine))
+    def _models(self, runtime: Runtime) -> AbstractContextManager[LoadedModels | None]:
+        """The models, where this process generates."""
+        return opened_models(self.generation, runtime.store) if "generation" in self.names else nullcontext()
 
-        return {
+    def _builders(
+        self, runtime: Runtime, stubs: Stubs, models: LoadedModels | None
+    ) -> dict[str, Callable[[], Service]]:
+        builders = {
             "segmentation": lambda: segmentation_service(runtime),
             "reference": lambda: reference_service(runtime),
-            "generation": generation,
             "evaluation": lambda: evaluation_service(runtime),
             "pipeline": lambda: pipeline_service(runtime, stubs),
         }
+        if models is not None:
+            builders["generation"] = lambda: generation_service(runtime, models)
+        return builders

@@ -15,8 +15,8 @@ from services.common.errors import ConfigError
 _UNIX_PATH_BYTES = 103  # sun_path of macOS, less its final NUL; Linux has 107, but one limit is easier to remember
 
 
-def bind(server: grpc.aio.Server, config: ServerConfig) -> str:
-    """Bind the server; returns the address with the port that it got. Raises ConfigError where it cannot."""
+def bind(server: grpc.aio.Server, config: ServerConfig, variable: str = "BIOSYNTH_ADDRESS") -> str:
+    """Bind the server; returns the address with the port that it got. Raises ConfigError, naming `variable`."""
     if config.address.startswith("unix:"):
         prepare_socket(Path(config.address.removeprefix("unix:")))
     try:
@@ -26,7 +26,7 @@ def bind(server: grpc.aio.Server, config: ServerConfig) -> str:
             port = server.add_secure_port(config.address, server_credentials(config.tls))
     except RuntimeError:
         raise ConfigError(
-            f"BIOSYNTH_ADDRESS: cannot listen on {config.address}; is it in use, or not this machine's?"
+            f"{variable}: cannot listen on {config.address}; is it in use, or not this machine's?"
         ) from None
     return config.address if config.address.startswith("unix:") else f"{host(config.address)}:{port}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
@@ -10,7 +11,10 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias
 
+import cv2
+
 from services.common.config import ServerConfig, StoreConfig
+from services.common.cores import usable_cores
 from services.common.errors import BiosynthError
 from services.common.images import ImageLimits
 from services.common.logs import configure_logs
@@ -19,6 +23,7 @@ from services.common.results import Results
 from services.common.server import Service, serve_until_signalled
 from services.common.storage.store import Store
 from services.common.stores import open_store
+from services.common.waiting import wait_until
 from services.common.workers import Workers
 
 # What pixels go through: another version may give other bytes, so results are kept apart by it.
@@ -61,6 +66,8 @@ def serve(env: Mapping[str, str], start: Start) -> None:
 
     `start` is entered on the server's event loop, so that it may open channels to other services.
     """
+    # Until the server takes over: as a container's first process, Python would ignore the signal.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         run_server(env, start)
     except BiosynthError as error:
@@ -71,8 +78,9 @@ def run_server(env: Mapping[str, str], start: Start) -> None:
     """The same, for callers who answer errors themselves. Raises ConfigError or StoreUnavailable before serving."""
     config = ServerConfig.from_env(env)
     configure_logs(config.log_level, sys.stderr)
+    cv2.setNumThreads(usable_cores())  # else one for each core of the machine, whatever the container's share
     store = open_store(StoreConfig.from_env(env))
-    store.check()
+    wait_until(store.check, config.start_wait_seconds)
     with opened(store, config.worker_threads) as runtime:
         asyncio.run(_serve(config, runtime, start(runtime)))
 

@@ -70,6 +70,8 @@ async def running(
             port = stack.enter_context(metrics.exported(host(config.address).strip("[]"), port))
         for service in services:
             await health.set(service.name, health_pb2.HealthCheckResponse.SERVING)
+        if config.health_address is not None:
+            await stack.enter_async_context(_health_alone(config.health_address, health))
         await server.start()
         stack.push_async_callback(_drain, server, health, config.drain_seconds)
         _log.info("serving", extra={"fields": {"address": address, "metrics_port": port}})
@@ -93,6 +95,19 @@ async def serve_until_signalled(
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def _health_alone(address: str, health: Health) -> AsyncIterator[None]:
+    """The same health on a port of its own, without TLS, for probes that speak none; answers until the drain ends."""
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    bind(server, ServerConfig(address=address), "BIOSYNTH_HEALTH_ADDRESS")
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(0.2)
 
 
 async def _drain(server: grpc.aio.Server, health: Health, seconds: float) -> None:

@@ -60,18 +60,30 @@ def _known(error: BiosynthError) -> Status:
 
 
 def _upstream(error: grpc.aio.AioRpcError) -> Status:
+    """What a failed call to another service means for this one's caller; services.common.channels notes who failed."""
+    failed = getattr(error, "__notes__", ["a service"])[0]
+    if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+        # Not the caller's fault: his credentials were good enough to come here.
+        _log.error("%s refuses the token of this service's BIOSYNTH_ENDPOINT_TOKEN_FILE", failed)
+        return _known(DependencyUnavailable(f"{failed}, which this call needs, refuses this service's credentials"))
+    if (status := _carried(error)) is not None:
+        return status
+    if error.code() in _PASSING:
+        _log.warning("%s failed: %s %s", failed, error.code().name, error.details())
+        return _known(DependencyUnavailable(f"{failed}, which this call needs, does not answer; try again later"))
+    return _unknown(error)
+
+
+def _carried(error: grpc.aio.AioRpcError) -> Status | None:
+    """The status that another biosynth service sent along."""
     for key, value in error.trailing_metadata() or ():
         if key == _DETAILS_KEY and isinstance(value, bytes):
             try:
                 status = Status.FromString(value)
             except DecodeError:
-                break
-            if status.code in _NUMBERS and status.code != 0 and _is_ours(status):
-                return status
-    if error.code() in _PASSING:
-        _log.warning("a service that this call needs failed: %s %s", error.code().name, error.details())
-        return _known(DependencyUnavailable("a service that this call needs does not answer; try again later"))
-    return _unknown(error)
+                return None
+            return status if status.code in _NUMBERS and status.code != 0 and _is_ours(status) else None
+    return None
 
 
 def _is_ours(status: Status) -> bool:

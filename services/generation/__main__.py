@@ -1,22 +1,24 @@
 """The generation service's process."""
 
 import os
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
-from services.common.engines.onnx_cpu import OnnxCpuEngine
-from services.common.runtime import Runtime, alone, serve
+from services.common.config import ServerConfig
+from services.common.runtime import Runtime, serve
 from services.common.server import Service
 from services.generation.config import GenerationConfig
-from services.generation.loaded import LoadedModels
-from services.generation.model import ModelShelf
+from services.generation.opening import opened_models
 from services.generation.servicer import generation_service
 
 
-def start(runtime: Runtime) -> AbstractAsyncContextManager[Sequence[Service]]:
-    """Wire the service up with the models of its folders."""
-    config = GenerationConfig.from_env(os.environ)
-    return alone(generation_service(runtime, LoadedModels(ModelShelf(*config.model_folders), OnnxCpuEngine)))
+@asynccontextmanager
+async def start(runtime: Runtime) -> AsyncIterator[Sequence[Service]]:
+    """Wire the service up with its models, all loaded before the first call."""
+    wait_seconds = ServerConfig.from_env(os.environ).start_wait_seconds
+    with opened_models(GenerationConfig.from_env(os.environ), runtime.store, wait_seconds) as models:
+        models.load_all()
+        yield [generation_service(runtime, models)]
 
 
 if __name__ == "__main__":

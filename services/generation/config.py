@@ -11,22 +11,31 @@ from services.common.errors import ConfigError
 from services.common.settings import Settings
 from services.generation.model import SHIPPED
 
-DEVICES = ("auto", "cpu")
+DEVICES = ("auto", "cpu", "cuda")
+SOURCES = ("shipped", "store")
 
 
 @dataclass(frozen=True)
 class GenerationConfig:
-    """model_folders: searched in order, later over earlier. device: where networks run."""
+    """model_folders: searched in order, later over earlier. device: where networks run.
+
+    from_store: models come from the store, not with this package.
+    """
 
     model_folders: tuple[Path, ...] = (SHIPPED,)
     device: str = "auto"
+    from_store: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read BIOSYNTH_MODELS (folders parted by `:`) and BIOSYNTH_DEVICE. Raises ConfigError naming the variable."""
+        """Read BIOSYNTH_MODELS (folders parted by `:`), BIOSYNTH_MODELS_FROM and BIOSYNTH_DEVICE.
+
+        Raises ConfigError naming the variable.
+        """
         settings = Settings(env)
         extra = tuple(Path(text) for text in (settings.text("BIOSYNTH_MODELS") or "").split(":") if text)
         if absent := [folder for folder in extra if not folder.is_dir()]:
             raise ConfigError(f"BIOSYNTH_MODELS: expected folders of models; {absent[0]} is none")
-        # This version has only the CPU engine: refusing `cuda` beats running somewhere slower than asked.
-        return cls((SHIPPED, *extra), settings.choice("BIOSYNTH_DEVICE", DEVICES, cls.device))
+        from_store = settings.choice("BIOSYNTH_MODELS_FROM", SOURCES, SOURCES[0]) == "store"
+        first = () if from_store else (SHIPPED,)
+        return cls((*first, *extra), settings.choice("BIOSYNTH_DEVICE", DEVICES, cls.device), from_store)

@@ -24,16 +24,21 @@ class LoadedModel:
 class LoadedModels:
     """Loads models from a shelf on demand; safe from several threads."""
 
-    def __init__(self, shelf: ModelShelf, open_engine: Callable[[bytes], Engine]) -> None:
+    def __init__(self, shelf: ModelShelf, open_engine: Callable[[StoredModel], Engine]) -> None:
         self.shelf = shelf
         self._open, self._lock, self._loaded = open_engine, threading.Lock(), dict[str, LoadedModel]()
+
+    def load_all(self) -> None:
+        """Load every model now, so that the first call finds it ready. Raises as `get`."""
+        for stored in self.shelf.list():
+            self.get(stored.description.name)
 
     def get(self, name: str) -> LoadedModel:
         """Return a loaded model. Raises UnknownName, or ConfigError where its weights are absent or not its own."""
         stored = self.shelf.get(name)
         with self._lock:
             if name not in self._loaded:
-                loaded = LoadedModel(stored, self._open(stored.weights()))
+                loaded = LoadedModel(stored, self._open(stored))
                 _log.info("model loaded", extra={"fields": {"model": name, "engine": loaded.engine.name}})
                 self._loaded[name] = loaded
             return self._loaded[name]

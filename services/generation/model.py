@@ -14,7 +14,7 @@ from services.generation.appearance import Appearance, AppearanceRecord
 from services.generation.roles import LevelRoles
 
 FORMAT = "biosynth.generator/1"
-DESCRIPTION, WEIGHTS, CARD = "model.json", "model.onnx", "CARD.md"
+DESCRIPTION, WEIGHTS, TORCH_WEIGHTS, CARD = "model.json", "model.onnx", "model.safetensors", "CARD.md"
 SHIPPED = Path(__file__).parent / "models"
 
 
@@ -32,6 +32,7 @@ class ModelDescription:
     stride_px: int
     parameters: int
     sha256: str  # of the ONNX file
+    safetensors_sha256: str  # of the same weights for torch
     training: Mapping[str, Any]
     records: tuple[AppearanceRecord, ...]
 
@@ -49,15 +50,22 @@ class StoredModel:
 
     def weights(self) -> bytes:
         """Read the ONNX file. Raises ConfigError where it is absent or not the one described."""
-        path = self.folder / WEIGHTS
+        return self._read(WEIGHTS, self.description.sha256)
+
+    def torch_weights(self) -> bytes:
+        """Read the safetensors file, as `weights`."""
+        return self._read(TORCH_WEIGHTS, self.description.safetensors_sha256)
+
+    def _read(self, name: str, sha256: str) -> bytes:
+        path = self.folder / name
         if not path.is_file():
-            raise ConfigError(f"expected {WEIGHTS} in the folder of model {self.description.name}; it is absent")
+            raise ConfigError(f"expected {name} in the folder of model {self.description.name}; it is absent")
         data = path.read_bytes()
-        if (actual := hashlib.sha256(data).hexdigest()) != self.description.sha256:
+        if (actual := hashlib.sha256(data).hexdigest()) != sha256:
             # The folder is not told: this reaches callers.
             raise ConfigError(
-                f"expected {WEIGHTS} of model {self.description.name} with sha256 {self.description.sha256}; "
-                f"got {actual}; get the model again"
+                f"expected {name} of model {self.description.name} with sha256 {sha256}; got {actual}; "
+                "get the model again"
             )
         return data
 

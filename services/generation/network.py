@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
@@ -70,3 +71,13 @@ class Generator(nn.Module):
         risen = F.relu(self.finish(torch.cat([risen, planes], 1)))  # (B, w/5, H, W)
         image: Tensor = self.last(risen)  # (B, 1, H, W)
         return image
+
+
+def read_generator(weights: bytes) -> Generator:
+    """The network of a safetensors file, whose shapes tell its hyper-parameters."""
+    state = load(weights)
+    blocks = {name.split(".")[1] for name in state if name.startswith("blocks.")}
+    width, planes = state["squeeze.weight"].shape[0], state["stem.weight"].shape[1] // 4
+    network = Generator(NetworkConfig(planes, width, len(blocks)))
+    network.load_state_dict(state)
+    return network

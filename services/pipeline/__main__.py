@@ -8,13 +8,15 @@ from services.common.config import EndpointsConfig
 from services.common.runtime import Runtime, serve
 from services.common.server import Service
 from services.pipeline.catalogue import connected
+from services.pipeline.reach import unreachable_told
 from services.pipeline.servicer import pipeline_service
 
 
 @asynccontextmanager
 async def start(runtime: Runtime) -> AsyncIterator[Sequence[Service]]:
     """Wire the service up with channels to those that it calls."""
-    async with connected(EndpointsConfig.from_env(os.environ)) as stubs:
+    endpoints = EndpointsConfig.from_env(os.environ)
+    async with connected(endpoints) as stubs, unreachable_told(endpoints):
         yield [pipeline_service(runtime, stubs)]
 
 

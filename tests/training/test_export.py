@@ -11,15 +11,17 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch: the `training` extra")
 
 from services.common.engines.onnx_cpu import OnnxCpuEngine
-from services.common.errors import UnknownName
+from services.common.engines.torch_cuda import TorchEngine
+from services.common.errors import ConfigError, UnknownName
 from services.generation.conditions import plane_count
+from services.generation.device import engine_opener
 from services.generation.generate import generate, run_tiles
 from services.generation.loaded import LoadedModels
-from services.generation.model import ModelShelf
+from services.generation.model import SHIPPED, ModelShelf
+from services.generation.network import STRIDE, Generator, NetworkConfig, read_generator
 from services.generation.training.crops import load_fields
 from services.generation.training.dataset import read_manifest
 from services.generation.training.export import export
-from services.generation.training.network import STRIDE, Generator, NetworkConfig
 from services.generation.training.publish import Naming, publish, write_card
 from tests.unit.generation.fakes import (
     disks,
@@ -53,12 +55,37 @@ def test_onnx_answers_as_torch_does_at_any_size(exported: Path, size: tuple[int,
     assert np.abs(OnnxCpuEngine(exported / "model.onnx", threads=1).run(planes) - expected).max() < 1e-4
 
 
+@pytest.mark.parametrize("size", [(4, 4), (68, 52), (128, 256)])
+def test_the_torch_engine_answers_as_onnx_runtime_does(exported: Path, size: tuple[int, int]) -> None:
+    planes = np.random.default_rng(0).standard_normal((2, CONFIG.planes, *size), np.float32)
+    engine = TorchEngine(read_generator((exported / "model.safetensors").read_bytes()), "cpu")
+    onnx = OnnxCpuEngine(exported / "model.onnx", threads=1)
+    assert np.abs(engine.run(planes) - np.concatenate([onnx.run(one[None]) for one in planes])).max() < 1e-4
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_cuda_without_a_gpu_is_refused_and_auto_takes_the_cpu(exported: Path) -> None:
+    with pytest.raises(ConfigError, match="expected a CUDA device, found none"):
+        engine_opener("cuda")
+    opened = engine_opener("auto")(ModelShelf(SHIPPED).get("fluo-nuclei"))
+    assert opened.name == "onnxruntime-cpu"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_the_gpu_generates_what_the_cpu_does() -> None:
+    model = ModelShelf(SHIPPED).get("fluo-nuclei")
+    planes = np.random.default_rng(0).standard_normal((1, plane_count(3), 256, 256), np.float32)
+    on_gpu, on_cpu = (engine_opener(device)(model).run(planes) for device in ("cuda", "cpu"))
+    assert np.abs(on_gpu - on_cpu).max() < 1e-2  # sums run in another order
+
+
 def test_two_exports_are_one_file_and_name_no_path_of_this_machine(exported: Path, tmp_path: Path) -> None:
-    sha256 = export(_network(), tmp_path)
+    sha256, torch_sha256 = export(_network(), tmp_path)
     for name in ("model.onnx", "model.safetensors"):
         assert (tmp_path / name).read_bytes() == (exported / name).read_bytes()
     data = (tmp_path / "model.onnx").read_bytes()
     assert hashlib.sha256(data).hexdigest() == sha256
+    assert hashlib.sha256((tmp_path / "model.safetensors").read_bytes()).hexdigest() == torch_sha256
     for word in (
         str(Path.cwd()),
         str(Path.home()),
@@ -106,7 +133,7 @@ def test_a_published_model_is_read_by_the_shelf_and_generates(dataset: Path, tmp
     made = publish(_network(), Naming("disks", "3", "Disks."), manifest, fields, {"steps": 0}, folder)
     write_card(folder, made, manifest.provenance, [("fields", "1")], "Round.")
 
-    models = LoadedModels(ModelShelf(tmp_path), OnnxCpuEngine)
+    models = LoadedModels(ModelShelf(tmp_path), engine_opener("cpu"))
     loaded = models.get("disks")
     assert models.get("disks") is loaded
     assert loaded.stored.description == made

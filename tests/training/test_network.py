@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch: the `training` extra")
 
 from services.generation.conditions import plane_count
-from services.generation.training.network import STRIDE, Generator, NetworkConfig
+from services.generation.network import STRIDE, Generator, NetworkConfig
 
 
 def _network(config: NetworkConfig) -> Generator:

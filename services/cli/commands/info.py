@@ -15,7 +15,8 @@ from biosynth.v1.segmentation_pb2 import ListSegmentersRequest
 from services.cli.console import Console
 from services.cli.session import Session
 from services.cli.versions import versions
-from services.common.engines.onnx_cpu import OnnxCpuEngine, usable_cores
+from services.common.cores import usable_cores
+from services.common.engines.onnx_cpu import OnnxCpuEngine
 
 HELP = "show devices, engines, segmenters, schemas, models, store and versions"
 DESCRIPTION = """\

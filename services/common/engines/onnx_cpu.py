@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import os
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
-
-
-def usable_cores(cpu_max: Path = _CPU_MAX) -> int:
-    """Cores that this process may use; ONNX Runtime would count those of the whole machine.
-
-    cpu_max: the quota of a container (cgroup v2), `QUOTA PERIOD` in microseconds or `max PERIOD`. More threads than
-    the quota has cores would use it up early in each period and then all stand still.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = cpu_max.read_text(encoding="ascii").split()
-    except (OSError, ValueError):  # no Linux, cgroup v1, or not in a container
-        return cores
-    if quota == "max":
-        return cores
-    return max(1, min(cores, math.ceil(int(quota) / int(period))))
+from services.common.cores import usable_cores
 
 
 class OnnxCpuEngine:

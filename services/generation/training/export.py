@@ -14,15 +14,15 @@ from safetensors.torch import save_file
 
 from services.common.engines.onnx_cpu import OnnxCpuEngine
 from services.common.errors import ConfigError
-from services.generation.model import WEIGHTS
-from services.generation.training.network import STRIDE, Generator
+from services.generation.model import TORCH_WEIGHTS, WEIGHTS
+from services.generation.network import STRIDE, Generator
 
 OPSET = 18
 TOLERANCE = 1e-4
 
 
-def export(network: Generator, folder: Path) -> str:
-    """Write `model.onnx` and `model.safetensors`; returns the ONNX file's sha256.
+def export(network: Generator, folder: Path) -> tuple[str, str]:
+    """Write `model.onnx` and `model.safetensors`; returns their sha256.
 
     Raises ConfigError where ONNX Runtime's answer differs from torch's by more than 1e-4.
     """
@@ -36,11 +36,10 @@ def export(network: Generator, folder: Path) -> str:
         difference = np.abs(OnnxCpuEngine(path).run(example.numpy()) - network(example).numpy()).max()
     if difference > TOLERANCE:
         raise ConfigError(f"expected ONNX Runtime within {TOLERANCE} of torch; got {difference:.2e}")
-    save_file(
-        {name: tensor.contiguous() for name, tensor in network.state_dict().items()}, folder / "model.safetensors"
-    )
-    (folder / "model.safetensors").chmod(0o644)  # the library makes it private: servers run as another user
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    torch_path = folder / TORCH_WEIGHTS
+    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, torch_path)
+    torch_path.chmod(0o644)  # the library makes it private: servers run as another user
+    return hashlib.sha256(path.read_bytes()).hexdigest(), hashlib.sha256(torch_path.read_bytes()).hexdigest()
 
 
 def _export_graph(network: Generator, example: torch.Tensor, path: Path) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 
 from services.generation.appearance import record_of
 from services.generation.model import CARD, ModelDescription, write_description
+from services.generation.network import STRIDE, Generator
 from services.generation.training.crops import Field
 from services.generation.training.dataset import DatasetManifest
 from services.generation.training.export import export
-from services.generation.training.network import STRIDE, Generator
 
 # Enough to span the looks of a training set; each is a line of model.json.
 MOST_RECORDS = 128
@@ -41,7 +41,7 @@ def publish(
 
     fields: the training fields, whose looks inference will draw from. training: the record for the card, JSON.
     """
-    sha256 = export(network, folder)
+    sha256, safetensors_sha256 = export(network, folder)
     generator = np.random.default_rng(0)
     # Fields without objects say nothing about contrast: inference must not draw from them.
     looks = [field.look for field in fields if len(field.look.objects)]
@@ -58,6 +58,7 @@ def publish(
         stride_px=STRIDE,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         sha256=sha256,
+        safetensors_sha256=safetensors_sha256,
         training=training,
         records=records,
     )

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from services.common.errors import InvalidArgument
 from services.generation.conditions import TEXTURE_SCALES_PX
+from services.generation.network import Generator, NetworkConfig
 from services.generation.training import losses
 from services.generation.training.crops import Batch, Crops
 from services.generation.training.discriminator import Discriminator
-from services.generation.training.network import Generator, NetworkConfig
 
 
 @dataclass(frozen=True)

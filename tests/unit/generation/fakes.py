@@ -28,12 +28,12 @@ def windows_of(planes: NDArray[np.float32]) -> Callable[[Window], NDArray[np.flo
 
 
 def description(
-    records: tuple[AppearanceRecord, ...] = LOOKS, name: str = "fake", sha256: str = ""
+    records: tuple[AppearanceRecord, ...] = LOOKS, name: str = "fake", sha256: str = "", version: str = "1"
 ) -> ModelDescription:
     """A description of a model under `nuclei3`, with the reach of BoxEngine."""
     return ModelDescription(
         name=name,
-        version="1",
+        version=version,
         description="A box filter.",
         schema_name="nuclei3",
         schema_version=1,
@@ -42,6 +42,7 @@ def description(
         stride_px=4,
         parameters=9,
         sha256=sha256,
+        safetensors_sha256="",
         training={"steps": 0},
         records=records,
     )

@@ -1,0 +1,47 @@
+"""`biosynth push`: models into a deployment's store."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from services.cli.console import Console
+from services.common.config import StoreConfig
+from services.common.settings import Settings
+from services.common.stores import open_store
+from services.common.waiting import wait_until
+from services.generation.model import DESCRIPTION as MODEL_FILE
+from services.generation.model import SHIPPED, StoredModel, read_model
+from services.generation.repository import push_model
+
+HELP = "put models into the store, where deployed generators find them"
+DESCRIPTION = f"""\
+Puts the shipped models, or those of the folders named (each with {MODEL_FILE}, as `biosynth train` makes it), under
+models/NAME/VERSION/ of the store that BIOSYNTH_STORE_* name (docs/settings.md). Generators with
+BIOSYNTH_MODELS_FROM=store take the newest version of each when they start. A version never changes: pushing it again
+does nothing where it is the same, and is refused where it is not."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="default: the shipped models")
+
+
+def execute(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    """Run the command; returns what --json prints. Raises ConfigError or StoreUnavailable."""
+    store = open_store(StoreConfig.from_env(os.environ))
+    # In a deployment, its users may be in the making.
+    seconds = Settings(os.environ).number("BIOSYNTH_START_WAIT_SECONDS", 0.0, 0, 3600)
+    folders = arguments.folders or sorted(path.parent for path in SHIPPED.glob(f"*/{MODEL_FILE}"))
+    models = [read_model(folder) for folder in folders]
+    for model in models:
+        wait_until(partial(push_model, store, model), seconds)
+        console.say(f"{model.description.name} {model.description.version} is in the store")
+    return {"models": [_record(model) for model in models]}
+
+
+def _record(model: StoredModel) -> dict[str, Any]:
+    return {name: getattr(model.description, name) for name in ("name", "version", "sha256")}

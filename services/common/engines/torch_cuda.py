@@ -1,0 +1,40 @@
+"""The GPU engine: torch on a CUDA device. The one serving module that touches CUDA."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from services.common.errors import ConfigError
+
+
+def check_device(device: str) -> None:
+    """Raise ConfigError, in plain words, unless torch can compute on `device`."""
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        built = torch.version.cuda or "none: this torch is built for the CPU"
+        raise ConfigError(
+            f"BIOSYNTH_DEVICE: expected a CUDA device, found none (torch {torch.__version__}, CUDA {built}); is a GPU "
+            "given to this container, and its driver new enough? Set BIOSYNTH_DEVICE=cpu to run without one"
+        )
+
+
+class TorchEngine:
+    """Runs a torch module in float32. device: `cuda`; `cpu` in tests, where it must answer as ONNX Runtime does."""
+
+    precision = "float32"
+
+    def __init__(self, network: nn.Module, device: str = "cuda") -> None:
+        check_device(device)
+        self.name = f"torch-{torch.__version__}-{device}"  # results are kept apart by it, and versions differ in bits
+        self._device = torch.device(device)
+        # Else cuDNN rounds to TF32's 10 bits, and float32 would be no true word for the precision.
+        torch.backends.cudnn.conv.fp32_precision = "ieee"
+        self._network = network.float().eval().requires_grad_(False).to(self._device)
+
+    def run(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(B, C, H, W) to (B, 1, H, W)."""
+        with torch.inference_mode():
+            image: NDArray[np.float32] = self._network(torch.from_numpy(planes).to(self._device)).cpu().numpy()
+        return image

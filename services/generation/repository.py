@@ -1,0 +1,92 @@
+"""Models in the store: models/<name>/<version>/, complete once its description is there."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.common.errors import ConfigError
+from services.common.storage.store import Store
+from services.generation.model import CARD, DESCRIPTION, TORCH_WEIGHTS, WEIGHTS, StoredModel, read_model
+
+ROOT = "models/"
+_FILES = (WEIGHTS, TORCH_WEIGHTS, CARD, DESCRIPTION)  # the description last: it says that the others are there
+_TYPES = {"json": "application/json", "md": "text/markdown"}
+_MAX_BYTES = 512 * 1024**2
+_KEY = re.compile(rf"{ROOT}([a-z0-9][a-z0-9-]*)/(\d+(?:\.\d+)*)/{re.escape(DESCRIPTION)}")
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version of a model in the store."""
+
+    name: str
+    version: str
+
+    @property
+    def prefix(self) -> str:
+        """What its objects' keys begin with."""
+        return f"{ROOT}{self.name}/{self.version}/"
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Sorts 2 before 10."""
+        return tuple(int(number) for number in self.version.split("."))
+
+
+def push_model(store: Store, model: StoredModel) -> None:
+    """Put one model into the store; what is there already stays.
+
+    Raises ConfigError where files are absent or not the described ones, for a name or version that cannot be a key,
+    and where the store has other files under this version: versions never change.
+    """
+    model.weights(), model.torch_weights()  # whole, before anything is put
+    version = ModelVersion(model.description.name, model.description.version)
+    if not _KEY.fullmatch(version.prefix + DESCRIPTION):
+        raise ConfigError(
+            "expected a model's name of lower-case letters, digits and dashes and a version such as 1 or 1.2, "
+            f"got {version.name!r} {version.version!r} in {model.folder}"
+        )
+    for name in _FILES:
+        if (model.folder / name).is_file():
+            _put(store, version.prefix + name, model.folder / name)
+
+
+def pull_models(store: Store, into: Path) -> Path:
+    """Copy the newest version of every model in the store to `into`, a folder for a ModelShelf.
+
+    Raises ConfigError where there is none, or where one cannot be read.
+    """
+    newest = list(newest_versions(store))
+    if not newest:
+        raise ConfigError(f"expected models under {ROOT} in the store, found none; put some there with `biosynth push`")
+    for version in newest:
+        folder = into / version.name
+        shutil.rmtree(folder, ignore_errors=True)  # of an attempt that the store broke off
+        folder.mkdir(parents=True)
+        for key in sorted(store.list(version.prefix)):
+            if (name := key.removeprefix(version.prefix)) in _FILES:
+                (folder / name).write_bytes(store.get(key, _MAX_BYTES))
+        read_model(folder)
+    return into
+
+
+def newest_versions(store: Store) -> Iterator[ModelVersion]:
+    """The newest complete version of each model, by name."""
+    found = [ModelVersion(*match.groups()) for key in store.list(ROOT) if (match := _KEY.fullmatch(key))]
+    for name in sorted({version.name for version in found}):
+        yield max((version for version in found if version.name == name), key=lambda version: version.order)
+
+
+def _put(store: Store, key: str, path: Path) -> None:
+    data = path.read_bytes()
+    put = store.put(key, data, _TYPES.get(path.suffix[1:], "application/octet-stream"))
+    if put.sha256 != hashlib.sha256(data).hexdigest():
+        raise ConfigError(
+            f"expected {key} to be {path.name} of this folder; the store has another file there, and versions never "
+            "change: give the model a new version"
+        )

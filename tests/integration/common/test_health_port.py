@@ -1,0 +1,91 @@
+"""The port for health alone: probes that speak no TLS ask there."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+from biosynth.v1.segmentation_pb2 import SegmentRequest
+from biosynth.v1.segmentation_pb2_grpc import SegmentationServiceStub
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from services.common.background import in_background
+from services.common.config import ServerConfig
+from services.common.errors import ConfigError
+from services.common.server import running
+from tests.integration.common.fakes import answers, answers_slowly, segmentation, stub
+from tests.s3_servers import free_ports
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> ServerConfig:
+    (tmp_path / "token").write_text("right")
+    (port,) = free_ports(1)
+    return ServerConfig("127.0.0.1:0", token_file=tmp_path / "token", health_address=f"127.0.0.1:{port}")
+
+
+def probe(config: ServerConfig) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "services.common.probe"]
+    env = {"BIOSYNTH_HEALTH_ADDRESS": str(config.health_address)}
+    return subprocess.run(command, env=env, capture_output=True, text=True)
+
+
+def test_it_answers_without_a_token_and_serves_nothing_but_health(config: ServerConfig) -> None:
+    with (
+        in_background(lambda: running(config, [segmentation(answers)])),
+        grpc.insecure_channel(str(config.health_address)) as channel,
+    ):
+        health = health_pb2_grpc.HealthStub(channel)
+        for name in ("", "biosynth.v1.SegmentationService"):
+            assert health.Check(health_pb2.HealthCheckRequest(service=name)).status == SERVING
+        with pytest.raises(grpc.RpcError, match="UNIMPLEMENTED"):
+            SegmentationServiceStub(channel).Segment(SegmentRequest())
+
+
+def test_it_says_not_serving_while_the_server_drains(config: ServerConfig) -> None:
+    async def main() -> int:
+        aside = grpc.aio.insecure_channel(str(config.health_address))
+        async with running(config, [segmentation(answers_slowly)]) as server:
+            channel = grpc.aio.insecure_channel(server.address)
+            metadata = (("authorization", "Bearer right"),)
+            call = asyncio.ensure_future(stub(channel).Segment(SegmentRequest(channel=800), metadata=metadata))
+            await asyncio.sleep(0.2)
+            later = asyncio.ensure_future(_status_soon(aside))
+        status = await later
+        await call
+        await channel.close()
+        await aside.close()
+        return status
+
+    assert asyncio.run(main()) == NOT_SERVING
+
+
+async def _status_soon(channel: grpc.aio.Channel) -> int:
+    await asyncio.sleep(0.2)
+    answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+    return int(answer.status)
+
+
+def test_a_port_in_use_names_the_variable(config: ServerConfig) -> None:
+    async def start_twice() -> None:
+        async with running(config, [segmentation(answers)]), running(config, [segmentation(answers)]):
+            pass
+
+    with pytest.raises(ConfigError, match="BIOSYNTH_HEALTH_ADDRESS: cannot listen"):
+        asyncio.run(start_twice())
+
+
+def test_the_containers_probe_tells_a_server_from_none(config: ServerConfig) -> None:
+    with in_background(lambda: running(config, [segmentation(answers)])):
+        assert probe(config).returncode == 0
+    gone = probe(config)
+    assert gone.returncode == 1
+    assert gone.stderr.startswith("no answer on port ")

@@ -1,0 +1,63 @@
+"""A pipeline whose other services are gone, or refuse it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from biosynth import BiosynthCallError, Client
+
+from services.common.background import in_background
+from services.common.config import EndpointsConfig, ServerConfig
+from services.common.runtime import Runtime, opened
+from services.common.server import Running, running
+from services.common.storage.folder import FolderStore
+from services.pipeline.catalogue import connected
+from services.pipeline.servicer import pipeline_service
+from tests.integration.common.fakes import answers, segmentation
+from tests.s3_servers import free_ports
+
+
+@contextmanager
+def pipeline(store: FolderStore, endpoint: str) -> Iterator[Client]:
+    """A client of a pipeline that looks for all other services at `endpoint`."""
+
+    @asynccontextmanager
+    async def serving(runtime: Runtime) -> AsyncIterator[Running]:
+        async with connected(EndpointsConfig(endpoint, endpoint, endpoint)) as stubs:
+            config = ServerConfig(address="127.0.0.1:0", drain_seconds=1)
+            async with running(config, [pipeline_service(runtime, stubs)]) as server:
+                yield server
+
+    with (
+        opened(store, 1) as runtime,
+        in_background(lambda: serving(runtime)) as server,
+        Client(server.address, retries=0) as client,
+    ):
+        yield client
+
+
+def test_a_service_that_does_not_answer_is_named(store: FolderStore) -> None:
+    with (
+        pipeline(store, f"127.0.0.1:{free_ports(1)[0]}") as client,
+        pytest.raises(BiosynthCallError, match=r"\w+Service, which this call needs, does not answer") as caught,
+    ):
+        client.run(image=b"x")
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_service_that_refuses_the_pipelines_token_is_no_fault_of_the_caller(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("right")
+    config = ServerConfig(address="127.0.0.1:0", token_file=tmp_path / "token")
+    with (
+        in_background(lambda: running(config, [segmentation(answers)])) as server,
+        pipeline(store, server.address) as client,
+        pytest.raises(BiosynthCallError, match=r"\w+Service, which this call needs, refuses") as caught,
+    ):
+        client.run(image=b"x")
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE

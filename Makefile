@@ -9,7 +9,7 @@ UV := $(BIN)/uv
 EXTRAS := segmentation reference generation evaluation pipeline cli
 OUT ?= demo
 
-.PHONY: help demo test test-training lint protos lock bench clean
+.PHONY: help demo test test-training lint protos lock bench images image-cuda up down test-compose test-cluster docker-engine clean
 
 help:  ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,8 @@ test-training: $(BIN)/.training  ## the tests of training; installs torch
 	$(BIN)/python -m pytest tests/training $(ARGS)
 
 lint: $(BIN)/.test  ## format, lint, types, import contracts, protos, and that the stubs are those of the protos
-	$(BIN)/ruff format --check services tests protos docs
-	$(BIN)/ruff check services tests protos docs
+	$(BIN)/ruff format --check services tests protos docs deploy
+	$(BIN)/ruff check services tests protos docs deploy
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	cd protos && ../$(BIN)/buf lint
@@ -45,11 +45,56 @@ bench: $(BIN)/.test  ## our figures beside the baseline's, as a table and as ben
 lock: $(UV)  ## write the hashed requirement files anew
 	printf 'uv\nsetuptools\n' | $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements-uv.txt
 	for extra in $(EXTRAS); do $(call compile,$$extra,services/$$extra/requirements.txt); done
+	$(call compile,generation-cuda,services/generation/requirements-cuda.txt)
 	$(call compile,training,services/generation/training/requirements.txt)
 	$(call compile,test,tests/requirements.txt)
 
+images: docker-engine  ## build the container images biosynth/*, but not the one for GPUs
+	for name in $(IMAGES); do $(call image,$$name,services/$$name/Dockerfile); done
+	$(call image,generation-cpu,services/generation/Dockerfile) --target cpu
+	$(call image,minio,deploy/minio/Dockerfile) --build-arg MINIO_MODULE=$(MINIO_MODULE)
+	$(call image,prometheus,deploy/monitoring/Dockerfile)
+
+image-cuda: docker-engine  ## build biosynth/generation-cuda: torch, gigabytes
+	$(call image,generation-cuda,services/generation/Dockerfile) --target cuda
+
+up: docker-engine  ## start everything in containers and say how to use it; MTLS=1: mutual TLS
+	deploy/secrets.sh $(SECRETS)
+	@docker image inspect biosynth/pipeline:$(VERSION) >/dev/null || { echo "build the images first: make images" >&2; exit 1; }
+	@$(COMPOSE) up --detach --wait --pull never || { echo "to see why: docker compose -p biosynth logs SERVICE" >&2; exit 1; }
+	@printf '%s\n' "" "biosynth answers on 127.0.0.1:$${BIOSYNTH_PORT:-50051}, Prometheus on http://127.0.0.1:$${BIOSYNTH_PROMETHEUS_PORT:-9090}. Type:" \
+	  "  export BIOSYNTH_ENDPOINT=127.0.0.1:$${BIOSYNTH_PORT:-50051}" \
+	  "  export BIOSYNTH_ENDPOINT_CA_FILE=$(SECRETS)/tls/ca.crt BIOSYNTH_ENDPOINT_TOKEN_FILE=$(SECRETS)/token/token" \
+	  $(if $(MTLS),"  export BIOSYNTH_ENDPOINT_CERT_FILE=$(SECRETS)/tls/tls.crt BIOSYNTH_ENDPOINT_KEY_FILE=$(SECRETS)/tls/tls.key") \
+	  "  $(BIN)/biosynth run IMAGE --out results" "Logs: docker compose -p biosynth logs SERVICE. To stop: make down"
+
+down: docker-engine  ## stop what `make up` started; VOLUMES=1: and delete its data
+	@$(COMPOSE) --profile minio down --remove-orphans $(if $(VOLUMES),--volumes)
+	@echo "$(if $(VOLUMES),The data is deleted too,The data stays in volumes (VOLUMES=1 deletes it)); $(SECRETS) and the images stay."
+
+test-compose: $(BIN)/.test  ## the end-to-end tests against what `make up` started
+	BIOSYNTH_TEST_ENDPOINT=127.0.0.1:$${BIOSYNTH_PORT:-50051} BIOSYNTH_TEST_STORE=http://127.0.0.1:$${BIOSYNTH_MINIO_PORT:-9000} \
+	  BIOSYNTH_TEST_PROMETHEUS=http://127.0.0.1:$${BIOSYNTH_PROMETHEUS_PORT:-9090} BIOSYNTH_TEST_SECRETS=$(abspath $(SECRETS)) \
+	  $(BIN)/python -m pytest -v tests/e2e $(ARGS)
+
+test-cluster: $(BIN)/.test  ## the local overlay on the cluster of KUBECONFIG, proven; LOAD="COMMAND" brings images into its nodes
+	$(BIN)/python -m tests.e2e.cluster --version $(VERSION) --secrets $(SECRETS) $(if $(LOAD),--load "$(LOAD)") $(ARGS)
+
 clean:  ## remove what make made
 	rm -rf $(VENV) demo bench build
+
+# One image for each of these from services/NAME/Dockerfile; the others are spelled out in `images`.
+IMAGES := segmentation reference evaluation pipeline cli
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
+DOCKER_BUILD_FLAGS ?= --network=host
+image = docker build $(DOCKER_BUILD_FLAGS) --build-arg VERSION=$(VERSION) -t biosynth/$(1):$(VERSION) -f $(2) .
+
+SECRETS ?= deploy/secrets
+COMPOSE = BIOSYNTH_VERSION=$(VERSION) BIOSYNTH_SECRETS=$(abspath $(SECRETS)) COMPOSE_PROFILES=$(if $(BIOSYNTH_STORE_ENDPOINT),,minio) \
+	  docker compose -f deploy/compose.yaml $(if $(MTLS),-f deploy/compose.mtls.yaml)
+
+docker-engine:
+	@docker version >/dev/null || { echo "no Docker engine answers: start one, or set DOCKER_HOST to one" >&2; exit 1; }
 
 compile = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-package biosynth \
 	  --no-emit-package biosynth-services --extra $(1) pyproject.toml -o $(2)

@@ -32,11 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     """Run the command; returns what --json prints. Raises ConfigError or StoreUnavailable."""
-    store = open_store(StoreConfig.from_env(os.environ))
+    config = StoreConfig.from_env(os.environ)
+    store = open_store(config)
     # In a deployment, its users may be in the making.
     seconds = Settings(os.environ).number("BIOSYNTH_START_WAIT_SECONDS", 0.0, 0, 3600)
     folders = arguments.folders or sorted(path.parent for path in SHIPPED.glob(f"*/{MODEL_FILE}"))
     models = [read_model(folder) for folder in folders]
+    console.say(f"pushing {len(models)} models to {config.path or f'{config.endpoint}/{config.bucket}'}")
     for model in models:
         wait_until(partial(push_model, store, model), seconds)
         console.say(f"{model.description.name} {model.description.version} is in the store")

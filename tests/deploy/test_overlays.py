@@ -1,0 +1,88 @@
+"""What an overlay is made of: GPUs, models, images, replicas."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.deploy.rendering import (
+    DEPLOY,
+    OVERLAYS,
+    SERVICES,
+    containers,
+    environment,
+    of_kind,
+    overlay,
+    services_in,
+    settings,
+)
+
+on_every_overlay = pytest.mark.parametrize("name", OVERLAYS)
+
+
+@on_every_overlay
+def test_generation_alone_asks_for_a_gpu_and_waits_for_no_second_one(name: str) -> None:
+    asking = [
+        where for where, container in containers(overlay(name)) if "nvidia.com/gpu" in container["resources"]["limits"]
+    ]
+    assert asking == ["Deployment generation, container service"]
+    spec = of_kind(overlay(name), "Deployment")["generation"]["spec"]
+    assert spec["strategy"] == {"type": "Recreate"} and spec.get("replicas", 1) == 1
+    assert {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"} in spec["template"]["spec"][
+        "tolerations"
+    ]
+
+
+@on_every_overlay
+def test_generation_takes_its_models_from_the_store_and_a_job_puts_them_there(name: str) -> None:
+    variables = environment(dict(services_in(overlay(name)))["generation"])
+    assert variables["BIOSYNTH_MODELS_FROM"] == "store"
+    assert variables["BIOSYNTH_DEVICE"] == {"local": "cpu", "production": "cuda"}[name]
+    assert "push-models" in of_kind(overlay(name), "Job")
+
+
+@on_every_overlay
+def test_jobs_make_room_for_those_of_the_next_deployment(name: str) -> None:
+    for job in of_kind(overlay(name), "Job").values():
+        assert job["spec"]["ttlSecondsAfterFinished"] <= 3600
+        assert job["metadata"]["labels"]["app.kubernetes.io/component"] == "setup"
+
+
+def test_the_set_up_job_has_every_policy() -> None:
+    policies = {path.name for path in (DEPLOY / "minio" / "policies").glob("*.json")}
+    (found,) = (one for name, one in of_kind(overlay("local"), "ConfigMap").items() if name.startswith("store-setup"))
+    assert found["data"].keys() == policies | {"init.py"}
+    assert policies == {f"{user}.json" for user in (*SERVICES, "models")}
+
+
+def test_local_images_are_all_of_this_version() -> None:
+    project = (DEPLOY.parent / "pyproject.toml").read_text()
+    for where, container in containers(overlay("local")):
+        tag = container["image"].partition(":")[2]
+        assert tag and f'version = "{tag}"' in project, f"{where}: {container['image']}"
+
+
+def test_the_local_overlay_fits_a_node_of_two_cores() -> None:
+    requests = [container["resources"]["requests"]["cpu"] for _, container in containers(overlay("local"))]
+    assert sum(int(request.removesuffix("m")) for request in requests) <= 1500
+
+
+def test_production_images_are_all_named_by_digest() -> None:
+    for where, container in containers(overlay("production")):
+        assert "@sha256:" in container["image"], f"{where}: {container['image']}"
+
+
+def test_production_names_no_store_of_its_own() -> None:
+    values = settings(overlay("production"))
+    assert values.pop("BIOSYNTH_STORE") == "s3"
+    assert set(values.values()) == {""}, "a value here would be somebody's store"
+
+
+def test_production_keeps_a_replica_while_a_node_is_drained() -> None:
+    deployments = of_kind(overlay("production"), "Deployment")
+    budgets = of_kind(overlay("production"), "PodDisruptionBudget")
+    assert {name for name, found in deployments.items() if found["spec"].get("replicas", 1) == 2} == budgets.keys()
+    for name, budget in budgets.items():
+        assert (
+            budget["spec"]["selector"]["matchLabels"].items()
+            <= deployments[name]["spec"]["selector"]["matchLabels"].items()
+        )

@@ -17,8 +17,9 @@ help:  ## print this help
 demo: $(BIN)/.cli  ## a real fluorescence image through the whole pipeline; pictures in demo/
 	$(BIN)/python -m services.cli.demo --out $(OUT)
 
-test: $(BIN)/.test $(BIN)/minio-server  ## set up, then every test that needs no torch
-	BIOSYNTH_TEST_MINIO=$$(if test -x $(BIN)/minio-server; then echo $(CURDIR)/$(BIN)/minio-server; fi) \
+test: $(BIN)/.test $(BIN)/minio-server $(BIN)/kustomize  ## set up, then every test that needs no torch
+	PATH=$$PATH:$(CURDIR)/$(BIN) \
+	  BIOSYNTH_TEST_MINIO=$$(if test -x $(BIN)/minio-server; then echo $(CURDIR)/$(BIN)/minio-server; fi) \
 	  $(BIN)/python -m pytest -n 2 --ignore tests/training $(ARGS)
 
 test-training: $(BIN)/.training  ## the tests of training; installs torch
@@ -129,3 +130,9 @@ $(BIN)/minio-server: | $(UV)
 	  if GOBIN=$(CURDIR)/$(BIN)/go go install $(MINIO_MODULE); then ln -sf go/minio $@; \
 	  else echo "MinIO could not be built: the tests against it will skip"; fi; \
 	else echo "no Go here: the tests against MinIO will skip"; fi
+
+# Renders the manifests for their tests where kubectl is not there to do it; without Go too, those tests skip by name.
+KUSTOMIZE_MODULE := sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+$(BIN)/kustomize: | $(UV)
+	if ! command -v kubectl >/dev/null && command -v go >/dev/null; then \
+	  GOBIN=$(CURDIR)/$(BIN) go install $(KUSTOMIZE_MODULE) || echo "kustomize could not be built: the tests of manifests will skip"; fi

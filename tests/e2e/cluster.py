@@ -18,7 +18,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from biosynth import BiosynthCallError
+from grpc import StatusCode
+
 from services.common.images import encode_png
+from tests.e2e.deployment import Deployment
 from tests.e2e.kubectl import events, forwarded, kubectl, objects, pods, run, say, until
 from tests.pictures import nuclei_picture
 
@@ -27,6 +31,7 @@ OVERLAY = ROOT / "deploy" / "k8s" / "overlays" / "local"
 IMAGES = ("segmentation", "reference", "generation-cpu", "evaluation", "pipeline", "cli", "minio")
 SERVICES = ("segmentation", "reference", "generation", "evaluation", "pipeline")
 JOB = Path(__file__).parent / "run-job.yaml"
+PIPELINE_PORT = 15051
 STORE_PORT = 19000  # that for which the local overlay signs links
 GPU = "nvidia.com/gpu"
 
@@ -43,7 +48,7 @@ def main() -> None:
     if arguments.load:
         names = [f"biosynth/{image}:{arguments.version}" for image in IMAGES]
         run(*shlex.split(arguments.load), *names)
-    with deployed(arguments.secrets, arguments.keep), gpu_node():
+    with deployed(arguments.secrets, arguments.keep), gpu_node(arguments.secrets):
         everything_is_ready()
         a_job_in_the_cluster_runs_the_pipeline()
         tests_from_outside(arguments.secrets)
@@ -77,7 +82,7 @@ def deployed(secrets: Path, keep: bool) -> Iterator[None]:
 
 
 @contextmanager
-def gpu_node() -> Iterator[None]:
+def gpu_node(secrets: Path) -> Iterator[None]:
     """See the generator wait for a GPU, then give one node a GPU to offer."""
     if any(GPU in node["status"]["capacity"] for node in objects("nodes")):
         say(f"a node offers {GPU} already: the generator is not seen Pending in this run")
@@ -93,12 +98,28 @@ def gpu_node() -> Iterator[None]:
     )
     say(f"event: {said[0]}")
     kubectl("get", "pods")
+    a_run_says_that_generation_is_missing(secrets)
     node = objects("nodes")[0]["metadata"]["name"]
     pose(node)
     try:
         yield
     finally:
         stop_posing(node)
+
+
+def a_run_says_that_generation_is_missing(secrets: Path) -> None:
+    """What a caller is told while no node has a GPU."""
+    with (
+        forwarded("service/pipeline", PIPELINE_PORT, 50051) as endpoint,
+        Deployment(endpoint, secrets, "").client() as client,
+    ):
+        try:
+            client.run(image=encode_png(nuclei_picture()))
+        except BiosynthCallError as error:
+            say(f"a run is answered: {error}")
+            if error.code is StatusCode.UNAVAILABLE and "GenerationService" in error.message:
+                return
+    sys.exit("expected a run without a generator to be answered UNAVAILABLE, naming GenerationService")
 
 
 def pose(node: str) -> None:
@@ -145,7 +166,7 @@ def a_job_in_the_cluster_runs_the_pipeline() -> None:
 def tests_from_outside(secrets: Path) -> None:
     """The tests that compose passes too, through two port-forwards."""
     with (
-        forwarded("service/pipeline", 15051, 50051) as endpoint,
+        forwarded("service/pipeline", PIPELINE_PORT, 50051) as endpoint,
         forwarded("service/minio", STORE_PORT, 9000) as store,
     ):
         named = {"ENDPOINT": endpoint, "SECRETS": str(secrets.resolve()), "STORE": f"http://{store}"}

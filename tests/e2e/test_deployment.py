@@ -21,7 +21,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from minio import Minio
 
 from services.common.images import decode_image, encode_png
-from tests.e2e.conftest import Deployment
+from tests.e2e.deployment import Deployment
 from tests.pictures import nuclei_picture
 
 MIB = 1024 * 1024

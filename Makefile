@@ -32,7 +32,7 @@ lint: $(BIN)/.test  ## format, lint, types, import contracts, protos, and that t
 	$(BIN)/lint-imports
 	cd protos && ../$(BIN)/buf lint
 	rm -rf build/stubs && mkdir -p build/stubs && $(call stubs,build/stubs)
-	for stub in build/stubs/biosynth/v1/*; do diff $$stub protos/biosynth/v1/$$(basename $$stub); done
+	for stub in build/stubs/biosynth/v1/*; do diff $$stub protos/biosynth/v1/$$(basename $$stub) || exit 1; done
 
 protos: $(BIN)/.test  ## make the stubs from protos/biosynth/v1/*.proto
 	$(call stubs,protos)
@@ -45,13 +45,13 @@ bench: $(BIN)/.test  ## our figures beside the baseline's, as a table and as ben
 
 lock: $(UV)  ## write the hashed requirement files anew
 	printf 'uv\nsetuptools\n' | $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements-uv.txt
-	for extra in $(EXTRAS); do $(call compile,$$extra,services/$$extra/requirements.txt); done
+	for extra in $(EXTRAS); do $(call compile,$$extra,services/$$extra/requirements.txt) || exit 1; done
 	$(call compile,generation-cuda,services/generation/requirements-cuda.txt)
 	$(call compile,training,services/generation/training/requirements.txt)
 	$(call compile,test,tests/requirements.txt)
 
 images: docker-engine  ## build the container images biosynth/*, but not the one for GPUs
-	for name in $(IMAGES); do $(call image,$$name,services/$$name/Dockerfile); done
+	for name in $(IMAGES); do $(call image,$$name,services/$$name/Dockerfile) || exit 1; done
 	$(call image,generation-cpu,services/generation/Dockerfile) --target cpu
 	$(call image,minio,deploy/minio/Dockerfile) --build-arg MINIO_MODULE=$(MINIO_MODULE)
 	$(call image,prometheus,deploy/monitoring/Dockerfile)
@@ -59,7 +59,7 @@ images: docker-engine  ## build the container images biosynth/*, but not the one
 image-cuda: docker-engine  ## build biosynth/generation-cuda: torch, gigabytes
 	$(call image,generation-cuda,services/generation/Dockerfile) --target cuda
 
-up: docker-engine  ## start everything in containers and say how to use it; MTLS=1: mutual TLS
+up: docker-engine $(BIN)/.cli  ## start everything in containers and say how to use it; MTLS=1: mutual TLS
 	deploy/secrets.sh $(SECRETS)
 	@docker image inspect biosynth/pipeline:$(VERSION) >/dev/null || { echo "build the images first: make images" >&2; exit 1; }
 	@$(COMPOSE) up --detach --wait --pull never || { echo "to see why: docker compose -p biosynth logs SERVICE" >&2; exit 1; }
@@ -75,7 +75,7 @@ down: docker-engine  ## stop what `make up` started; VOLUMES=1: and delete its d
 
 test-compose: $(BIN)/.test  ## the end-to-end tests against what `make up` started
 	BIOSYNTH_TEST_ENDPOINT=127.0.0.1:$${BIOSYNTH_PORT:-50051} BIOSYNTH_TEST_STORE=http://127.0.0.1:$${BIOSYNTH_MINIO_PORT:-9000} \
-	  BIOSYNTH_TEST_PROMETHEUS=http://127.0.0.1:$${BIOSYNTH_PROMETHEUS_PORT:-9090} BIOSYNTH_TEST_SECRETS=$(abspath $(SECRETS)) \
+	  BIOSYNTH_TEST_PROMETHEUS=http://127.0.0.1:$${BIOSYNTH_PROMETHEUS_PORT:-9090} BIOSYNTH_TEST_SECRETS=$(abspath $(SECRETS)) BIOSYNTH_TEST_MTLS=$(MTLS) \
 	  $(BIN)/python -m pytest -v tests/e2e $(ARGS)
 
 test-cluster: $(BIN)/.test  ## the local overlay on the cluster of KUBECONFIG, proven; LOAD="COMMAND" brings images into its nodes

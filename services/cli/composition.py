@@ -40,7 +40,7 @@ class Composition:
 
     def _models(self, runtime: Runtime) -> AbstractContextManager[LoadedModels | None]:
         """The models, where this process generates."""
-        return opened_models(self.generation, runtime.store) if "generation" in self.names else nullcontext()
+        return opened_models(self.generation, runtime) if "generation" in self.names else nullcontext()
 
     def _builders(
         self, runtime: Runtime, stubs: Stubs, models: LoadedModels | None

@@ -40,6 +40,7 @@ def open_channel(endpoint: str, config: EndpointsConfig) -> grpc.aio.Channel:
     Errors of the called service go to this service's caller as they come, by the Errors interceptor.
     """
     options: list[tuple[str, int | str]] = [
+        ("grpc.enable_http_proxy", 0),  # a container's http_proxy is for the world outside the deployment
         ("grpc.max_receive_message_length", REPLY_BYTES),
         ("grpc.max_send_message_length", REQUEST_BYTES),
         ("grpc.service_config", _SERVICE_CONFIG),

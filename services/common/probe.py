@@ -16,7 +16,7 @@ def main() -> None:
     port = os.environ.get("BIOSYNTH_HEALTH_ADDRESS", "").rpartition(":")[2]
     if not port:
         sys.exit("BIOSYNTH_HEALTH_ADDRESS is not set; the probe asks the port that it names")
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    with grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.enable_http_proxy", 0)]) as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=_SECONDS)
         except grpc.RpcError as error:

@@ -32,20 +32,24 @@ COMPUTING = ("numpy", "onnxruntime", "opencv-python-headless", "scikit-image", "
 
 @dataclass(frozen=True)
 class Runtime:
-    """The store, what was computed before, threads for blocking work, metrics, and the limits on what comes in."""
+    """The store, what was computed before, threads for blocking work, metrics, and the limits on what comes in.
+
+    start_wait_seconds: how long a start may wait for what others have yet to put into the store.
+    """
 
     store: Store
     results: Results
     workers: Workers
     limits: ImageLimits = field(default_factory=ImageLimits)
     metrics: Metrics = field(default_factory=Metrics)
+    start_wait_seconds: float = 0.0
 
 
 @contextmanager
-def opened(store: Store, threads: int) -> Iterator[Runtime]:
+def opened(store: Store, threads: int, start_wait_seconds: float = 0.0) -> Iterator[Runtime]:
     """A runtime on this store, with as many worker threads."""
     with Workers(threads) as workers:
-        yield Runtime(store, Results(store, computed_with()), workers)
+        yield Runtime(store, Results(store, computed_with()), workers, start_wait_seconds=start_wait_seconds)
 
 
 # Builds services; entered on the server's event loop.
@@ -81,7 +85,7 @@ def run_server(env: Mapping[str, str], start: Start) -> None:
     cv2.setNumThreads(usable_cores())  # else one for each core of the machine, whatever the container's share
     store = open_store(StoreConfig.from_env(env))
     wait_until(store.check, config.start_wait_seconds)
-    with opened(store, config.worker_threads) as runtime:
+    with opened(store, config.worker_threads, config.start_wait_seconds) as runtime:
         asyncio.run(_serve(config, runtime, start(runtime)))
 
 

@@ -81,7 +81,7 @@ async def running(
 async def serve_until_signalled(
     config: ServerConfig, services: Sequence[Service], metrics: Metrics | None = None
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once."""
+    """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once, unless it is process 1."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     signals = (signal.SIGTERM, signal.SIGINT)

@@ -4,7 +4,6 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from services.common.config import ServerConfig
 from services.common.runtime import Runtime, serve
 from services.common.server import Service
 from services.generation.config import GenerationConfig
@@ -15,8 +14,7 @@ from services.generation.servicer import generation_service
 @asynccontextmanager
 async def start(runtime: Runtime) -> AsyncIterator[Sequence[Service]]:
     """Wire the service up with its models, all loaded before the first call."""
-    wait_seconds = ServerConfig.from_env(os.environ).start_wait_seconds
-    with opened_models(GenerationConfig.from_env(os.environ), runtime.store, wait_seconds) as models:
+    with opened_models(GenerationConfig.from_env(os.environ), runtime) as models:
         models.load_all()
         yield [generation_service(runtime, models)]
 

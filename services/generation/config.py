@@ -28,7 +28,7 @@ class GenerationConfig:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read BIOSYNTH_MODELS (folders parted by `:`), BIOSYNTH_MODELS_FROM and BIOSYNTH_DEVICE.
+        """Read BIOSYNTH_MODELS (folders separated by `:`), BIOSYNTH_MODELS_FROM and BIOSYNTH_DEVICE.
 
         Raises ConfigError naming the variable.
         """

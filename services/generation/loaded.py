@@ -39,6 +39,7 @@ class LoadedModels:
         with self._lock:
             if name not in self._loaded:
                 loaded = LoadedModel(stored, self._open(stored))
-                _log.info("model loaded", extra={"fields": {"model": name, "engine": loaded.engine.name}})
+                fields = {"model": name, "version": stored.description.version, "engine": loaded.engine.name}
+                _log.info("model loaded", extra={"fields": fields})
                 self._loaded[name] = loaded
             return self._loaded[name]

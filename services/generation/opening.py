@@ -7,25 +7,25 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from services.common.storage.store import Store
+from services.common.runtime import Runtime
 from services.common.waiting import wait_until
 from services.generation.config import GenerationConfig
-from services.generation.device import engine_opener
+from services.generation.device import choose_engine
 from services.generation.loaded import LoadedModels
 from services.generation.model import ModelShelf
 from services.generation.repository import pull_models
 
 
 @contextmanager
-def opened_models(config: GenerationConfig, store: Store, wait_seconds: float = 0.0) -> Iterator[LoadedModels]:
-    """The models of the configured folders and, where so configured, of the store.
+def opened_models(config: GenerationConfig, runtime: Runtime) -> Iterator[LoadedModels]:
+    """The models of the configured folders and, where so configured, of the store, once it has some.
 
-    wait_seconds: how long the store may take to have models. Raises ConfigError or StoreUnavailable in plain words.
+    Raises ConfigError or StoreUnavailable in plain words.
     """
-    open_engine = engine_opener(config.device)
+    open_engine = choose_engine(config.device)
     with ExitStack() as stack:
         folders = list(config.model_folders)
         if config.from_store:
             copies = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="biosynth-models-")))
-            folders.insert(0, wait_until(lambda: pull_models(store, copies), wait_seconds))
+            folders.insert(0, wait_until(lambda: pull_models(runtime.store, copies), runtime.start_wait_seconds))
         yield LoadedModels(ModelShelf(*folders), open_engine)

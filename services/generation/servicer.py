@@ -62,13 +62,13 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         self, request: generation_pb2.LoadModelRequest, context: Context
     ) -> generation_pb2.LoadModelResponse:
         raise NotImplementedYet(
-            "models load at their first use in this version", missing="model repository in the store"
+            "models are read at start in this version; restart the service after `biosynth push`", missing="hot load"
         )
 
     async def UnloadModel(
         self, request: generation_pb2.UnloadModelRequest, context: Context
     ) -> generation_pb2.UnloadModelResponse:
-        raise NotImplementedYet("models stay loaded in this version", missing="model repository in the store")
+        raise NotImplementedYet("models stay loaded in this version", missing="hot unload")
 
     def _generate(self, request: generation_pb2.GenerateRequest) -> generation_pb2.GenerateResponse:
         check_delivery(request.delivery)

@@ -8,7 +8,7 @@ from services.common.config import EndpointsConfig
 from services.common.runtime import Runtime, serve
 from services.common.server import Service
 from services.pipeline.catalogue import connected
-from services.pipeline.reach import unreachable_told
+from services.pipeline.reachability import unreachable_reported
 from services.pipeline.servicer import pipeline_service
 
 
@@ -16,7 +16,7 @@ from services.pipeline.servicer import pipeline_service
 async def start(runtime: Runtime) -> AsyncIterator[Sequence[Service]]:
     """Wire the service up with channels to those that it calls."""
     endpoints = EndpointsConfig.from_env(os.environ)
-    async with connected(endpoints) as stubs, unreachable_told(endpoints):
+    async with connected(endpoints) as stubs, unreachable_reported(endpoints):
         yield [pipeline_service(runtime, stubs)]
 
 

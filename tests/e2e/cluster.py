@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from pathlib import Path
 from biosynth import BiosynthCallError
 from grpc import StatusCode
 
+from services.cli.composition import SERVICES
 from services.common.images import encode_png
 from tests.e2e.deployment import Deployment
 from tests.e2e.kubectl import events, forwarded, kubectl, objects, pods, run, say, until
@@ -29,7 +31,6 @@ from tests.pictures import nuclei_picture
 ROOT = Path(__file__).parents[2]
 OVERLAY = ROOT / "deploy" / "k8s" / "overlays" / "local"
 IMAGES = ("segmentation", "reference", "generation-cpu", "evaluation", "pipeline", "cli", "minio")
-SERVICES = ("segmentation", "reference", "generation", "evaluation", "pipeline")
 JOB = Path(__file__).parent / "run-job.yaml"
 PIPELINE_PORT = 15051
 STORE_PORT = 19000  # that for which the local overlay signs links
@@ -42,28 +43,36 @@ def main() -> None:
     parser.add_argument("--load", metavar="COMMAND", help="brings images into the nodes; is given their names")
     parser.add_argument("--secrets", type=Path, default=ROOT / "deploy" / "secrets", help="default: deploy/secrets")
     parser.add_argument("--version", required=True, help="tag of the images")
-    parser.add_argument("--keep", action="store_true", help="leave everything running")
+    parser.add_argument("--keep", action="store_true", help="leave everything running, and the node as it poses")
+    parser.add_argument("--again", action="store_true", help="the namespace biosynth is there from an earlier --keep")
     arguments = parser.parse_args()
-    check_cluster()
+    check_cluster(arguments.again)
     if arguments.load:
         names = [f"biosynth/{image}:{arguments.version}" for image in IMAGES]
         run(*shlex.split(arguments.load), *names)
-    with deployed(arguments.secrets, arguments.keep), gpu_node(arguments.secrets):
+    with deployed(arguments.secrets, arguments.keep), gpu_node(arguments.secrets, arguments.keep):
         everything_is_ready()
         a_job_in_the_cluster_runs_the_pipeline()
         tests_from_outside(arguments.secrets)
         store_has_the_images()
-        bad_settings_are_told()
+        bad_settings_are_told(arguments.secrets)
     say("all of it holds")
 
 
-def check_cluster() -> None:
-    """Say plainly where there is no cluster."""
+def check_cluster(again: bool) -> None:
+    """Say plainly where there is no cluster, or one with a deployment that is not ours to delete."""
+    if shutil.which("kubectl") is None:
+        sys.exit("no kubectl here: install it and run `make test-cluster` again")
     if not os.environ.get("KUBECONFIG"):
         sys.exit("no cluster to test on: KUBECONFIG is not set. Export it and run `make test-cluster` again")
     if subprocess.run(["kubectl", "get", "nodes"], capture_output=True).returncode:
         sys.exit(f"no cluster to test on: none answers under KUBECONFIG={os.environ['KUBECONFIG']}")
     run("kubectl", "get", "nodes")
+    if not again and subprocess.run(["kubectl", "get", "namespace", "biosynth"], capture_output=True).returncode == 0:
+        sys.exit(
+            "expected a cluster without the namespace biosynth, which this proof deletes at its end; found it. "
+            'Delete it, or, where it is left from an earlier run, give ARGS="--again"'
+        )
 
 
 @contextmanager
@@ -82,7 +91,7 @@ def deployed(secrets: Path, keep: bool) -> Iterator[None]:
 
 
 @contextmanager
-def gpu_node(secrets: Path) -> Iterator[None]:
+def gpu_node(secrets: Path, keep: bool) -> Iterator[None]:
     """See the generator wait for a GPU, then give one node a GPU to offer."""
     if any(GPU in node["status"]["capacity"] for node in objects("nodes")):
         say(f"a node offers {GPU} already: the generator is not seen Pending in this run")
@@ -104,7 +113,8 @@ def gpu_node(secrets: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        stop_posing(node)
+        if not keep:
+            stop_posing(node)
 
 
 def a_run_says_that_generation_is_missing(secrets: Path) -> None:
@@ -146,8 +156,9 @@ def everything_is_ready() -> None:
     (pod,) = pods("generation")
     node = next(node for node in objects("nodes") if node["metadata"]["name"] == pod["spec"]["nodeName"])
     say(f"generation runs on {node['metadata']['name']}, whose taints are {json.dumps(node['spec'].get('taints', []))}")
-    if pod["spec"]["containers"][0]["resources"]["limits"].get(GPU) != "1":
-        sys.exit(f"expected generation to hold one {GPU}")
+    holds = pod["spec"]["containers"][0]["resources"]["limits"].get(GPU)
+    if holds != "1" or GPU not in node["status"]["capacity"]:
+        sys.exit(f"expected generation to hold one {GPU} of a node that has some; it holds {holds}")
 
 
 def a_job_in_the_cluster_runs_the_pipeline() -> None:
@@ -189,7 +200,7 @@ def store_has_the_images() -> None:
         sys.exit("expected inputs, results and models in MinIO")
 
 
-def bad_settings_are_told() -> None:
+def bad_settings_are_told(secrets: Path) -> None:
     """A wrong setting of one service shows in its pod, in plain words."""
     cases = {
         "BIOSYNTH_STORE_BUCKET=absent": "BIOSYNTH_STORE_BUCKET",
@@ -209,6 +220,8 @@ def bad_settings_are_told() -> None:
         lambda: [text for pod in pods("reference") for text in events(pod) if "biosynth-store-reference" in text],
     )
     say(f"event: {said[0]}")
+    run(str(ROOT / "deploy" / "k8s" / "secrets.sh"), str(secrets), quiet=True)
+    kubectl("rollout", "status", "deployment/reference", "--timeout=180s")
 
 
 def told(service: str, words: str) -> str:

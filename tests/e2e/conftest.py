@@ -18,7 +18,7 @@ def deployment() -> Deployment:
     if not all(settings):
         pytest.skip("no deployment is named: `make test-compose` and `make test-cluster` name theirs")
     endpoint, secrets, store = settings
-    return Deployment(endpoint, Path(secrets), store)
+    return Deployment(endpoint, Path(secrets), store, mutual=bool(os.environ.get("BIOSYNTH_TEST_MTLS")))
 
 
 @pytest.fixture(scope="session")

@@ -18,11 +18,18 @@ class Deployment:
     endpoint: str
     secrets: Path
     store: str  # http://host:port, as reached from here
+    mutual: bool = False  # asks for a certificate of ours too
 
     def client(self, **options: str | TlsOptions | None) -> Client:
         """A client with the right credentials, unless told otherwise."""
-        chosen = {"token": self.secret("token/token"), "tls": TlsOptions(self.secrets / "tls" / "ca.crt"), **options}
+        chosen = {"token": self.secret("token/token"), "tls": self.tls(), **options}
         return Client(self.endpoint, retries=0, timeout_s=300, **chosen)  # type: ignore[arg-type]
+
+    def tls(self) -> TlsOptions:
+        """Whom callers trust, and under mutual TLS who they are."""
+        files = self.secrets / "tls"
+        own = (files / "tls.crt", files / "tls.key") if self.mutual else (None, None)
+        return TlsOptions(files / "ca.crt", *own)
 
     def secret(self, name: str) -> str:
         """The text of a secret's file."""
@@ -30,9 +37,11 @@ class Deployment:
 
     def environment(self) -> Mapping[str, str]:
         """What a person sets before `biosynth`."""
+        tls = self.secrets / "tls"
+        own = {"CERT_FILE": tls / "tls.crt", "KEY_FILE": tls / "tls.key"} if self.mutual else {}
+        files = {"CA_FILE": tls / "ca.crt", "TOKEN_FILE": self.secrets / "token" / "token", **own}
         return {
             "PATH": os.environ["PATH"],
             "BIOSYNTH_ENDPOINT": self.endpoint,
-            "BIOSYNTH_ENDPOINT_CA_FILE": str(self.secrets / "tls" / "ca.crt"),
-            "BIOSYNTH_ENDPOINT_TOKEN_FILE": str(self.secrets / "token" / "token"),
+            **{f"BIOSYNTH_ENDPOINT_{name}": str(path) for name, path in files.items()},
         }

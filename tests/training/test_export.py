@@ -14,7 +14,7 @@ from services.common.engines.onnx_cpu import OnnxCpuEngine
 from services.common.engines.torch_cuda import TorchEngine
 from services.common.errors import ConfigError, UnknownName
 from services.generation.conditions import plane_count
-from services.generation.device import engine_opener
+from services.generation.device import choose_engine
 from services.generation.generate import generate, run_tiles
 from services.generation.loaded import LoadedModels
 from services.generation.model import SHIPPED, ModelShelf
@@ -66,8 +66,8 @@ def test_the_torch_engine_answers_as_onnx_runtime_does(exported: Path, size: tup
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_cuda_without_a_gpu_is_refused_and_auto_takes_the_cpu(exported: Path) -> None:
     with pytest.raises(ConfigError, match="expected a CUDA device, found none"):
-        engine_opener("cuda")
-    opened = engine_opener("auto")(ModelShelf(SHIPPED).get("fluo-nuclei"))
+        choose_engine("cuda")
+    opened = choose_engine("auto")(ModelShelf(SHIPPED).get("fluo-nuclei"))
     assert opened.name == "onnxruntime-cpu"
 
 
@@ -75,7 +75,7 @@ def test_cuda_without_a_gpu_is_refused_and_auto_takes_the_cpu(exported: Path) ->
 def test_the_gpu_generates_what_the_cpu_does() -> None:
     model = ModelShelf(SHIPPED).get("fluo-nuclei")
     planes = np.random.default_rng(0).standard_normal((1, plane_count(3), 256, 256), np.float32)
-    on_gpu, on_cpu = (engine_opener(device)(model).run(planes) for device in ("cuda", "cpu"))
+    on_gpu, on_cpu = (choose_engine(device)(model).run(planes) for device in ("cuda", "cpu"))
     assert np.abs(on_gpu - on_cpu).max() < 1e-2  # sums run in another order
 
 
@@ -133,7 +133,7 @@ def test_a_published_model_is_read_by_the_shelf_and_generates(dataset: Path, tmp
     made = publish(_network(), Naming("disks", "3", "Disks."), manifest, fields, {"steps": 0}, folder)
     write_card(folder, made, manifest.provenance, [("fields", "1")], "Round.")
 
-    models = LoadedModels(ModelShelf(tmp_path), engine_opener("cpu"))
+    models = LoadedModels(ModelShelf(tmp_path), choose_engine("cpu"))
     loaded = models.get("disks")
     assert models.get("disks") is loaded
     assert loaded.stored.description == made

@@ -6,6 +6,7 @@ import argparse
 import platform
 import shutil
 import subprocess
+from importlib.util import find_spec
 from typing import Any
 
 from biosynth.v1.generation_pb2 import ListModelsRequest
@@ -18,6 +19,7 @@ from services.cli.versions import versions
 from services.common.cores import usable_cores
 from services.common.engines.onnx_cpu import OnnxCpuEngine
 
+CPU_ENGINE = f"{OnnxCpuEngine.name} {OnnxCpuEngine.precision}"
 HELP = "show devices, engines, segmenters, schemas, models, store and versions"
 DESCRIPTION = """\
 Tells whether this machine has a GPU, which engines can run here, what can be asked for and where results are kept.
@@ -39,7 +41,7 @@ def execute(arguments: argparse.Namespace, session: Session, console: Console) -
         "store": session.store_place,
         "cpu": {"machine": platform.machine(), "cores": usable_cores()},
         "gpus": gpus,
-        "engines": [f"{OnnxCpuEngine.name} {OnnxCpuEngine.precision}"],
+        "engines": [*(["torch-cuda float32"] if gpus and find_spec("torch") else []), CPU_ENGINE],
         "segmenters": {entry.name: list(entry.parts) for entry in segmenters},
         "schemas": {schema.name: list(schema.parts) for schema in schemas},
         "models": {model.name: model.schema_name for model in models},

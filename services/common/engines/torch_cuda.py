@@ -10,9 +10,14 @@ from torch import nn
 from services.common.errors import ConfigError
 
 
-def check_device(device: str) -> None:
-    """Raise ConfigError, in plain words, unless torch can compute on `device`."""
-    if device.startswith("cuda") and not torch.cuda.is_available():
+def has_gpu() -> bool:
+    """Whether torch finds a CUDA device."""
+    return bool(torch.cuda.is_available())
+
+
+def check_gpu() -> None:
+    """Raise ConfigError, in plain words, unless there is a GPU that torch can compute on."""
+    if not has_gpu():
         built = torch.version.cuda or "none: this torch is built for the CPU"
         raise ConfigError(
             f"BIOSYNTH_DEVICE: expected a CUDA device, found none (torch {torch.__version__}, CUDA {built}); is a GPU "
@@ -26,7 +31,6 @@ class TorchEngine:
     precision = "float32"
 
     def __init__(self, network: nn.Module, device: str = "cuda") -> None:
-        check_device(device)
         self.name = f"torch-{torch.__version__}-{device}"  # results are kept apart by it, and versions differ in bits
         self._device = torch.device(device)
         # Else cuDNN rounds to TF32's 10 bits, and float32 would be no true word for the precision.

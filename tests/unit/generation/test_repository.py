@@ -63,6 +63,14 @@ def test_pushing_the_same_again_does_nothing_and_another_file_under_that_version
     assert pulled.weights() == b"weights"
 
 
+def test_another_card_alone_is_no_other_model(store: FolderStore, tmp_path: Path) -> None:
+    push_model(store, model(tmp_path / "made"))
+    reworded = model(tmp_path / "made")
+    (tmp_path / "made" / "CARD.md").write_text("# In better words\n")
+    push_model(store, reworded)
+    assert ModelShelf(pull_models(store, tmp_path / "copies")).get("disks").card() == "# disks 1\n"
+
+
 def test_a_push_that_broke_off_is_no_model_yet_and_can_be_pushed_again(store: FolderStore, tmp_path: Path) -> None:
     class Breaking(FolderStore):
         def put(self, key: str, data: bytes, content_type: str) -> StoredObject:

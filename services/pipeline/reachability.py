@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def unreachable_told(endpoints: EndpointsConfig) -> AsyncIterator[None]:
+async def unreachable_reported(endpoints: EndpointsConfig) -> AsyncIterator[None]:
     """While open, log each service that does not answer, again and again until it does.
 
     The pipeline serves meanwhile: links need no other service, and a restart would not mend theirs.

@@ -1,18 +1,26 @@
 #!/usr/bin/env bash
 # Makes what a deployment keeps secret, into a folder: a test CA with one certificate, a token, and keys of the store's
-# users. What is there stays, so your own files may stand in for any of these; a certificate of our CA that ends within
-# 30 days is made anew. For production, see docs/deploy.md.
+# users. What is there stays, so your own files may stand in for any of these; but a certificate that ends within 30
+# days is made anew where the key of its CA is in ca/. For production, see docs/deploy.md.
 #   deploy/secrets.sh [FOLDER]     default: deploy/secrets
 set -euo pipefail
 folder=${1:-$(dirname "$0")/secrets}
+ca=$folder/tls/ca.crt ca_key=$folder/ca/ca.key certificate=$folder/tls/tls.crt
 hosts=(segmentation reference generation evaluation pipeline minio)
 users=(root segmentation reference generation evaluation pipeline models)
 
 main() {
-  command -v openssl >/dev/null || { echo "expected the command openssl, found none; install it" >&2; exit 1; }
+  command -v openssl >/dev/null || fail "expected the command openssl, found none; install it"
   umask 022  # containers run as user 10001 and must read the files; the folder around them is closed
   mkdir -p "$folder" && chmod 700 "$folder"
-  once tls/tls.crt certificate
+  if [ ! -s "$certificate" ]; then
+    authority
+    once tls/tls.key key
+    make tls/tls.crt issue
+  elif ends_soon && is_ours; then
+    echo "$certificate ends within 30 days"
+    make tls/tls.crt issue
+  fi
   once token/token random
   for user in "${users[@]}"; do
     once "store-$user/access-key" printf %s "biosynth-$user"
@@ -21,10 +29,12 @@ main() {
   echo "secrets are in $folder: keep it out of git and of backups that others read"
 }
 
-once() {  # once FILE COMMAND...: the command's output becomes the file, unless it is there
+fail() { echo "$1" >&2; exit 1; }
+
+once() { if [ ! -s "$folder/$1" ]; then make "$@"; fi; }
+
+make() {  # make FILE COMMAND...: the command's output becomes the file, whole or not at all
   local file=$folder/$1
-  if [ "$1" = tls/tls.crt ]; then renew "$file"; fi
-  if [ -s "$file" ]; then return; fi
   mkdir -p "${file%/*}"
   "${@:2}" >"$file.new"
   mv "$file.new" "$file"
@@ -33,31 +43,55 @@ once() {  # once FILE COMMAND...: the command's output becomes the file, unless 
 
 random() { openssl rand -hex 24; }
 
-renew() {
-  if [ -s "$1" ] && [ -s "$folder/ca/ca.key" ] && ! openssl x509 -in "$1" -noout -checkend $((30 * 86400)) >/dev/null; then
-    echo "$1 ends within 30 days"; rm "$1"
+key() { openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt; }
+
+ends_soon() { ! openssl x509 -in "$certificate" -noout -checkend $((30 * 86400)) >/dev/null; }
+
+is_ours() {  # whether the key of ca.crt is here
+  [ -s "$ca_key" ] && [ "$(openssl x509 -in "$ca" -noout -pubkey)" = "$(openssl pkey -in "$ca_key" -pubout)" ]
+}
+
+authority() {
+  if [ ! -s "$ca" ]; then
+    (umask 077; once ca/ca.key key)
+    make tls/ca.crt self_sign
+  elif ! is_ours; then
+    fail "expected in $ca_key the key of $ca, to make $certificate with; put it there, or put your own tls.crt and tls.key beside ca.crt, or delete $folder/tls"
   fi
 }
 
-certificate() {  # prints it; its key and the CA go beside it
-  mkdir -p "$folder/ca"
-  if [ ! -s "$folder/ca/ca.key" ]; then
-    (umask 077; openssl ecparam -name prime256v1 -genkey -noout -out "$folder/ca/ca.key")
-    openssl req -x509 -new -key "$folder/ca/ca.key" -sha256 -days 3650 -subj "/CN=biosynth test CA" -out "$folder/tls/ca.crt"
-  fi
-  openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt >"$folder/tls/tls.key"
-  openssl req -new -key "$folder/tls/tls.key" -subj "/CN=biosynth" |
-    openssl x509 -req -CA "$folder/tls/ca.crt" -CAkey "$folder/ca/ca.key" -set_serial "0x$(openssl rand -hex 16)" \
-      -sha256 -days 365 -extfile <(extensions)
+self_sign() {
+  openssl req -x509 -new -key "$ca_key" -sha256 -days 3650 -subj "/CN=biosynth test CA" \
+    -config <(settings) -extensions authority
 }
 
-extensions() {  # every name that a client of this deployment dials
-  local names="DNS:localhost,IP:127.0.0.1"
+issue() {
+  openssl req -new -key "$folder/tls/tls.key" -subj "/CN=biosynth" -config <(settings) |
+    openssl x509 -req -CA "$ca" -CAkey "$ca_key" -set_serial "0x$(openssl rand -hex 16)" -sha256 -days 365 \
+      -extfile <(settings) -extensions service
+}
+
+settings() {  # instead of the machine's openssl.cnf, which may lack what clients check
+  local names="DNS:localhost,IP:127.0.0.1"  # every name that a client of this deployment dials
   for host in "${hosts[@]}"; do
     for suffix in "" .biosynth .biosynth.svc .biosynth.svc.cluster.local; do names+=",DNS:$host$suffix"; done
   done
-  printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth,clientAuth\nbasicConstraints=CA:FALSE\n' "$names"
-  printf 'keyUsage=digitalSignature\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n'
+  cat <<END
+[req]
+distinguished_name = name
+[name]
+[authority]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+[service]
+basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = serverAuth,clientAuth
+subjectAltName = $names
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+END
 }
 
 main

@@ -10,20 +10,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import biosynth.v1
 import grpc
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-from tests.secured import FORMER, RIGHT, TOKENS, Deployment, deployed
+from tests.calls import LISTING, code
+from tests.secured import FORMER, RIGHT, TOKENS, SecuredServices, secured_services
 
-HEALTH, REFLECTION = "/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
-LISTING = "/biosynth.v1.SegmentationService/ListSegmenters"
+REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 UNKNOWN = "/biosynth.v1.NoSuchService/NoSuchMethod"
 NO_MESSAGE = b"\xff"  # cannot be parsed, so that whoever reads it does not answer UNAUTHENTICATED
-PATIENCE_S = 10
 
 
 @dataclass(frozen=True)
@@ -51,48 +49,22 @@ def methods() -> list[str]:
     return [*declared, UNKNOWN]
 
 
-def matrix(deployment: Deployment) -> list[Row]:
+def matrix(services: SecuredServices) -> list[Row]:
     """Rotate the token, then call every method with every credential."""
     with ExitStack() as open_channels:
-        good = open_channels.enter_context(deployment.connect())
+        good = open_channels.enter_context(services.connect())
         if (before := code(good, LISTING, FORMER)) is not grpc.StatusCode.OK:
             raise RuntimeError(f"expected the former token to open until it is rotated out, got {before}")
-        deployment.rotate()
-        bad = {name: open_channels.enter_context(channel) for name, channel in deployment.misconnect().items()}
+        services.rotate()
+        bad = {name: open_channels.enter_context(channel) for name, channel in services.bad_channels().items()}
         return [_row(method, good, bad) for method in methods()]
-
-
-def call(channel: grpc.Channel, method: str, token: str | None, request: bytes = b"") -> Any:
-    """Call a method, whichever its kind, and wait for its first answer or its end; returns the call.
-
-    All kinds begin alike on the wire. What answers is cancelled then, since a stream may be endless.
-    """
-    metadata = None if token is None else (("authorization", f"Bearer {token}"),)
-    stream = channel.stream_stream(method, bytes, bytes)(iter([request]), metadata=metadata, timeout=PATIENCE_S)
-    try:
-        next(stream, None)
-    except grpc.RpcError:
-        pass  # it is the call itself, and knows its code
-    else:
-        stream.cancel()
-    return stream
-
-
-def code(channel: grpc.Channel, method: str, token: str | None, request: bytes = b"") -> grpc.StatusCode:
-    """How the call ends; OK where it was answered."""
-    ended: grpc.StatusCode = call(channel, method, token, request).code()
-    return grpc.StatusCode.OK if ended is grpc.StatusCode.CANCELLED else ended
 
 
 def _row(method: str, good: grpc.Channel, bad: Mapping[str, grpc.Channel]) -> Row:
     """What must be refused is sent no message at all: refusals come before the request is read."""
-    open_to_all = method.startswith(HEALTH)
     return Row(
         method,
-        {
-            name: code(good, method, token, b"" if token == RIGHT or open_to_all else NO_MESSAGE)
-            for name, token in TOKENS.items()
-        },
+        {name: code(good, method, token, b"" if token == RIGHT else NO_MESSAGE) for name, token in TOKENS.items()},
         {name: code(channel, method, RIGHT) for name, channel in bad.items()},
     )
 
@@ -112,9 +84,9 @@ def main() -> None:
     for title, mutual in (("TLS, token, reflection on", False), ("Mutual TLS, token, reflection off", True)):
         with (
             tempfile.TemporaryDirectory() as folder,
-            deployed(Path(folder), mutual=mutual, reflection=not mutual) as deployment,
+            secured_services(Path(folder), mutual=mutual, reflection=not mutual) as services,
         ):
-            sys.stdout.write(f"## {title}\n\n{markdown(matrix(deployment))}\n\n")
+            sys.stdout.write(f"## {title}\n\n{markdown(matrix(services))}\n\n")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import urllib3
 from minio import Minio
 
 from tests.certificates import Authority
+from tests.ports import free_ports
 
 ACCESS_KEY = "biosynth-test"
 SECRET_KEY = "not-a-secret-only-for-tests"  # noqa: S105 - for servers that live as long as a test
@@ -114,15 +114,6 @@ def minio(folder: Path, binary: str, tls: Authority | None = None) -> Iterator[S
     ]
     with _running("minio", command, port, folder, tls.certificate if tls else None) as server:
         yield server
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports that were free a moment ago, all different."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def setup(endpoint: str, bucket: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

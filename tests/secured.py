@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from services.common.runtime import Runtime, opened
 from services.common.server import Running, running
 from services.common.storage.folder import FolderStore
 from services.generation.config import GenerationConfig
+from tests.calls import dial
 from tests.certificates import Authority, Issued
 
 RIGHT, FORMER = "the-right-token", "the-former-token"
@@ -33,7 +33,7 @@ TOKEN_FILE = f"# newest first\n{RIGHT}\n\n{TOKENS['expired']} 2020-01-01T00:00:0
 
 
 @dataclass(frozen=True)
-class Deployment:
+class SecuredServices:
     """All services on one port, the same with an expired certificate on another, and health alone on a third."""
 
     address: str
@@ -47,22 +47,22 @@ class Deployment:
 
     def connect(self) -> grpc.Channel:
         """A channel as it should be."""
-        return _dial(self.address, self.ours, self.client)
+        return dial(self.address, self.ours, self.client)
 
-    def misconnect(self) -> dict[str, grpc.Channel]:
+    def bad_channels(self) -> dict[str, grpc.Channel]:
         """Channels that must not come to a connection, by what is wrong with them."""
         ways = {
             "in the clear": grpc.insecure_channel(self.address),
-            "server's CA unknown": _dial(self.address, self.theirs, self.client),
-            "server's expired": _dial(self.expired_address, self.ours, self.client),
-            "server's name another": _dial(self.address.replace("localhost", "127.0.0.1"), self.ours, self.client),
+            "server's CA unknown": dial(self.address, self.theirs, self.client),
+            "server's expired": dial(self.expired_address, self.ours, self.client),
+            "server's name another": dial(self.address.replace("localhost", "127.0.0.1"), self.ours, self.client),
         }
         if self.client is None:
             return ways
         return ways | {
-            "no client certificate": _dial(self.address, self.ours, None),
-            "client's CA unknown": _dial(self.address, self.ours, self.theirs.issue("client")),
-            "client's expired": _dial(self.address, self.ours, self.ours.issue("expired-client", expired=True)),
+            "no client certificate": dial(self.address, self.ours),
+            "client's CA unknown": dial(self.address, self.ours, self.theirs.issue("client")),
+            "client's expired": dial(self.address, self.ours, self.ours.issue("expired-client", expired=True)),
         }
 
     def rotate(self) -> None:
@@ -76,23 +76,23 @@ class Deployment:
 
 
 @contextmanager
-def deployed(folder: Path, *, mutual: bool = False, reflection: bool = False) -> Iterator[Deployment]:
+def secured_services(folder: Path, *, mutual: bool = False, reflection: bool = False) -> Iterator[SecuredServices]:
     """Start all five services with their files in `folder`."""
     ours, theirs = Authority.create(folder / "ours"), Authority.create(folder / "theirs")
     client = ours.issue("client") if mutual else None
     (token_file := folder / "token").write_text(FORMER)
-    health_address = f"localhost:{_free_port()}"
     plain = ServerConfig("localhost:0", reflection=reflection, token_file=token_file, drain_seconds=1)
     good, expired = (
         replace(plain, tls=TlsFiles(issued.certificate, issued.key, ours.certificate if mutual else None))
         for issued in (ours.issue("server"), ours.issue("expired-server", expired=True))
     )
-    configs = (replace(good, health_address=health_address), expired)
+    configs = (replace(good, health_address="localhost:0"), expired)
     store, metrics = FolderStore(folder / "store"), Metrics()
     store.check()
     with opened(store, 2) as runtime, in_background(lambda: _started(configs, runtime, metrics)) as servers:
-        address, expired_address = (server.address for server in servers)
-        yield Deployment(address, expired_address, health_address, token_file, metrics, ours, theirs, client)
+        usual, late = servers
+        health_address = str(usual.health_address)
+        yield SecuredServices(usual.address, late.address, health_address, token_file, metrics, ours, theirs, client)
 
 
 @asynccontextmanager
@@ -103,14 +103,3 @@ async def _started(
     async with AsyncExitStack() as stack:
         services = await stack.enter_async_context(Composition(SERVICES, GenerationConfig(), nowhere).start(runtime))
         yield [await stack.enter_async_context(running(config, services, metrics)) for config in configs]
-
-
-def _dial(address: str, trusted: Authority, client: Issued | None) -> grpc.Channel:
-    pair = (client.key.read_bytes(), client.certificate.read_bytes()) if client else (None, None)
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(trusted.certificate.read_bytes(), *pair))
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port

@@ -19,7 +19,7 @@ from services.common.interceptors import Context, Continue, Details, Handler, Re
 from services.common.status import abort, status_of
 from services.common.tokens import Token, TokenFile
 
-_EXEMPT = "/grpc.health.v1.Health/"  # probes carry no secrets
+HEALTH = "/grpc.health.v1.Health/"  # probes carry no secrets
 _QUIET_SECONDS = 60.0  # between two warnings of expired tokens
 _log = logging.getLogger(__name__)
 
@@ -27,7 +27,9 @@ _log = logging.getLogger(__name__)
 class BearerToken(grpc.aio.ServerInterceptor):
     """Refuses calls without `authorization: Bearer TOKEN`, where TOKEN is one of the file's that has not expired."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, exempt: tuple[str, ...] = (HEALTH,)) -> None:
+        """exempt: what methods begin with that need no token. Raises ConfigError where no token can be used."""
+        self._exempt = exempt
         self._file = TokenFile("BIOSYNTH_TOKEN_FILE", path)
         self._warned = -math.inf
         tokens, now = self._file.tokens(), datetime.now(UTC)
@@ -41,7 +43,7 @@ class BearerToken(grpc.aio.ServerInterceptor):
         Methods that do not exist are refused alike, so that nobody learns without a token what this server has.
         """
         handler = await continuation(handler_call_details)
-        if handler_call_details.method.startswith(_EXEMPT) or self._is_right(handler_call_details):
+        if handler_call_details.method.startswith(self._exempt) or self._is_right(handler_call_details):
             return handler
         return Refusal(handler, _refuse)
 

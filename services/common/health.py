@@ -8,6 +8,8 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health
 
+_LONGEST_NAME = 200
+
 
 class Health(health.aio.HealthServicer):  # type: ignore[misc] # shipped without types
     """Health per service; watches end when the server drains, for an endless call would hold the drain up."""
@@ -18,6 +20,8 @@ class Health(health.aio.HealthServicer):  # type: ignore[misc] # shipped without
 
     async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802 - the contract's name
         """Send each change of status until the caller leaves or the server drains."""
+        if len(request.service) > _LONGEST_NAME:  # a watch keeps it as long as it lasts
+            await context.abort(grpc.StatusCode.NOT_FOUND, "expected the name of a service")
         watch = asyncio.ensure_future(super().Watch(request, context))
         self._watches.add(watch)
         try:

@@ -40,3 +40,5 @@ def configure_logs(level: str, stream: TextIO) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for library in ("asyncio", "grpc", "urllib3"):
         logging.getLogger(library).setLevel(max(logging.getLogger().level, logging.WARNING))
+    # It quotes metadata that are no text, a token with a stray byte among them, and strangers could fill the disk so.
+    logging.getLogger("grpc._cython.cygrpc").setLevel(logging.CRITICAL)

@@ -14,7 +14,7 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from services.common.auth import BearerToken
+from services.common.auth import HEALTH, BearerToken
 from services.common.config import REPLY_BYTES, ServerConfig
 from services.common.health import Health
 from services.common.interceptors import CallMetrics, Errors, RequestIds
@@ -38,11 +38,13 @@ class Service:
 
 @dataclass(frozen=True)
 class Running:
-    """A server that accepts calls: where, where its metrics are (None: nowhere), and its health."""
+    """A server that accepts calls: where, where its metrics and health without TLS are (None: nowhere), its health."""
 
     address: str
     metrics_port: int | None
+    health_address: str | None
     health: Health
+    ended: asyncio.Future[Any]  # done once a server has ended by itself, which none should
 
 
 @asynccontextmanager
@@ -70,12 +72,16 @@ async def running(
             port = stack.enter_context(metrics.exported(host(config.address).strip("[]"), port))
         for service in services:
             await health.set(service.name, health_pb2.HealthCheckResponse.SERVING)
-        if config.health_address is not None:
-            await stack.enter_async_context(_health_alone(config.health_address, health))
+        servers, health_address = [server], config.health_address
+        if health_address is not None:
+            aside, health_address = await stack.enter_async_context(_plaintext_health(health_address, health))
+            servers.append(aside)
         await server.start()
         stack.push_async_callback(_drain, server, health, config.drain_seconds)
         _log.info("serving", extra={"fields": {"address": address, "metrics_port": port}})
-        yield Running(address, port, health)
+        ended = asyncio.ensure_future(_first_end(*servers))
+        stack.callback(ended.cancel)
+        yield Running(address, port, health_address, health, ended)
 
 
 async def serve_until_signalled(
@@ -88,8 +94,8 @@ async def serve_until_signalled(
     for number in signals:
         loop.add_signal_handler(number, stop.set)
     try:
-        async with running(config, services, metrics):
-            await stop.wait()
+        async with running(config, services, metrics) as server:
+            await _stopped(stop, server.ended)
             for number in signals:
                 loop.remove_signal_handler(number)
     finally:
@@ -98,16 +104,38 @@ async def serve_until_signalled(
 
 
 @asynccontextmanager
-async def _health_alone(address: str, health: Health) -> AsyncIterator[None]:
-    """The same health on a port of its own, without TLS, for probes that speak none; answers until the drain ends."""
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+async def _plaintext_health(address: str, health: Health) -> AsyncIterator[tuple[grpc.aio.Server, str]]:
+    """The same health on a port of its own, for probes that speak no TLS; answers until the drain ends.
+
+    Yields the server, and the address with the port that it got.
+    """
+    server = grpc.aio.server(options=_PROBE_OPTIONS)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    bind(server, ServerConfig(address=address), "BIOSYNTH_HEALTH_ADDRESS")
+    bound = bind(server, ServerConfig(address=address), "BIOSYNTH_HEALTH_ADDRESS")
     await server.start()
     try:
-        yield
+        yield server, bound
     finally:
         await server.stop(0.2)
+
+
+async def _stopped(stop: asyncio.Event, ended: asyncio.Future[Any]) -> None:
+    """Return once told to stop. Raises what ended a server by itself: a process that serves no more must not stay."""
+    told = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({told, ended}, return_when=asyncio.FIRST_COMPLETED)
+    if not told.done():
+        told.cancel()
+        ended.result()
+        raise RuntimeError("the gRPC server has ended by itself")
+
+
+async def _first_end(*servers: grpc.aio.Server) -> None:
+    """Return, or raise what ended it, once one of these servers has ended."""
+    # Not cancelled with this task: they end with the drain.
+    ends = [asyncio.ensure_future(server.wait_for_termination()) for server in servers]
+    done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for end in done:
+        end.result()
 
 
 async def _drain(server: grpc.aio.Server, health: Health, seconds: float) -> None:
@@ -119,14 +147,25 @@ async def _drain(server: grpc.aio.Server, health: Health, seconds: float) -> Non
 
 def _interceptors(config: ServerConfig, metrics: Metrics) -> list[grpc.aio.ServerInterceptor]:
     """Outermost first: refused and failed calls are counted and logged as well, all under their request id."""
-    token = [BearerToken(config.token_file)] if config.token_file else []
+    # Where health has a port of its own, strangers have no business here: a request is in memory before it is read.
+    exempt = () if config.health_address else (HEALTH,)
+    token = [BearerToken(config.token_file, exempt)] if config.token_file else []
     return [RequestIds(), CallMetrics(metrics), *token, Errors()]
+
+
+# Requests of a few dozen bytes, from a few probes: others get no memory here.
+_PROBE_OPTIONS = [
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", 1024),
+    ("grpc.max_concurrent_streams", 64),
+]
 
 
 def _options(config: ServerConfig) -> list[tuple[str, int]]:
     options = [
         ("grpc.max_receive_message_length", config.max_message_bytes),
         ("grpc.max_send_message_length", REPLY_BYTES),
+        ("grpc.max_concurrent_streams", 256),  # of one connection
         ("grpc.so_reuseport", 0),  # else a second server on the same port is no error
         ("grpc.keepalive_time_ms", 60_000),  # finds callers that vanished
         ("grpc.keepalive_timeout_ms", 20_000),

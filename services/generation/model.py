@@ -92,9 +92,19 @@ def read_model(folder: Path) -> StoredModel:
         )
         if not body["records"]:
             raise ValueError("expected at least one record to draw an appearance from")
-        return StoredModel(folder, ModelDescription(**body), hashlib.sha256(text.encode()).hexdigest())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        description = ModelDescription(**body)
+        _check_numbers(description)
+        return StoredModel(folder, description, hashlib.sha256(text.encode()).hexdigest())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(f"expected a model description at {path}; {error}") from error
+
+
+def _check_numbers(description: ModelDescription) -> None:
+    """Refuse what would end in a division by zero, or in no memory, with the first call."""
+    for name, low, high in (("halo_px", 0, 4096), ("stride_px", 1, 256), ("schema_version", 1, 10**6)):
+        value = getattr(description, name)
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError(f"expected {name} from {low} to {high}, got {value!r:.40}")
 
 
 def write_description(folder: Path, description: ModelDescription) -> None:

@@ -71,7 +71,12 @@ def pull_models(store: Store, into: Path) -> Path:
         for key in sorted(store.list(version.prefix)):
             if (name := key.removeprefix(version.prefix)) in _FILES:
                 (folder / name).write_bytes(store.get(key, _MAX_BYTES))
-        read_model(folder)
+        described = read_model(folder).description
+        if (described.name, described.version) != (version.name, version.version):
+            raise ConfigError(
+                f"expected model {version.name} {version.version} under {version.prefix} in the store, got the "
+                f"description of {described.name!r:.80} {described.version!r:.20}; delete that folder and push again"
+            )
     return into
 
 

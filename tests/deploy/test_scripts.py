@@ -1,4 +1,4 @@
-"""pin.sh and secrets.sh, with a docker and a kubectl of ours first on the PATH."""
+"""The scripts of deploy/ and deploy/k8s, with a docker and a kubectl of ours first on the PATH."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import pytest
+
+from tests.certificates import needs_openssl
 from tests.deploy.rendering import K8S, containers, render
 
+SECRETS = K8S.parent / "secrets.sh"
 DIGEST = "sha256:" + "ab" * 32
 # Answers `docker image inspect --format ... NAME:TAG` as an engine does that pushed to two registries.
 DOCKER = f"""#!/bin/sh
@@ -70,6 +74,64 @@ def test_secrets_names_the_file_that_is_missing_before_it_changes_anything(tmp_p
     assert f"expected the file {folder}/store-pipeline/secret-key" in done.stderr
 
 
+@needs_openssl
+def test_secrets_are_made_once_and_stay(tmp_path: Path) -> None:
+    assert made(tmp_path).returncode == 0
+    first = contents(tmp_path)
+    again = made(tmp_path)
+    assert again.returncode == 0 and "made " not in again.stdout
+    assert contents(tmp_path) == first
+
+
+@needs_openssl
+@pytest.mark.parametrize("name", ["pipeline.biosynth.svc", "minio", "localhost"])
+def test_the_made_certificate_verifies_even_where_openssl_has_no_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("OPENSSL_CONF", os.devnull)
+    assert made(tmp_path).returncode == 0
+    tls = tmp_path / "tls"
+    # As strictly as Python does from 3.13 on.
+    strictly = ("-x509_strict", "-purpose", "sslserver", "-verify_hostname", name)
+    openssl("verify", *strictly, "-CAfile", f"{tls}/ca.crt", f"{tls}/tls.crt")
+
+
+@needs_openssl
+def test_a_certificate_near_its_end_is_made_anew_and_nothing_else_is(tmp_path: Path) -> None:
+    made(tmp_path)
+    end_soon(tmp_path)
+    before = contents(tmp_path)
+    done = made(tmp_path)
+    assert done.returncode == 0, done.stderr
+    after = contents(tmp_path)
+    assert {file for file in after if after[file] != before.get(file)} == {"tls/tls.crt"}
+    tls = tmp_path / "tls"
+    openssl("x509", "-checkend", str(300 * 86400), "-noout", "-in", f"{tls}/tls.crt")
+    openssl("verify", "-CAfile", f"{tls}/ca.crt", f"{tls}/tls.crt")
+
+
+@needs_openssl
+@pytest.mark.parametrize("key", ["none", "another CA's"])
+def test_a_certificate_of_your_own_ca_stays_near_its_end_too(tmp_path: Path, key: str) -> None:
+    own_ca(tmp_path, key)
+    end_soon(tmp_path, tmp_path / "own.key")
+    before = contents(tmp_path)
+    assert made(tmp_path).returncode == 0
+    assert contents(tmp_path) == before
+
+
+@needs_openssl
+@pytest.mark.parametrize("key", ["none", "another CA's"])
+def test_a_ca_of_your_own_is_not_overwritten_where_a_certificate_is_missing(tmp_path: Path, key: str) -> None:
+    own_ca(tmp_path, key)
+    (tmp_path / "tls" / "tls.crt").unlink()
+    before = contents(tmp_path)
+    done = made(tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"expected in {tmp_path}/ca/ca.key the key of {tmp_path}/tls/ca.crt")
+    assert contents(tmp_path) == before
+
+
 def copied(folder: Path) -> Path:
     """The manifests, so that pin.sh may write."""
     shutil.copytree(K8S, folder / "k8s")
@@ -85,6 +147,36 @@ def secrets(folder: Path) -> Path:
         for child in children:
             (folder / name / child).write_text("x")
     return folder
+
+
+def made(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run deploy/secrets.sh for this folder."""
+    return run(SECRETS, str(folder))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def end_soon(folder: Path, ca_key: Path | None = None) -> None:
+    """Issue the folder's certificate again, for ten days."""
+    tls = folder / "tls"
+    signer = ("-CA", f"{tls}/ca.crt", "-CAkey", str(ca_key or folder / "ca" / "ca.key"), "-set_serial", "1")
+    openssl("x509", "-x509toreq", "-in", f"{tls}/tls.crt", "-signkey", f"{tls}/tls.key", "-out", f"{folder}/request")
+    openssl("x509", "-req", "-in", f"{folder}/request", *signer, "-days", "10", "-out", f"{tls}/tls.crt")
+
+
+def own_ca(folder: Path, key: str) -> None:
+    """Make secrets whose CA has its key elsewhere, in own.key; what lies where the script looks for it is `key`."""
+    made(folder)
+    (folder / "ca" / "ca.key").rename(folder / "own.key")
+    if key != "none":
+        shutil.copy(folder / "tls" / "tls.key", folder / "ca" / "ca.key")
+
+
+def openssl(*arguments: str) -> None:
+    done = subprocess.run(["openssl", *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def run(script: Path, *arguments: str, **commands: str) -> subprocess.CompletedProcess[str]:

@@ -10,6 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: the `training` extra")
 
+import onnx
+
 from services.common.engines.onnx_cpu import OnnxCpuEngine
 from services.common.engines.torch_cuda import TorchEngine
 from services.common.errors import ConfigError, UnknownName
@@ -146,3 +148,17 @@ def test_a_published_model_is_read_by_the_shelf_and_generates(dataset: Path, tmp
     assert image.tobytes() == generate(disks(41, 67), made, loaded.engine, seed=1, tile_px=32).image.tobytes()
     with pytest.raises(UnknownName):
         models.get("squares")
+
+
+def test_a_model_that_names_a_file_as_its_weights_reads_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_bytes(b"secret")
+    monkeypatch.chdir(tmp_path)
+    tensor = onnx.TensorProto(name="image", data_type=onnx.TensorProto.UINT8, dims=[6])
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="token")
+    made, planes = (onnx.helper.make_tensor_value_info(name, 1, [6]) for name in ("made", "planes"))
+    node = onnx.helper.make_node("Cast", ["image"], ["made"], to=1)
+    graph = onnx.helper.make_graph([node], "g", [planes], [made], [tensor])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
+    with pytest.raises(Exception, match="External data"):
+        OnnxCpuEngine(model.SerializeToString())

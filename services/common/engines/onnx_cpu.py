@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,9 @@ class OnnxCpuEngine:
         options.inter_op_num_threads = 1
         # Warnings about the machine (no GPU found and the like) belong in `biosynth info`, not on stderr.
         options.log_severity_level = 3
+        # A model may name a file under the working directory as its weights. Ours hold their own, and a stranger's
+        # shall not paint a file of ours into an image: nothing lies under a device.
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
         source = model if isinstance(model, bytes) else str(model)
         self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name

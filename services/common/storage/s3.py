@@ -161,7 +161,8 @@ class S3Store:
         check_key(key)
         if not 0 <= size <= _MAX_SINGLE_PUT or not re.fullmatch("[0-9a-f]{64}", sha256):
             raise InvalidArgument(f"expected a size up to {_MAX_SINGLE_PUT} and 64 hex digits, got {size}, {sha256!a}")
-        headers = _upload_headers(size, sha256)
+        # Signed too: a download link would serve whatever type the uploader had named, a page with a script for one.
+        headers = {**_upload_headers(size, sha256), "content-type": "application/octet-stream"}
         return PresignedRequest(self._link("PUT", self._config.public_endpoint, key, headers, seconds), headers)
 
     def presign_get(self, key: str, seconds: int) -> str:
@@ -175,8 +176,8 @@ class S3Store:
     def _link(self, method: str, endpoint: str, key: str, headers: dict[str, str], seconds: int) -> str:
         if not 1 <= seconds <= _MAX_LINK_SECONDS:
             raise InvalidArgument(f"expected a link of 1 to {_MAX_LINK_SECONDS} seconds, got {seconds}")
-        url = f"{endpoint.rstrip('/')}/{self._config.bucket}/{key}"
-        return self._signer.presign(method, url, headers, seconds, datetime.now(UTC))
+        path = f"/{self._config.bucket}/{key}"
+        return self._signer.presign(method, endpoint, path, headers, seconds, datetime.now(UTC))
 
     def _upload(self, key: str, data: bytes, headers: dict[str, str]) -> None:
         url = self._link("PUT", self._config.endpoint, key, headers, 60)

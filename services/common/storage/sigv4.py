@@ -24,14 +24,16 @@ class Signer:
     secret_key: str = field(repr=False)
     region: str
 
-    def presign(self, method: str, url: str, headers: Mapping[str, str], seconds: int, now: datetime) -> str:
-        """`url` (http(s)://host[:port]/path, unquoted, without query) with a signature that holds for `seconds`.
+    def presign(
+        self, method: str, endpoint: str, path: str, headers: Mapping[str, str], seconds: int, now: datetime
+    ) -> str:
+        """The URL of `path` (unquoted, /bucket/key) at http(s)://host[:port], with a signature good for `seconds`.
 
         The request must carry `headers` (lower-case names) exactly; now: aware, any zone.
         """
         stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         scope = f"{stamp[:8]}/{self.region}/s3/aws4_request"
-        parts = urlsplit(url)
+        parts = urlsplit(endpoint)
         signed = dict(sorted({**headers, "host": parts.netloc}.items()))
         query = {
             "X-Amz-Algorithm": _ALGORITHM,
@@ -41,7 +43,7 @@ class Signer:
             "X-Amz-SignedHeaders": ";".join(signed),
         }
         encoded = "&".join(f"{name}={quote(value, safe='-_.~')}" for name, value in sorted(query.items()))
-        path = quote(parts.path, safe="/-_.~")
+        path = quote(path, safe="/-_.~")
         lines = [f"{name}:{' '.join(value.split())}" for name, value in signed.items()]
         payload = headers.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
         request = "\n".join((method, path, encoded, *lines, "", query["X-Amz-SignedHeaders"], payload))

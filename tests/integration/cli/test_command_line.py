@@ -21,7 +21,7 @@ from services.common.ometiff import decode_segmentation
 from services.common.storage.folder import FolderStore
 from tests.integration.services.test_bad_inputs import png_bomb
 from tests.pictures import nuclei_picture, scratch_picture
-from tests.s3_servers import free_ports
+from tests.ports import free_ports
 
 PICTURES = ("segmentation.ome.tif", "reference.png", "reference_grey.png", "generated.png", "overview.png")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -19,7 +20,6 @@ from services.common.config import ServerConfig
 from services.common.errors import ConfigError
 from services.common.server import running
 from tests.integration.common.fakes import answers, answers_slowly, segmentation, stub
-from tests.s3_servers import free_ports
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -28,20 +28,19 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 @pytest.fixture
 def config(tmp_path: Path) -> ServerConfig:
     (tmp_path / "token").write_text("right")
-    (port,) = free_ports(1)
-    return ServerConfig("127.0.0.1:0", token_file=tmp_path / "token", health_address=f"127.0.0.1:{port}")
+    return ServerConfig("127.0.0.1:0", token_file=tmp_path / "token", health_address="127.0.0.1:0")
 
 
-def probe(config: ServerConfig) -> subprocess.CompletedProcess[str]:
+def probe(address: str | None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "services.common.probe"]
-    env = {"BIOSYNTH_HEALTH_ADDRESS": str(config.health_address)}
+    env = {"BIOSYNTH_HEALTH_ADDRESS": str(address)}
     return subprocess.run(command, env=env, capture_output=True, text=True)
 
 
 def test_it_answers_without_a_token_and_serves_nothing_but_health(config: ServerConfig) -> None:
     with (
-        in_background(lambda: running(config, [segmentation(answers)])),
-        grpc.insecure_channel(str(config.health_address)) as channel,
+        in_background(lambda: running(config, [segmentation(answers)])) as server,
+        grpc.insecure_channel(str(server.health_address)) as channel,
     ):
         health = health_pb2_grpc.HealthStub(channel)
         for name in ("", "biosynth.v1.SegmentationService"):
@@ -52,8 +51,8 @@ def test_it_answers_without_a_token_and_serves_nothing_but_health(config: Server
 
 def test_it_says_not_serving_while_the_server_drains(config: ServerConfig) -> None:
     async def main() -> int:
-        aside = grpc.aio.insecure_channel(str(config.health_address))
         async with running(config, [segmentation(answers_slowly)]) as server:
+            aside = grpc.aio.insecure_channel(str(server.health_address))
             channel = grpc.aio.insecure_channel(server.address)
             metadata = (("authorization", "Bearer right"),)
             call = asyncio.ensure_future(stub(channel).Segment(SegmentRequest(channel=800), metadata=metadata))
@@ -76,7 +75,10 @@ async def _status_soon(channel: grpc.aio.Channel) -> int:
 
 def test_a_port_in_use_names_the_variable(config: ServerConfig) -> None:
     async def start_twice() -> None:
-        async with running(config, [segmentation(answers)]), running(config, [segmentation(answers)]):
+        async with (
+            running(config, [segmentation(answers)]) as first,
+            running(replace(config, health_address=first.health_address), [segmentation(answers)]),
+        ):
             pass
 
     with pytest.raises(ConfigError, match="BIOSYNTH_HEALTH_ADDRESS: cannot listen"):
@@ -84,8 +86,32 @@ def test_a_port_in_use_names_the_variable(config: ServerConfig) -> None:
 
 
 def test_the_containers_probe_tells_a_server_from_none(config: ServerConfig) -> None:
-    with in_background(lambda: running(config, [segmentation(answers)])):
-        assert probe(config).returncode == 0
-    gone = probe(config)
-    assert gone.returncode == 1
-    assert gone.stderr.startswith("no answer on port ")
+    with in_background(lambda: running(config, [segmentation(answers)])) as server:
+        assert probe(server.health_address).returncode == 0
+    none = probe("127.0.0.1:1")
+    assert none.returncode == 1
+    assert none.stderr.startswith("no answer on port 1: ")
+
+
+def test_beside_it_the_main_port_asks_for_the_token_even_for_health(config: ServerConfig) -> None:
+    with (
+        in_background(lambda: running(config, [segmentation(answers)])) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        health = health_pb2_grpc.HealthStub(channel)
+        with pytest.raises(grpc.RpcError, match="UNAUTHENTICATED"):
+            health.Check(health_pb2.HealthCheckRequest())
+        metadata = (("authorization", "Bearer right"),)
+        assert health.Check(health_pb2.HealthCheckRequest(), metadata=metadata).status == SERVING
+
+
+def test_it_takes_no_more_than_a_probe_sends(config: ServerConfig) -> None:
+    with (
+        in_background(lambda: running(config, [segmentation(answers)])) as server,
+        grpc.insecure_channel(str(server.health_address)) as channel,
+    ):
+        health = health_pb2_grpc.HealthStub(channel)
+        with pytest.raises(grpc.RpcError, match="RESOURCE_EXHAUSTED"):
+            health.Check(health_pb2.HealthCheckRequest(service="x" * 2000))
+        with pytest.raises(grpc.RpcError, match="NOT_FOUND"):
+            next(health.Watch(health_pb2.HealthCheckRequest(service="x" * 201)))

@@ -23,7 +23,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from services.common.background import in_background
 from services.common.config import ServerConfig
 from services.common.errors import ConfigError
-from services.common.server import running
+from services.common.server import running, serve_until_signalled
 from tests.integration.common.fakes import ANYWHERE, answers, answers_slowly, segmentation, served_in_background, stub
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -177,6 +177,27 @@ def test_a_unix_socket_lies_in_a_folder_that_only_its_user_can_enter(tmp_path: P
         assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
         with grpc.insecure_channel(server.address) as channel:
             assert SegmentationServiceStub(channel).Segment(SegmentRequest()).cached
+
+
+def test_a_method_that_is_no_text_ends_no_server() -> None:
+    """As it did, unasked and for good, with grpcio 1.84 to 1.85.1."""
+    config = ServerConfig(address="127.0.0.1:0", health_address="127.0.0.1:0")
+    with in_background(lambda: running(config, [segmentation(answers)])) as server:
+        for address in (server.address, str(server.health_address)):
+            with grpc.insecure_channel(address) as channel:
+                with pytest.raises(grpc.RpcError):
+                    channel.unary_unary(b"/\xff", bytes, bytes)(b"")  # type: ignore[arg-type]
+                assert health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest()).status == SERVING
+
+
+def test_a_server_that_ends_by_itself_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def breaks(_: grpc.aio.Server) -> None:
+        await asyncio.sleep(0.1)
+        raise OSError("the loop of gRPC broke")
+
+    monkeypatch.setattr("grpc.aio._server.Server.wait_for_termination", breaks)
+    with pytest.raises(OSError, match="the loop of gRPC broke"):
+        asyncio.run(serve_until_signalled(ANYWHERE, [segmentation(answers)]))
 
 
 def test_a_folder_that_others_can_enter_is_refused(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_a_store_that_is_down_is_said_to_be_unavailable(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     from services.common.storage.s3 import S3Config, S3Store
-    from tests.s3_servers import free_ports
+    from tests.ports import free_ports
 
     address = f"http://127.0.0.1:{free_ports(1)[0]}"
     config = S3Config(address, address, "bucket", "us-east-1", "key", "secret-key", connect_seconds=0.3)

@@ -18,7 +18,7 @@ from services.common.storage.folder import FolderStore
 from services.pipeline.catalogue import connected
 from services.pipeline.servicer import pipeline_service
 from tests.integration.common.fakes import answers, segmentation
-from tests.s3_servers import free_ports
+from tests.ports import free_ports
 
 
 @contextmanager

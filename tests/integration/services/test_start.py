@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +19,6 @@ from biosynth import Client
 from services.common.storage.folder import FolderStore
 from services.generation.model import SHIPPED, read_model
 from services.generation.repository import push_model
-from tests.s3_servers import free_ports
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
@@ -55,7 +56,7 @@ def last_words(service: str, env: Mapping[str, str]) -> str:
         ),
         ("segmentation", {"BIOSYNTH_TOKEN_FILE": "/nowhere/token"}, "BIOSYNTH_TOKEN_FILE: expected a readable file"),
         ("generation", {"BIOSYNTH_MODELS_FROM": "store"}, "expected models under models/ in the store, found none"),
-        ("generation", {"BIOSYNTH_DEVICE": "cuda"}, "BIOSYNTH_DEVICE: "),
+        ("generation", {"BIOSYNTH_DEVICE": "cuda", "CUDA_VISIBLE_DEVICES": ""}, "BIOSYNTH_DEVICE: "),
         ("pipeline", {}, "BIOSYNTH_SEGMENTATION_ENDPOINT is not set"),
         (
             "evaluation",
@@ -79,15 +80,14 @@ def test_a_start_that_cannot_be_ends_with_one_plain_line(
 
 
 def test_a_generator_waits_for_models_and_generates_with_those_that_come(tmp_path: Path) -> None:
-    (port,) = free_ports(1)
     settings = {"BIOSYNTH_MODELS_FROM": "store", "BIOSYNTH_START_WAIT_SECONDS": "60", "BIOSYNTH_DEVICE": "cpu"}
-    env = environment(tmp_path, BIOSYNTH_ADDRESS=f"127.0.0.1:{port}", **settings)
+    env = environment(tmp_path, BIOSYNTH_ADDRESS="127.0.0.1:0", **settings)
     with process("generation", env) as started:
         assert started.stderr is not None
-        assert "waiting for 60 more seconds: expected models under models/" in started.stderr.readline()
+        assert re.search(r"waiting for \d+ more seconds: expected models under models/", started.stderr.readline())
         push_model(FolderStore(tmp_path / "store"), read_model(SHIPPED / "fluo-nuclei"))
-        assert any('"message": "serving"' in line for line in started.stderr)
-        with Client(f"127.0.0.1:{port}", timeout_s=30) as client:
+        serving = next(json.loads(line) for line in started.stderr if '"message": "serving"' in line)
+        with Client(serving["address"], timeout_s=30) as client:
             (model,) = client.list_models()
         assert model.name == "fluo-nuclei"
         started.send_signal(signal.SIGTERM)
@@ -106,11 +106,10 @@ def test_a_process_that_waits_ends_at_once_when_told_to(tmp_path: Path) -> None:
 
 
 def test_the_pipeline_says_at_start_which_services_do_not_answer(tmp_path: Path) -> None:
-    port, nowhere = free_ports(2)
     names = ("SEGMENTATION", "REFERENCE", "GENERATION")
-    settings = {f"BIOSYNTH_{name}_ENDPOINT": f"127.0.0.1:{nowhere}" for name in names}
-    with process("pipeline", environment(tmp_path, BIOSYNTH_ADDRESS=f"127.0.0.1:{port}", **settings)) as started:
+    settings = {f"BIOSYNTH_{name}_ENDPOINT": "127.0.0.1:1" for name in names}
+    with process("pipeline", environment(tmp_path, BIOSYNTH_ADDRESS="127.0.0.1:0", **settings)) as started:
         assert started.stderr is not None
         said = "".join(line for _, line in zip(range(4), started.stderr, strict=False))
     for name in names:
-        assert f"BIOSYNTH_{name}_ENDPOINT: 127.0.0.1:{nowhere} does not answer: UNAVAILABLE" in said
+        assert f"BIOSYNTH_{name}_ENDPOINT: 127.0.0.1:1 does not answer: UNAVAILABLE" in said

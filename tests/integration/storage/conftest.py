@@ -86,7 +86,7 @@ def prefix(request: pytest.FixtureRequest) -> str:
 
 
 @dataclass(frozen=True)
-class Deployed:
+class MinioWithUsers:
     """A MinIO that deploy/minio/init.py has set up, and ways into it for each of its users."""
 
     server: s3_servers.S3Server
@@ -115,23 +115,23 @@ class Deployed:
 
 
 @pytest.fixture(scope="session")
-def deployed(tmp_path_factory: pytest.TempPathFactory, minio_binary: str) -> Iterator[Deployed]:
+def minio(tmp_path_factory: pytest.TempPathFactory, minio_binary: str) -> Iterator[MinioWithUsers]:
     """As a deployment has its store."""
     secrets = s3_servers.write_secrets(tmp_path_factory.mktemp("secrets"))
     with s3_servers.minio(tmp_path_factory.mktemp("minio"), minio_binary) as server:
         done = s3_servers.setup(server.endpoint, BUCKET, secrets)
         assert done.returncode == 0, done.stderr
-        yield Deployed(server, secrets)
+        yield MinioWithUsers(server, secrets)
 
 
 @contextmanager
-def each_alone(deployed: Deployed, names: Sequence[str], folder: Path) -> Iterator[None]:
+def each_alone(minio: MinioWithUsers, names: Sequence[str], folder: Path) -> Iterator[None]:
     """A server for each of these services, at `folder`/name, with its own user; models come from the store."""
     endpoints = EndpointsConfig(f"unix:{folder}/segmentation", f"unix:{folder}/reference", f"unix:{folder}/generation")
     generation = GenerationConfig(model_folders=(), device="cpu", from_store=True)
     with ExitStack() as entered:
         for name in names:
-            store = deployed.store(name)
+            store = minio.store(name)
             store.check()
             runtime = entered.enter_context(opened(store, 1))
             config = ServerConfig(address=f"unix:{folder}/{name}", drain_seconds=1)

@@ -13,7 +13,7 @@ from minio.error import MinioAdminException, S3Error
 from services.common.errors import ConfigError, ObjectNotFound
 from services.common.storage.s3 import S3Store
 from tests import s3_servers
-from tests.integration.storage.conftest import BUCKET, Deployed
+from tests.integration.storage.conftest import BUCKET, MinioWithUsers
 
 # One of each kind, those that nobody may touch included.
 PREFIXES = (
@@ -75,24 +75,24 @@ def test_the_table_has_every_user_with_a_policy() -> None:
     assert set(TABLE) == set(s3_servers.USERS)
 
 
-def test_a_user_reads_its_prefixes_and_no_others(deployed: Deployed, user: str) -> None:
-    root, store, name = deployed.store("root"), deployed.store(user), next(_names)
+def test_a_user_reads_its_prefixes_and_no_others(minio: MinioWithUsers, user: str) -> None:
+    root, store, name = minio.store("root"), minio.store(user), next(_names)
     for prefix in PREFIXES:
         root.put(prefix + name, b"hello", "x/y")
     assert allowed(lambda prefix: store.get(prefix + name, 5)) == TABLE[user].reads
     assert allowed(lambda prefix: store.head(prefix + name)) == TABLE[user].reads
 
 
-def test_what_is_absent_is_absent_to_users_who_may_not_list(deployed: Deployed, user: str) -> None:
-    store = deployed.store(user)
+def test_what_is_absent_is_absent_to_users_who_may_not_list(minio: MinioWithUsers, user: str) -> None:
+    store = minio.store(user)
     for prefix in TABLE[user].reads:
         assert store.head(f"{prefix}absent") is None
         with pytest.raises(ObjectNotFound):
             store.get(f"{prefix}absent", 5)
 
 
-def test_a_user_writes_under_its_own_prefix_alone(deployed: Deployed, user: str) -> None:
-    root, store, name = deployed.store("root"), deployed.store(user), next(_names)
+def test_a_user_writes_under_its_own_prefix_alone(minio: MinioWithUsers, user: str) -> None:
+    root, store, name = minio.store("root"), minio.store(user), next(_names)
     assert allowed(lambda prefix: store.put(prefix + name, b"mine", "x/y")) == TABLE[user].writes
     assert {prefix for prefix in PREFIXES if root.head(prefix + name)} == TABLE[user].writes
     for prefix in TABLE[user].writes:
@@ -100,16 +100,16 @@ def test_a_user_writes_under_its_own_prefix_alone(deployed: Deployed, user: str)
         assert store.get(prefix + name, 5) == b"mine"
 
 
-def test_a_user_lists_models_at_most(deployed: Deployed, user: str) -> None:
-    deployed.store("root").put("models/listed/1/some-file", b"hello", "x/y")
-    store, places = deployed.store(user), ("", "results/", *PREFIXES)
+def test_a_user_lists_models_at_most(minio: MinioWithUsers, user: str) -> None:
+    minio.store("root").put("models/listed/1/some-file", b"hello", "x/y")
+    store, places = minio.store(user), ("", "results/", *PREFIXES)
     assert allowed(lambda prefix: list(store.list(prefix)), places) == TABLE[user].lists
     if TABLE[user].lists:
         assert "models/listed/1/some-file" in store.list("models/")
 
 
-def test_no_user_deletes_or_touches_buckets(deployed: Deployed, user: str) -> None:
-    client, root, name = deployed.client(user), deployed.store("root"), next(_names)
+def test_no_user_deletes_or_touches_buckets(minio: MinioWithUsers, user: str) -> None:
+    client, root, name = minio.client(user), minio.store("root"), next(_names)
     for prefix in PREFIXES:
         root.put(prefix + name, b"hello", "x/y")
     refused: list[Callable[[], object]] = [
@@ -128,8 +128,8 @@ def test_no_user_deletes_or_touches_buckets(deployed: Deployed, user: str) -> No
     assert all(root.head(prefix + name) for prefix in PREFIXES)
 
 
-def test_no_user_administers_not_even_itself(deployed: Deployed, user: str) -> None:
-    admin, own = deployed.admin(user), deployed.config(user).access_key
+def test_no_user_administers_not_even_itself(minio: MinioWithUsers, user: str) -> None:
+    admin, own = minio.admin(user), minio.config(user).access_key
     refused: list[Callable[[], object]] = [
         admin.info,
         admin.user_list,
@@ -146,26 +146,26 @@ def test_no_user_administers_not_even_itself(deployed: Deployed, user: str) -> N
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_service_passes_the_stores_check(deployed: Deployed, service: str) -> None:
-    deployed.store(service).check()
+def test_every_service_passes_the_stores_check(minio: MinioWithUsers, service: str) -> None:
+    minio.store(service).check()
 
 
-def test_the_check_tells_a_user_without_rights_what_to_grant(deployed: Deployed) -> None:
+def test_the_check_tells_a_user_without_rights_what_to_grant(minio: MinioWithUsers) -> None:
     with pytest.raises(
         ConfigError, match=r"s3:GetObject on inputs/\*, results/\*, datasets/\* .* s3:ListBucket"
     ) as error:
-        deployed.store("models").check()
-    assert deployed.server.endpoint in error.value.message
+        minio.store("models").check()
+    assert minio.server.endpoint in error.value.message
 
 
-def test_another_bucket_is_as_good_as_absent(deployed: Deployed) -> None:
+def test_another_bucket_is_as_good_as_absent(minio: MinioWithUsers) -> None:
     with pytest.raises(ConfigError, match=r"BIOSYNTH_STORE_BUCKET.* got 403 AccessDenied; check the bucket's name"):
-        S3Store(replace(deployed.config("segmentation"), bucket="biosynth")).check()
+        S3Store(replace(minio.config("segmentation"), bucket="biosynth")).check()
 
 
-def test_strangers_get_nothing(deployed: Deployed) -> None:
-    stranger = Minio(deployed.server.endpoint.removeprefix("http://"), secure=False, region="us-east-1")
-    deployed.store("root").put("inputs/private", b"hello", "x/y")
+def test_strangers_get_nothing(minio: MinioWithUsers) -> None:
+    stranger = Minio(minio.server.endpoint.removeprefix("http://"), secure=False, region="us-east-1")
+    minio.store("root").put("inputs/private", b"hello", "x/y")
     for call in (lambda: stranger.get_object(BUCKET, "inputs/private"), lambda: list(stranger.list_objects(BUCKET))):
         with pytest.raises(S3Error, match="AccessDenied"):
             call()

@@ -17,13 +17,13 @@ import urllib3
 from biosynth import Client
 from biosynth.v1.pipeline_pb2 import CreateDownloadRequest, CreateUploadRequest, CreateUploadResponse
 
-from tests.integration.storage.conftest import Deployed, each_alone
+from tests.integration.storage.conftest import MinioWithUsers, each_alone
 
 
 @pytest.fixture(scope="module")
-def client(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def client(minio: MinioWithUsers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("s")
-    with each_alone(deployed, ["pipeline"], folder), Client(f"unix:{folder}/pipeline", timeout_s=60) as client:
+    with each_alone(minio, ["pipeline"], folder), Client(f"unix:{folder}/pipeline", timeout_s=60) as client:
         yield client
 
 
@@ -78,25 +78,25 @@ MISUSES = {
 
 
 @pytest.mark.parametrize("misuse", MISUSES)
-def test_an_upload_link_is_good_for_nothing_else(client: Client, deployed: Deployed, misuse: str) -> None:
+def test_an_upload_link_is_good_for_nothing_else(client: Client, minio: MinioWithUsers, misuse: str) -> None:
     upload = Upload()
     link = upload.link(client)
     right = Attempt(link.url, dict(link.headers), upload.data)
     assert MISUSES[misuse](right).status() in (400, 403, 405)
-    assert deployed.store("root").head(link.object.key) is None
+    assert minio.store("root").head(link.object.key) is None
     assert right.status() == 200
 
 
-def test_an_object_that_came_first_is_not_overwritten(client: Client, deployed: Deployed) -> None:
+def test_an_object_that_came_first_is_not_overwritten(client: Client, minio: MinioWithUsers) -> None:
     upload = Upload()
     link = upload.link(client)
-    deployed.store("root").put(link.object.key, b"first", "image/png")
+    minio.store("root").put(link.object.key, b"first", "image/png")
     assert Attempt(link.url, dict(link.headers), upload.data).status() == 412
-    assert deployed.store("root").get(link.object.key, 5) == b"first"
+    assert minio.store("root").get(link.object.key, 5) == b"first"
 
 
-def test_a_download_link_reads_one_object_for_fifteen_minutes(client: Client, deployed: Deployed) -> None:
-    deployed.store("root").put("results/other/link", b"hello", "image/png")
+def test_a_download_link_reads_one_object_for_fifteen_minutes(client: Client, minio: MinioWithUsers) -> None:
+    minio.store("root").put("results/other/link", b"hello", "image/png")
     request = CreateDownloadRequest()
     request.object.key = "results/other/link"
     right = Attempt(client.pipeline.CreateDownload(request).url, {}, b"", "GET")
@@ -111,8 +111,8 @@ def test_a_download_link_reads_one_object_for_fifteen_minutes(client: Client, de
     assert right.status() == 200
 
 
-def test_links_end_with_their_time(deployed: Deployed) -> None:
-    store = deployed.store("pipeline")
+def test_links_end_with_their_time(minio: MinioWithUsers) -> None:
+    store = minio.store("pipeline")
     store.put("inputs/short", b"hello", "image/png")
     upload = store.presign_put("inputs/late", 5, hashlib.sha256(b"hello").hexdigest(), 1)
     attempts = [
@@ -123,9 +123,35 @@ def test_links_end_with_their_time(deployed: Deployed) -> None:
     assert [attempt.status() for attempt in attempts] == [403, 403]
 
 
-def test_a_link_gives_no_more_than_its_signer_has(deployed: Deployed) -> None:
-    deployed.store("root").put("models/secret", b"hello", "x/y")
-    store = deployed.store("pipeline")
+def test_a_link_gives_no_more_than_its_signer_has(minio: MinioWithUsers) -> None:
+    minio.store("root").put("models/secret", b"hello", "x/y")
+    store = minio.store("pipeline")
     upload = store.presign_put("results/generate/forged", 5, hashlib.sha256(b"hello").hexdigest(), 60)
     assert Attempt(upload.url, dict(upload.headers), b"hello").status() == 403
     assert Attempt(store.presign_get("models/secret", 60), {}, b"", "GET").status() == 403
+
+
+def test_an_upload_link_copies_no_other_object_to_its_key(client: Client, minio: MinioWithUsers) -> None:
+    root, upload = minio.store("root"), Upload()
+    root.put("results/other/secret", b"another's", "image/png")
+    link = upload.link(client)
+    for extra in ({}, {"x-amz-metadata-directive": "REPLACE"}):
+        headers = {**link.headers, "x-amz-copy-source": "/biosynth/results/other/secret", **extra}
+        assert Attempt(link.url, headers, b"").status() == 403
+        assert Attempt(link.url, headers, upload.data).status() == 403
+    assert root.head(link.object.key) is None
+    assert Attempt(link.url, dict(link.headers), upload.data).status() == 200
+
+
+def test_what_was_uploaded_is_served_as_no_page(client: Client) -> None:
+    upload = Upload()
+    link = upload.link(client)
+    assert Attempt(link.url, {**link.headers, "content-type": "text/html"}, upload.data).status() == 403
+    assert Attempt(link.url, dict(link.headers), upload.data).status() == 200
+
+
+def test_a_key_with_characters_that_urls_know_keeps_them(minio: MinioWithUsers) -> None:
+    for key in ("inputs/a#1.png", "inputs/a?b=c.png", "inputs/a%2fb +&.png"):
+        minio.store("pipeline").put(key, key.encode(), "image/png")
+        with urllib3.PoolManager(retries=False) as pool:
+            assert pool.request("GET", minio.store("pipeline").presign_get(key, 60)).data == key.encode()

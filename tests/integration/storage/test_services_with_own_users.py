@@ -11,16 +11,16 @@ from services.cli.composition import SERVICES
 from services.common.images import decode_image, encode_png
 from services.generation.model import SHIPPED, read_model
 from services.generation.repository import push_model
-from tests.integration.storage.conftest import Deployed, each_alone
+from tests.integration.storage.conftest import MinioWithUsers, each_alone
 from tests.pictures import nuclei_picture
 
 
 def test_with_models_from_the_store_an_image_goes_in_and_a_generated_one_comes_out(
-    deployed: Deployed, tmp_path_factory: pytest.TempPathFactory
+    minio: MinioWithUsers, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    push_model(deployed.store("models"), read_model(SHIPPED / "fluo-nuclei"))
+    push_model(minio.store("models"), read_model(SHIPPED / "fluo-nuclei"))
     folder, picture = tmp_path_factory.mktemp("s"), nuclei_picture()
-    with each_alone(deployed, SERVICES, folder), Client(f"unix:{folder}/pipeline", timeout_s=60) as client:
+    with each_alone(minio, SERVICES, folder), Client(f"unix:{folder}/pipeline", timeout_s=60) as client:
         image = client.upload(encode_png(picture))
         request = RunRequest(image=Content(object=image), delivery=Delivery.DELIVERY_OBJECT)
         [result] = [response.result for response in client.pipeline.Run(request) if response.HasField("result")]

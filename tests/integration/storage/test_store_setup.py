@@ -15,6 +15,7 @@ from services.common.storage.store import Store
 from services.common.stores import open_store
 from tests import s3_servers
 from tests.certificates import Authority, needs_openssl
+from tests.ports import free_ports
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def test_a_changed_policy_is_written(server: s3_servers.S3Server, tmp_path: Path
 
 
 def test_it_says_what_it_waits_for_before_it_gives_up(tmp_path: Path) -> None:
-    (port,) = s3_servers.free_ports(1)
+    (port,) = free_ports(1)
     secrets = s3_servers.write_secrets(tmp_path / "secrets")
     done = s3_servers.setup(f"http://127.0.0.1:{port}", "later", secrets, "--wait", "1")
     assert f"waiting up to 1 s for http://127.0.0.1:{port}" in done.stdout

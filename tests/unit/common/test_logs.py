@@ -59,3 +59,8 @@ def test_lines_below_the_level_and_a_librarys_chatter_are_left_out(stream: io.St
     logging.getLogger("grpc._cython").info("chatter")
     logging.getLogger("a").info("kept")
     assert [line["message"] for line in lines(stream)] == ["kept"]
+
+
+def test_grpcs_words_on_metadata_that_are_no_text_are_not_logged(stream: io.StringIO) -> None:
+    logging.getLogger("grpc._cython.cygrpc").error("Invalid encoding on %s", b"Bearer the-token\xff")
+    assert stream.getvalue() == ""

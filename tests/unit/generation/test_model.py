@@ -61,7 +61,7 @@ def _body() -> dict[str, Any]:
     appearance = {"background": 0.1, "contrast": 0.2, "spread": 0.1, "noise": 0.0, "sharpness": 0.1}
     return {
         "format": "biosynth.generator/1",
-        **dict.fromkeys(("name", "version", "description", "schema_name", "sha256"), "x"),
+        **dict.fromkeys(("name", "version", "description", "schema_name", "sha256", "safetensors_sha256"), "x"),
         **dict.fromkeys(("schema_version", "halo_px", "stride_px", "parameters"), 4),
         "roles": {"background": [0], "interior": [1], "boundary": [2]},
         "training": {},
@@ -69,11 +69,19 @@ def _body() -> dict[str, Any]:
     }
 
 
+def test_the_description_that_is_spoiled_below_is_a_good_one(tmp_path: Path) -> None:
+    (tmp_path / DESCRIPTION).write_text(json.dumps(_body()))
+    assert read_model(tmp_path).description.halo_px == 4
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
         "{",
+        "[" * 100_000,
+        *(json.dumps({**_body(), "halo_px": value}) for value in ("no", -1, 10**9, True, 4.0)),
+        json.dumps({**_body(), "stride_px": 0}),
         "[]",
         '"text"',
         "null",

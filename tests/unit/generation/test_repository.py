@@ -95,6 +95,14 @@ def test_a_folder_whose_weights_are_not_the_described_ones_is_not_pushed(store: 
     assert list(store.list("models/")) == []
 
 
+def test_a_description_under_another_models_key_is_refused(store: FolderStore, tmp_path: Path) -> None:
+    made = model(tmp_path / "made")
+    for file in ("model.onnx", "model.safetensors", "model.json"):
+        store.put(f"models/another/7/{file}", (made.folder / file).read_bytes(), "x/y")
+    with pytest.raises(ConfigError, match="expected model another 7 under models/another/7/"):
+        pull_models(store, tmp_path / "copies")
+
+
 @pytest.mark.parametrize(("name", "version"), [("../up", "1"), ("Disks", "1"), ("disks", "one"), ("disks", "1/2")])
 def test_names_and_versions_that_cannot_be_keys_are_refused(
     store: FolderStore, tmp_path: Path, name: str, version: str

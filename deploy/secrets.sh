@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes what a deployment keeps secret, into a folder: a test CA with one certificate, a token, and keys of the store's
-# users. What is there stays, so your own files may stand in for any of these; but a certificate that ends within 30
+# Makes what a deployment keeps secret, into a folder: a test CA, a certificate of the services and one of their callers
+# (client/, for mutual TLS), a token, and keys of the store's users. What is there stays, so your own files may stand in for any of these; but a certificate that ends within 30
 # days is made anew where the key of its CA is in ca/. For production, see docs/deploy.md.
 #   deploy/secrets.sh [FOLDER]     default: deploy/secrets
 set -euo pipefail
 folder=${1:-$(dirname "$0")/secrets}
-ca=$folder/tls/ca.crt ca_key=$folder/ca/ca.key certificate=$folder/tls/tls.crt
+ca=$folder/tls/ca.crt ca_key=$folder/ca/ca.key
 hosts=(segmentation reference generation evaluation pipeline minio)
 users=(root segmentation reference generation evaluation pipeline models)
 
@@ -13,14 +13,8 @@ main() {
   command -v openssl >/dev/null || fail "expected the command openssl, found none; install it"
   umask 022  # containers run as user 10001 and must read the files; the folder around them is closed
   mkdir -p "$folder" && chmod 700 "$folder"
-  if [ ! -s "$certificate" ]; then
-    authority
-    once tls/tls.key key
-    make tls/tls.crt issue
-  elif ends_soon && is_ours; then
-    echo "$certificate ends within 30 days"
-    make tls/tls.crt issue
-  fi
+  certificate tls service
+  if is_ours; then certificate client caller; fi
   once token/token random
   for user in "${users[@]}"; do
     once "store-$user/access-key" printf %s "biosynth-$user"
@@ -45,18 +39,30 @@ random() { openssl rand -hex 24; }
 
 key() { openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt; }
 
-ends_soon() { ! openssl x509 -in "$certificate" -noout -checkend $((30 * 86400)) >/dev/null; }
+certificate() {  # certificate FOLDER KIND: a key and its certificate, unless they are there and last
+  local file=$folder/$1/tls.crt
+  if [ ! -s "$file" ]; then
+    authority "$file"
+    once "$1/tls.key" key
+    make "$1/tls.crt" issue "$1" "$2"
+  elif ends_soon "$file" && is_ours; then
+    echo "$file ends within 30 days"
+    make "$1/tls.crt" issue "$1" "$2"
+  fi
+}
+
+ends_soon() { ! openssl x509 -in "$1" -noout -checkend $((30 * 86400)) >/dev/null; }
 
 is_ours() {  # whether the key of ca.crt is here
   [ -s "$ca_key" ] && [ "$(openssl x509 -in "$ca" -noout -pubkey)" = "$(openssl pkey -in "$ca_key" -pubout)" ]
 }
 
-authority() {
+authority() {  # authority FILE: what signs FILE
   if [ ! -s "$ca" ]; then
     (umask 077; once ca/ca.key key)
     make tls/ca.crt self_sign
   elif ! is_ours; then
-    fail "expected in $ca_key the key of $ca, to make $certificate with; put it there, or put your own tls.crt and tls.key beside ca.crt, or delete $folder/tls"
+    fail "expected in $ca_key the key of $ca, to make $1 with; put it there, or put your own tls.crt and tls.key beside ca.crt, or delete $folder/tls"
   fi
 }
 
@@ -65,10 +71,10 @@ self_sign() {
     -config <(settings) -extensions authority
 }
 
-issue() {
-  openssl req -new -key "$folder/tls/tls.key" -subj "/CN=biosynth" -config <(settings) |
+issue() {  # issue FOLDER KIND
+  openssl req -new -key "$folder/$1/tls.key" -subj "/CN=biosynth $2" -config <(settings) |
     openssl x509 -req -CA "$ca" -CAkey "$ca_key" -set_serial "0x$(openssl rand -hex 16)" -sha256 -days 365 \
-      -extfile <(settings) -extensions service
+      -extfile <(settings) -extensions "$2"
 }
 
 settings() {  # instead of the machine's openssl.cnf, which may lack what clients check
@@ -89,6 +95,12 @@ basicConstraints = critical,CA:FALSE
 keyUsage = critical,digitalSignature
 extendedKeyUsage = serverAuth,clientAuth
 subjectAltName = $names
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[caller]
+basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = clientAuth
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 END

@@ -144,14 +144,17 @@ class Client(Connections):
             boundary_thickness_px=boundary_thickness_px,
             delivery=_RASTER,
         )
-        responses = self.pipeline.Run(request)
+        responses, outcome = self.pipeline.Run(request), None
         try:
+            # To the very end: a stream that is left before it is a cancelled call to the server and its metrics.
             for response in responses:
                 if response.WhichOneof("event") == "result":
-                    return RunOutcome.of(response.result)
-                if on_progress is not None and response.WhichOneof("event") == "progress":
+                    outcome = RunOutcome.of(response.result)
+                elif on_progress is not None and response.WhichOneof("event") == "progress":
                     on_progress(Progress.of(response.progress))
-            raise unexpected("the run ended without a result")
+            if outcome is None:
+                raise unexpected("the run ended without a result")
+            return outcome
         finally:
             responses.cancel()  # of a run that has ended, nothing; else, as at Ctrl-C, the server may stop too
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.deploy.rendering import (
@@ -86,3 +88,16 @@ def test_production_keeps_a_replica_while_a_node_is_drained() -> None:
             budget["spec"]["selector"]["matchLabels"].items()
             <= deployments[name]["spec"]["selector"]["matchLabels"].items()
         )
+
+
+def test_a_production_update_gives_clients_time_to_find_new_pods() -> None:
+    for name, deployment in of_kind(overlay("production"), "Deployment").items():
+        if name != "generation":
+            # What gRPC waits between two lookups of a name, and how long cluster DNS may keep one.
+            assert deployment["spec"]["minReadySeconds"] >= 30, name
+
+
+def test_the_guide_pushes_the_images_that_the_overlay_names() -> None:
+    (pushed,) = re.findall(r"for name in (.*); do", (DEPLOY.parent / "docs" / "deploy.md").read_text())
+    images = {container["image"].partition("@")[0] for _, container in containers(overlay("production"))}
+    assert {image.rpartition("/")[2] for image in images} == set(pushed.split())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import needs_openssl
-from tests.deploy.rendering import K8S, containers, render
+from tests.deploy.rendering import DEPLOY, K8S, containers, render
 
 SECRETS = K8S.parent / "secrets.sh"
 DIGEST = "sha256:" + "ab" * 32
@@ -97,6 +97,31 @@ def test_the_made_certificate_verifies_even_where_openssl_has_no_settings(
 
 
 @needs_openssl
+@needs_openssl
+def test_the_callers_certificate_is_no_servers(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    assert made(folder).returncode == 0
+    trusted = ("verify", "-CAfile", str(folder / "tls" / "ca.crt"))
+    openssl(*trusted, "-purpose", "sslclient", str(folder / "client" / "tls.crt"))
+    with pytest.raises(AssertionError, match="purpose"):
+        openssl(*trusted, "-purpose", "sslserver", str(folder / "client" / "tls.crt"))
+
+
+def test_minio_does_not_start_with_the_keys_that_everybody_knows(tmp_path: Path) -> None:
+    (tmp_path / "minio").write_text("#!/bin/sh\necho started with $*\n")
+    (tmp_path / "minio").chmod(0o755)
+    (tmp_path / "empty").touch()
+    (tmp_path / "key").write_text("key")
+    start = [str(DEPLOY / "minio" / "start.sh"), "server", "/data"]
+    for user, password, starts in (("key", "key", True), ("key", "empty", False), ("absent", "key", False)):
+        names = {"MINIO_ROOT_USER_FILE": user, "MINIO_ROOT_PASSWORD_FILE": password}
+        files = {name: str(tmp_path / file) for name, file in names.items()}
+        env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", **files}
+        done = subprocess.run(start, env=env, capture_output=True, text=True)
+        assert (done.stdout == "started with server /data\n") is starts
+        assert starts or "to name a file that holds something" in done.stderr
+
+
 def test_a_certificate_near_its_end_is_made_anew_and_nothing_else_is(tmp_path: Path) -> None:
     made(tmp_path)
     end_soon(tmp_path)

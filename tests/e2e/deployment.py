@@ -27,9 +27,9 @@ class Deployment:
 
     def tls(self) -> TlsOptions:
         """Whom callers trust, and under mutual TLS who they are."""
-        files = self.secrets / "tls"
-        own = (files / "tls.crt", files / "tls.key") if self.mutual else (None, None)
-        return TlsOptions(files / "ca.crt", *own)
+        own = self.secrets / "client"
+        pair = (own / "tls.crt", own / "tls.key") if self.mutual else (None, None)
+        return TlsOptions(self.secrets / "tls" / "ca.crt", *pair)
 
     def secret(self, name: str) -> str:
         """The text of a secret's file."""
@@ -37,11 +37,11 @@ class Deployment:
 
     def environment(self) -> Mapping[str, str]:
         """What a person sets before `biosynth`."""
-        tls = self.secrets / "tls"
-        own = {"CERT_FILE": tls / "tls.crt", "KEY_FILE": tls / "tls.key"} if self.mutual else {}
-        files = {"CA_FILE": tls / "ca.crt", "TOKEN_FILE": self.secrets / "token" / "token", **own}
+        tls = self.tls()
+        files = {"CA_FILE": tls.ca, "TOKEN_FILE": self.secrets / "token" / "token"}
+        own = {"CERT_FILE": tls.certificate, "KEY_FILE": tls.key} if self.mutual else {}
         return {
             "PATH": os.environ["PATH"],
             "BIOSYNTH_ENDPOINT": self.endpoint,
-            **{f"BIOSYNTH_ENDPOINT_{name}": str(path) for name, path in files.items()},
+            **{f"BIOSYNTH_ENDPOINT_{name}": str(path) for name, path in {**files, **own}.items()},
         }

@@ -131,17 +131,20 @@ def test_an_upload_link_takes_its_bytes_only(client: Client) -> None:
 
 
 def test_prometheus_sees_every_service_and_counts_calls(prometheus: str, client: Client) -> None:
-    deadline = time.monotonic() + 60  # a few scrapes
-    while not query(prometheus, "up").keys() >= {*SERVICES} and time.monotonic() < deadline:
-        time.sleep(1)
-    up = query(prometheus, "up")
-    assert up.keys() >= {*SERVICES}
-    assert set(up.values()) == {1.0}
+    wait_for_scrapes(prometheus)
+    assert set(query(prometheus, "up").values()) == {1.0}
     before = query(prometheus, RUNS).get("pipeline", 0)
     client.run(image=encode_png(nuclei_picture(seed=8)))
-    while query(prometheus, RUNS).get("pipeline", 0) == before and time.monotonic() < deadline:
+    wait_for_scrapes(prometheus)
+    assert query(prometheus, RUNS)["pipeline"] == before + 1
+
+
+def wait_for_scrapes(prometheus: str) -> None:
+    """Until every service was asked after now: what Prometheus kept of an earlier deployment says nothing."""
+    begin = time.time()
+    while not all(query(prometheus, "timestamp(up)").get(service, 0) > begin for service in SERVICES):
+        assert time.time() < begin + 60, "expected Prometheus to ask every service within a minute"
         time.sleep(1)
-    assert query(prometheus, RUNS)["pipeline"] > before
 
 
 RUNS = 'sum by (service) (grpc_server_handled_total{grpc_method="Run", grpc_code="OK"})'

@@ -113,13 +113,17 @@ def _run(
     request: RunRequest, delivery: Delivery.ValueType, session: Session, console: Console
 ) -> tuple[list[dict[str, Any]], RunResult]:
     stages: list[dict[str, Any]] = []
+    result = None
     request.delivery = delivery
     with console.progress(total=len(STAGES), unit="stage") as bar:
         for response in session.client.pipeline.Run(request):
             if response.HasField("result"):
-                return stages, response.result
-            _show(response.progress, stages, bar)
-    raise RuntimeError("the stream ended without a result")  # the SDK raises before this on any broken call
+                result = response.result  # and on to the stream's end: leaving it early would count as a cancelled call
+            else:
+                _show(response.progress, stages, bar)
+    if result is None:
+        raise RuntimeError("the stream ended without a result")  # the SDK raises before this on any broken call
+    return stages, result
 
 
 def _show(progress: StageProgress, stages: list[dict[str, Any]], bar: Any) -> None:

@@ -143,6 +143,14 @@ def test_a_run_whose_progress_callback_fails_is_cancelled_at_the_server(
     assert "unexpected error" not in caplog.text
 
 
+def test_a_run_that_succeeded_is_not_left_before_its_end(client: Client, script: Script) -> None:
+    """As it was: the server counted it as cancelled."""
+    script.events = [RunResponse(result=RunResult(generation=GENERATED))]
+    script.pause_seconds = 0.3
+    assert client.run(reference=GREY).generation is not None
+    assert not script.ended.wait(0.5)
+
+
 def test_a_deadline_bounds_the_call_with_all_its_retries(server: Running, script: Script) -> None:
     script.failures = [Overloaded("busy") for _ in range(99)]
     begin = time.monotonic()

@@ -54,6 +54,7 @@ def open_channel(
         ("grpc.lb_policy_name", "round_robin"),  # over all replicas that the name resolves to
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 5_000),
+        ("grpc.dns_min_time_between_resolutions_ms", 5_000),  # not 30 s: replicas may be others by then
         ("grpc.keepalive_time_ms", 60_000),  # a server that vanished is noticed before the deadline
         ("grpc.keepalive_timeout_ms", 20_000),
     ]

@@ -45,6 +45,7 @@ def open_channel(endpoint: str, config: EndpointsConfig) -> grpc.aio.Channel:
         ("grpc.max_send_message_length", REQUEST_BYTES),
         ("grpc.service_config", _SERVICE_CONFIG),
         ("grpc.max_reconnect_backoff_ms", 5_000),
+        ("grpc.dns_min_time_between_resolutions_ms", 5_000),  # not 30 s: by then the pods of a Service are others
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
     ]

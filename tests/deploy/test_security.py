@@ -98,3 +98,14 @@ def asked_for(objects: list[Object]) -> set[str]:
     return {volume["secret"]["secretName"] for volume in volumes if "secret" in volume} | {
         source["secret"]["name"] for source in projected if "secret" in source
     }
+
+
+def test_in_production_nothing_comes_in_but_what_is_let_in() -> None:
+    policies = {name: found["spec"] for name, found in of_kind(overlay("production"), "NetworkPolicy").items()}
+    assert policies["closed"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
+    open_to_all = [
+        name for name, spec in policies.items() if any("from" not in rule for rule in spec.get("ingress", []))
+    ]
+    assert open_to_all == ["callers"]
+    let_in = {port["port"] for spec in policies.values() for rule in spec.get("ingress", []) for port in rule["ports"]}
+    assert let_in == {50051, 9464, 9000}  # health is the kubelet's, which the node always lets in

@@ -34,7 +34,7 @@ class TorchEngine:
         self.name = f"torch-{torch.__version__}-{device}"  # results are kept apart by it, and versions differ in bits
         self._device = torch.device(device)
         # Else cuDNN rounds to TF32's 10 bits, and float32 would be no true word for the precision.
-        torch.backends.cudnn.conv.fp32_precision = "ieee"
+        torch.backends.cudnn.allow_tf32 = False
         self._network = network.float().eval().requires_grad_(False).to(self._device)
 
     def run(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -73,5 +73,7 @@ def _explained(code: grpc.StatusCode, text: str, target: str) -> tuple[str, str]
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return f"{target} did not answer in time; allow more with timeout_s", "TIMEOUT"
     if code is grpc.StatusCode.UNIMPLEMENTED:
-        return f"the server at {target} does not offer this call ({text}); check the endpoint", "NO_SUCH_CALL"
+        # `run` and links are all that a deployment's pipeline offers.
+        advice = "where each service has an endpoint of its own, name that of the service that does"
+        return f"the server at {target} does not offer this call ({text}); {advice}", "NO_SUCH_CALL"
     return text, ""

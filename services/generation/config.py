@@ -19,16 +19,17 @@ SOURCES = ("shipped", "store")
 class GenerationConfig:
     """model_folders: searched in order, later over earlier. device: where networks run.
 
-    from_store: models come from the store, not with this package.
+    from_store: models come from the store, not with this package; required: names that it must have before the start.
     """
 
     model_folders: tuple[Path, ...] = (SHIPPED,)
     device: str = "auto"
     from_store: bool = False
+    required: tuple[str, ...] = ()
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read BIOSYNTH_MODELS (folders separated by `:`), BIOSYNTH_MODELS_FROM and BIOSYNTH_DEVICE.
+        """Read BIOSYNTH_MODELS (folders separated by `:`), _MODELS_FROM, _MODELS_REQUIRED (by `,`) and _DEVICE.
 
         Raises ConfigError naming the variable.
         """
@@ -38,4 +39,6 @@ class GenerationConfig:
             raise ConfigError(f"BIOSYNTH_MODELS: expected folders of models; {absent[0]} is none")
         from_store = settings.choice("BIOSYNTH_MODELS_FROM", SOURCES, SOURCES[0]) == "store"
         first = () if from_store else (SHIPPED,)
-        return cls((*first, *extra), settings.choice("BIOSYNTH_DEVICE", DEVICES, cls.device), from_store)
+        names = (settings.text("BIOSYNTH_MODELS_REQUIRED") or "").split(",")
+        required = tuple(name.strip() for name in names if name.strip())
+        return cls((*first, *extra), settings.choice("BIOSYNTH_DEVICE", DEVICES, cls.device), from_store, required)

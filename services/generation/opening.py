@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from services.common.runtime import Runtime
@@ -27,5 +28,6 @@ def opened_models(config: GenerationConfig, runtime: Runtime) -> Iterator[Loaded
         folders = list(config.model_folders)
         if config.from_store:
             copies = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="biosynth-models-")))
-            folders.insert(0, wait_until(lambda: pull_models(runtime.store, copies), runtime.start_wait_seconds))
+            pull = partial(pull_models, runtime.store, copies, config.required)
+            folders.insert(0, wait_until(pull, runtime.start_wait_seconds))
         yield LoadedModels(ModelShelf(*folders), open_engine)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,14 +56,19 @@ def push_model(store: Store, model: StoredModel) -> None:
             _put(store, version.prefix + name, model.folder / name)
 
 
-def pull_models(store: Store, into: Path) -> Path:
+def pull_models(store: Store, into: Path, required: Sequence[str] = ()) -> Path:
     """Copy the newest version of every model in the store to `into`, a folder for a ModelShelf.
 
-    Raises ConfigError where there is none, or where one cannot be read.
+    required: names without which nothing is copied: while models are being pushed, the first are there before the last.
+    Raises ConfigError where one of them or all are absent, or where one cannot be read.
     """
     newest = list(newest_versions(store))
-    if not newest:
-        raise ConfigError(f"expected models under {ROOT} in the store, found none; put some there with `biosynth push`")
+    names = [version.name for version in newest]
+    if not newest or not set(required) <= set(names):
+        raise ConfigError(
+            f"expected models{' ' if required else ''}{', '.join(required)} under {ROOT} in the store, found "
+            f"{', '.join(names) or 'none'}; put them there with `biosynth push`"
+        )
     for version in newest:
         folder = into / version.name
         shutil.rmtree(folder, ignore_errors=True)  # of an attempt that the store broke off

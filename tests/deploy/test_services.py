@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.generation.model import SHIPPED, ModelShelf
 from tests.deploy.rendering import (
     OVERLAYS,
     SERVICES,
@@ -94,3 +95,9 @@ def test_one_monitor_finds_the_metrics_of_all_five_services(tmp_path: Path) -> N
     assert found.keys() == {*SERVICES}
     (endpoint,) = monitor["spec"]["endpoints"]
     assert all(endpoint["port"] in {port["name"] for port in service["spec"]["ports"]} for service in found.values())
+
+
+@on_every_overlay
+def test_the_generator_waits_for_every_shipped_model(name: str) -> None:
+    shipped = sorted(model.description.name for model in ModelShelf(SHIPPED).list())
+    assert environment(dict(services_in(overlay(name)))["generation"])["BIOSYNTH_MODELS_REQUIRED"].split(",") == shipped

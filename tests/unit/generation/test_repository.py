@@ -71,6 +71,15 @@ def test_another_card_alone_is_no_other_model(store: FolderStore, tmp_path: Path
     assert ModelShelf(pull_models(store, tmp_path / "copies")).get("disks").card() == "# disks 1\n"
 
 
+def test_models_that_are_required_are_waited_for_though_others_are_there(store: FolderStore, tmp_path: Path) -> None:
+    push_model(store, model(tmp_path / "disks"))
+    with pytest.raises(ConfigError, match="expected models disks, squares under models/ in the store, found disks"):
+        pull_models(store, tmp_path / "copies", ("disks", "squares"))
+    push_model(store, model(tmp_path / "squares", name="squares"))
+    pull_models(store, tmp_path / "copies", ("disks", "squares"))
+    assert len(ModelShelf(tmp_path / "copies").list()) == 2
+
+
 def test_a_push_that_broke_off_is_no_model_yet_and_can_be_pushed_again(store: FolderStore, tmp_path: Path) -> None:
     class Breaking(FolderStore):
         def put(self, key: str, data: bytes, content_type: str) -> StoredObject:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from services.common.engines.onnx_cpu import OnnxCpuEngine
-from services.common.images import encode_png
-from services.common.intensity import stretch
-from services.common.labels import Labels, Segmentation
+from services.common.imaging.images import encode_png
+from services.common.imaging.intensity import stretch
+from services.common.imaging.labels import Labels, Segmentation
 from services.generation.generate import generate
 from services.generation.model import SHIPPED, ModelShelf
 from services.reference.render import render

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
-from services.common.config import EndpointsConfig
-from services.common.runtime import Runtime
-from services.common.server import Service
+from services.common.serving.config import EndpointsConfig
+from services.common.serving.runtime import Runtime
+from services.common.serving.server import Service
 from services.evaluation.servicer import evaluation_service
 from services.generation.config import GenerationConfig
 from services.generation.loaded import LoadedModels

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.images import Image
-from services.common.intensity import stretch
-from services.common.labels import Labels, Mask, Segmentation
+from services.common.imaging.images import Image
+from services.common.imaging.intensity import stretch
+from services.common.imaging.labels import Labels, Mask, Segmentation
 
 RGB = NDArray[np.uint8]
 PANEL_HEIGHT_PX = 640

@@ -15,19 +15,19 @@ from biosynth.client import Client
 from biosynth.errors import BiosynthCallError
 from biosynth.v1.types_pb2 import Content, Delivery, ObjectRef
 
+from services.cli.background import in_background
 from services.cli.composition import SERVICES, Composition
-from services.common.background import in_background
-from services.common.config import EndpointsConfig, ServerConfig, StoreConfig
-from services.common.content import INLINE_LIMIT
-from services.common.cores import usable_cores
+from services.common.engines.cores import usable_cores
 from services.common.errors import ConfigError, InvalidImage
-from services.common.images import ImageLimits
-from services.common.runtime import Runtime, opened
-from services.common.server import Running, running
+from services.common.imaging.images import ImageLimits
+from services.common.serving.config import EndpointsConfig, ServerConfig, StoreConfig
+from services.common.serving.content import INLINE_LIMIT
+from services.common.serving.runtime import Runtime, opened
+from services.common.serving.server import Running, running
+from services.common.serving.tokens import TokenFile
 from services.common.settings import Settings
 from services.common.storage.store import Store
-from services.common.stores import open_store
-from services.common.tokens import TokenFile
+from services.common.storage.stores import open_store
 from services.generation.config import GenerationConfig
 
 T = TypeVar("T")

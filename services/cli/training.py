@@ -15,7 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from services.cli.console import Console
 from services.cli.session import check_folder
-from services.common.cores import usable_cores
+from services.common.engines.cores import usable_cores
 from services.common.engines.onnx_cpu import OnnxCpuEngine
 from services.common.errors import ConfigError
 from services.evaluation.fidelity import measure_fidelity

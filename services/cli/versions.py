@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-from services.common.runtime import computed_with
+from services.common.serving.runtime import computed_with
 
 
 def versions() -> dict[str, str]:

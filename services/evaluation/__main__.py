@@ -2,7 +2,7 @@
 
 import os
 
-from services.common.runtime import alone, serve
+from services.common.serving.runtime import alone, serve
 from services.evaluation.servicer import evaluation_service
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument
-from services.common.labels import Labels
+from services.common.imaging.labels import Labels
 
 COCO_THRESHOLDS = tuple(float(t) for t in np.arange(0.5, 0.96, 0.05).round(2))
 

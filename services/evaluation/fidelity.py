@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.engines.engine import Engine
-from services.common.labels import Labels
+from services.common.imaging.labels import Labels
 from services.evaluation.average_precision import average_precision
 from services.evaluation.spectrum import spectrum_distance
 from services.generation.appearance import measure

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from biosynth.v1 import evaluation_pb2, evaluation_pb2_grpc
 
 from services.common.errors import NotImplementedYet
-from services.common.runtime import Runtime
-from services.common.server import Context, Service
+from services.common.serving.runtime import Runtime
+from services.common.serving.server import Context, Service
 
 MESSAGE = "images cannot be compared in this version"
 

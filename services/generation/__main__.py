@@ -4,8 +4,8 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from services.common.runtime import Runtime, serve
-from services.common.server import Service
+from services.common.serving.runtime import Runtime, serve
+from services.common.serving.server import Service
 from services.generation.config import GenerationConfig
 from services.generation.opening import opened_models
 from services.generation.servicer import generation_service

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.common.engines.engine import Engine
 from services.common.errors import InvalidReference
-from services.common.tiling import Window, cut
+from services.common.imaging.tiling import Window, cut
 from services.generation.appearance import Appearance, Look, draw
 from services.generation.conditions import build_planes, draw_texture
 from services.generation.model import ModelDescription

@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from services.common.runtime import Runtime
-from services.common.waiting import wait_until
+from services.common.serving.runtime import Runtime
+from services.common.serving.waiting import wait_until
 from services.generation.config import GenerationConfig
 from services.generation.device import choose_engine
 from services.generation.loaded import LoadedModels

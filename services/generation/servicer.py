@@ -8,12 +8,12 @@ from dataclasses import asdict
 from biosynth.v1 import generation_pb2, generation_pb2_grpc, types_pb2
 from prometheus_client import CollectorRegistry, Histogram
 
-from services.common.content import check_delivery, deliver, image_planes, read_reference
 from services.common.errors import InvalidArgument, NotImplementedYet
-from services.common.images import encode_png
-from services.common.results import Json, Outcome
-from services.common.runtime import Runtime
-from services.common.server import Context, Service
+from services.common.imaging.images import encode_png
+from services.common.serving.content import check_delivery, deliver, image_planes, read_reference
+from services.common.serving.runtime import Runtime
+from services.common.serving.server import Context, Service
+from services.common.storage.results import Json, Outcome
 from services.generation.appearance import check_ordered
 from services.generation.generate import ALGORITHM_VERSION, generate
 from services.generation.loaded import LoadedModel, LoadedModels

@@ -4,9 +4,9 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from services.common.config import EndpointsConfig
-from services.common.runtime import Runtime, serve
-from services.common.server import Service
+from services.common.serving.config import EndpointsConfig
+from services.common.serving.runtime import Runtime, serve
+from services.common.serving.server import Service
 from services.pipeline.catalogue import connected
 from services.pipeline.reachability import unreachable_reported
 from services.pipeline.servicer import pipeline_service

@@ -13,8 +13,8 @@ from biosynth.v1.generation_pb2_grpc import GenerationServiceStub
 from biosynth.v1.reference_pb2_grpc import ReferenceServiceStub
 from biosynth.v1.segmentation_pb2_grpc import SegmentationServiceStub
 
-from services.common.channels import open_channel
-from services.common.config import EndpointsConfig
+from services.common.serving.channels import open_channel
+from services.common.serving.config import EndpointsConfig
 from services.pipeline.plan import Catalogue, ModelFacts, SegmenterFacts
 
 if TYPE_CHECKING:  # these names are in the stubs' types only

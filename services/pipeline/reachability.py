@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, suppress
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.common.channels import open_channel
-from services.common.config import EndpointsConfig
+from services.common.serving.channels import open_channel
+from services.common.serving.config import EndpointsConfig
 
 _PAUSE_SECONDS = 15.0
 _ANSWER_SECONDS = 10.0

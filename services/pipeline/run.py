@@ -11,8 +11,8 @@ from biosynth.v1 import generation_pb2, reference_pb2, segmentation_pb2
 from biosynth.v1.pipeline_pb2 import RunRequest, RunResponse, RunResult, Stage, StageProgress
 from biosynth.v1.types_pb2 import Content
 
-from services.common.content import check_delivery
 from services.common.errors import InvalidArgument, NoFittingModel
+from services.common.serving.content import check_delivery
 from services.generation.appearance import check_ordered
 from services.pipeline.catalogue import Stubs, ask
 from services.pipeline.plan import ModelFacts, Plan, Wish, make_plan, wished_models

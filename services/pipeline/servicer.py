@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from biosynth.v1 import pipeline_pb2, pipeline_pb2_grpc
 from biosynth.v1.types_pb2 import Content, Delivery, ObjectRef
 
-from services.common.content import deliver, image_planes, segmentation_planes
 from services.common.errors import (
     ContentMismatch,
     InvalidArgument,
@@ -16,8 +15,9 @@ from services.common.errors import (
     ObjectNotFound,
     ObjectTooLarge,
 )
-from services.common.runtime import Runtime
-from services.common.server import Context, Service
+from services.common.serving.content import deliver, image_planes, segmentation_planes
+from services.common.serving.runtime import Runtime
+from services.common.serving.server import Context, Service
 from services.common.storage.keys import check_readable
 from services.pipeline.catalogue import Stubs
 from services.pipeline.run import Run

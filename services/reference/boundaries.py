@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from services.common.errors import InvalidArgument
-from services.common.labels import Labels, Mask
+from services.common.imaging.labels import Labels, Mask
 from services.reference.schema import MAX_THICKNESS_PX
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.labels import Labels, Mask, Segmentation
+from services.common.imaging.labels import Labels, Mask, Segmentation
 from services.reference.boundaries import dilate_square, label_boundary
 from services.reference.parts import present
 from services.reference.sources import tier_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from services.common.errors import MissingPart
-from services.common.labels import Segmentation
+from services.common.imaging.labels import Segmentation
 from services.reference.schema import Schema
 from services.reference.schemas import fitting
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument
-from services.common.images import autocontrast
-from services.common.labels import Segmentation
+from services.common.imaging.images import autocontrast
+from services.common.imaging.labels import Segmentation
 from services.reference.masks import Masks
 from services.reference.parts import check_parts, present
 from services.reference.schema import MAX_THICKNESS_PX, Schema, are_limits

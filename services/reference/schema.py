@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.common.errors import InvalidSchema
-from services.common.labels import PARTS
+from services.common.imaging.labels import PARTS
 from services.reference.sources import parts_of, tier_of
 
 MAX_LEVELS = 256  # a reference is uint8

@@ -9,13 +9,13 @@ import numpy as np
 from biosynth.v1 import reference_pb2, reference_pb2_grpc, types_pb2
 from numpy.typing import NDArray
 
-from services.common.content import check_delivery, deliver, image_planes, read_image, read_segmentation
 from services.common.errors import InvalidArgument, NotImplementedYet
-from services.common.images import encode_png
-from services.common.labels import Segmentation
-from services.common.results import Json, Outcome
-from services.common.runtime import Runtime
-from services.common.server import Context, Service
+from services.common.imaging.images import encode_png
+from services.common.imaging.labels import Segmentation
+from services.common.serving.content import check_delivery, deliver, image_planes, read_image, read_segmentation
+from services.common.serving.runtime import Runtime
+from services.common.serving.server import Context, Service
+from services.common.storage.results import Json, Outcome
 from services.reference.render import Rendered, render
 from services.reference.schema import are_limits
 from services.reference.schemas import Schema, builtin_schemas, named, parse_schema, write_schema

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument, InvalidSegmentation
-from services.common.images import ImageLimits
-from services.common.labels import Segmentation
+from services.common.imaging.images import ImageLimits
+from services.common.imaging.labels import Segmentation
 
 _Sample = TypeVar("_Sample", bound=np.generic)
 

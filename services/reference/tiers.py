@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument
-from services.common.labels import Labels
+from services.common.imaging.labels import Labels
 
 
 def cell_means(cells: Labels, nuclei: Labels, grey: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import expand_labels
 
-from services.common.labels import Labels
+from services.common.imaging.labels import Labels
 from services.segmentation.regions import distance_inside, fill_holes, split_by_depth, tidy, without_small
 from services.segmentation.texture import (
     QUANTISATION_NOISE,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from services.common.labels import Labels, Mask
+from services.common.imaging.labels import Labels, Mask
 from services.segmentation.regions import distance_inside, fill_holes, split_by_depth, tidy, without_small
 from services.segmentation.texture import QUANTISATION_NOISE, Plane, noise_deviation, smoothed, upper_class
 

@@ -10,7 +10,7 @@ from skimage.measure import label
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
-from services.common.labels import Labels, Mask
+from services.common.imaging.labels import Labels, Mask
 
 WHOLE_STEPS = 256
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.labels import Segmentation
+from services.common.imaging.labels import Segmentation
 from services.segmentation.cells import find_cells
 from services.segmentation.wound import find_wound
 

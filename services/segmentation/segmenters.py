@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.errors import UnknownName
-from services.common.labels import Segmentation
+from services.common.imaging.labels import Segmentation
 from services.segmentation.cells import find_cells
 from services.segmentation.nuclei import find_nuclei
 from services.segmentation.scratch import find_scratch

@@ -5,12 +5,12 @@ from __future__ import annotations
 from biosynth.v1 import segmentation_pb2, segmentation_pb2_grpc
 from biosynth.v1.types_pb2 import SegmentationSummary
 
-from services.common.content import check_delivery, deliver, read_image, segmentation_planes
-from services.common.labels import Segmentation
-from services.common.ometiff import encode_segmentation
-from services.common.results import Outcome
-from services.common.runtime import Runtime
-from services.common.server import Context, Service
+from services.common.imaging.labels import Segmentation
+from services.common.imaging.ometiff import encode_segmentation
+from services.common.serving.content import check_delivery, deliver, read_image, segmentation_planes
+from services.common.serving.runtime import Runtime
+from services.common.serving.server import Context, Service
+from services.common.storage.results import Outcome
 from services.segmentation.segmenters import AUTO, Image, Segmenter, builtin_segmenters, pick
 
 FILE = "segmentation.ome.tif"

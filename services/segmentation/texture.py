@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 
-from services.common.labels import Mask
+from services.common.imaging.labels import Mask
 
 Plane: TypeAlias = NDArray[np.float32]
 

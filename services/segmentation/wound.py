@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label
 
-from services.common.labels import Mask
+from services.common.imaging.labels import Mask
 from services.segmentation.regions import fill_holes, without_small
 from services.segmentation.texture import binned, flattened, log_local_deviation, smoothed, upper_class
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument, InvalidSegmentation
-from services.common.labels import Labels, Mask
+from services.common.imaging.labels import Labels, Mask
 
 EROSION_PX, DILATION_PX = 60, 140
 # Beyond this the squares that OpenCV's exact transform adds up no longer fit float32's 24 bits.

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from services.common.images import autocontrast
-from services.common.labels import Labels, Mask, Segmentation
+from services.common.imaging.images import autocontrast
+from services.common.imaging.labels import Labels, Mask, Segmentation
 from services.reference.render import render
 from services.reference.schemas import named
 from tests.unit.reference import seed

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.images import decode_image
-from services.common.labels import Labels
+from services.common.imaging.images import decode_image
+from services.common.imaging.labels import Labels
 from services.evaluation.average_precision import average_precision
 from services.segmentation.segmenters import builtin_segmenters
 

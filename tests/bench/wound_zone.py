@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.labels import Labels, Mask
+from services.common.imaging.labels import Labels, Mask
 from services.segmentation.wound_zone import DILATION_PX, EROSION_PX, wound_zone
 
 T = TypeVar("T")

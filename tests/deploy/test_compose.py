@@ -43,4 +43,4 @@ def test_a_service_has_tls_token_its_own_store_user_and_a_health_check(name: str
     assert "BIOSYNTH_REFLECTION" not in container["environment"]
     users = re.findall(r"/store-(\w+):/run/secrets/store:ro", " ".join(container["volumes"]))
     assert users == [name]
-    assert container["healthcheck"]["test"][-1] == "services.common.probe"
+    assert container["healthcheck"]["test"][-1] == "services.common.serving.probe"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates import needs_openssl
 from tests.deploy.rendering import DEPLOY, K8S, containers, render
+from tests.support.certificates import needs_openssl
 
 SECRETS = K8S.parent / "secrets.sh"
 DIGEST = "sha256:" + "ab" * 32

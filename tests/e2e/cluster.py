@@ -23,10 +23,10 @@ from biosynth import BiosynthCallError
 from grpc import StatusCode
 
 from services.cli.composition import SERVICES
-from services.common.images import encode_png
+from services.common.imaging.images import encode_png
 from tests.e2e.deployment import Deployment
 from tests.e2e.kubectl import events, forwarded, kubectl, objects, pods, run, say, until
-from tests.pictures import nuclei_picture
+from tests.support.pictures import nuclei_picture
 
 ROOT = Path(__file__).parents[2]
 OVERLAY = ROOT / "deploy" / "k8s" / "overlays" / "local"

@@ -21,9 +21,9 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from minio import Minio
 
 from services.cli.composition import SERVICES
-from services.common.images import decode_image, encode_png
+from services.common.imaging.images import decode_image, encode_png
 from tests.e2e.deployment import Deployment
-from tests.pictures import nuclei_picture
+from tests.support.pictures import nuclei_picture
 
 MIB = 1024 * 1024
 SHA256 = "0" * 64

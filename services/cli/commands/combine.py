@@ -12,9 +12,9 @@ from services.cli.console import Console
 from services.cli.files import refuse_overwriting, write_file
 from services.cli.session import check_folder
 from services.common.errors import InvalidSegmentation
-from services.common.images import decode_image
-from services.common.labels import Labels, Mask, Segmentation
-from services.common.ometiff import decode_segmentation, encode_segmentation
+from services.common.imaging.images import decode_image
+from services.common.imaging.labels import Labels, Mask, Segmentation
+from services.common.imaging.ometiff import decode_segmentation, encode_segmentation
 from services.segmentation.wound_zone import DILATION_PX, EROSION_PX, wound_zone
 
 HELP = "make one segmentation of label maps from other programs, with the wound zone"

@@ -16,7 +16,7 @@ from biosynth.v1.segmentation_pb2 import ListSegmentersRequest
 from services.cli.console import Console
 from services.cli.session import Session
 from services.cli.versions import versions
-from services.common.cores import usable_cores
+from services.common.engines.cores import usable_cores
 from services.common.engines.onnx_cpu import OnnxCpuEngine
 
 CPU_ENGINE = f"{OnnxCpuEngine.name} {OnnxCpuEngine.precision}"

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.console import Console
-from services.common.config import StoreConfig
+from services.common.serving.config import StoreConfig
+from services.common.serving.waiting import wait_until
 from services.common.settings import Settings
-from services.common.stores import open_store
-from services.common.waiting import wait_until
+from services.common.storage.stores import open_store
 from services.generation.model import DESCRIPTION as MODEL_FILE
 from services.generation.model import SHIPPED, StoredModel, read_model
 from services.generation.repository import newest_versions, push_model

@@ -21,9 +21,9 @@ from services.cli.overview import overview
 from services.cli.report import counts, report
 from services.cli.session import Session, check_folder
 from services.cli.versions import versions
-from services.common.content import image_planes
-from services.common.images import decode_image, encode_png
-from services.common.ometiff import decode_segmentation
+from services.common.imaging.images import decode_image, encode_png
+from services.common.imaging.ometiff import decode_segmentation
+from services.common.serving.content import image_planes
 
 FILES = (
     "segmentation.ome.tif",

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 
 from services.cli.composition import SERVICES, Composition
 from services.cli.session import default_store, private_address
-from services.common.config import EndpointsConfig, ServerConfig
 from services.common.errors import UnknownName
-from services.common.runtime import Runtime, run_server
-from services.common.server import Service, running
+from services.common.serving.config import EndpointsConfig, ServerConfig
+from services.common.serving.runtime import Runtime, run_server
+from services.common.serving.server import Service, running
 from services.generation.config import GenerationConfig
 
 HELP = "serve gRPC: all services in one process, or some"

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from services.common.cores import usable_cores
+from services.common.engines.cores import usable_cores
 
 
 class OnnxCpuEngine:

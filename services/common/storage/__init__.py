@@ -1,1 +1,1 @@
-"""Where objects live: a folder or a bucket of an S3 server, behind one protocol."""
+"""Where objects live, behind one protocol (a folder, or a bucket of an S3 server), and results computed once."""

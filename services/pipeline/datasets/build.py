@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.errors import BiosynthError, InvalidArgument
-from services.common.images import Image, decode_image, encode_png
-from services.common.intensity import stretch
-from services.common.labels import Labels, Segmentation
+from services.common.imaging.images import Image, decode_image, encode_png
+from services.common.imaging.intensity import stretch
+from services.common.imaging.labels import Labels, Segmentation
 from services.generation.training.dataset import MANIFEST, DatasetManifest, Entry, check_groups, write_manifest
 from services.pipeline.datasets.recipe import Recipe, Source
 from services.pipeline.roles import roles_of

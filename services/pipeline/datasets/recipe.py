@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import yaml
 
 from services.common.errors import InvalidArgument
-from services.common.labels import PARTS
+from services.common.imaging.labels import PARTS
 
 T = TypeVar("T")
 # Kinds of YAML that a source's keys take.

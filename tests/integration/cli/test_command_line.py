@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.common.images import decode_image, encode_png
-from services.common.ometiff import decode_segmentation
+from services.common.imaging.images import decode_image, encode_png
+from services.common.imaging.ometiff import decode_segmentation
 from services.common.storage.folder import FolderStore
 from tests.integration.services.test_bad_inputs import png_bomb
-from tests.pictures import nuclei_picture, scratch_picture
-from tests.ports import free_ports
+from tests.support.pictures import nuclei_picture, scratch_picture
+from tests.support.ports import free_ports
 
 PICTURES = ("segmentation.ome.tif", "reference.png", "reference_grey.png", "generated.png", "overview.png")
 

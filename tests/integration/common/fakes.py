@@ -11,10 +11,10 @@ import grpc
 import grpc.aio
 from biosynth.v1 import pipeline_pb2, pipeline_pb2_grpc, segmentation_pb2, segmentation_pb2_grpc
 
-from services.common.background import in_background
-from services.common.config import ServerConfig
-from services.common.metrics import Metrics
-from services.common.server import Running, Service, running
+from services.cli.background import in_background
+from services.common.serving.config import ServerConfig
+from services.common.serving.metrics import Metrics
+from services.common.serving.server import Running, Service, running
 
 ANYWHERE = ServerConfig(address="127.0.0.1:0", drain_seconds=5)
 Context = Any  # grpc.aio.ServicerContext, whose generated servicer type is that of both kinds of server

@@ -21,14 +21,14 @@ from biosynth.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.cli.session import open_session
-from services.common.channels import open_channel
-from services.common.config import EndpointsConfig, ServerConfig, TlsFiles
 from services.common.errors import ConfigError
-from services.common.metrics import Metrics
-from services.common.server import running
-from tests.calls import LISTING, call, code, dial
-from tests.certificates import Authority, Issued, needs_openssl
+from services.common.serving.channels import open_channel
+from services.common.serving.config import EndpointsConfig, ServerConfig, TlsFiles
+from services.common.serving.metrics import Metrics
+from services.common.serving.server import running
 from tests.integration.common.fakes import answers, pipeline, segmentation, served, served_in_background, stub
+from tests.support.calls import LISTING, call, code, dial
+from tests.support.certificates import Authority, Issued, needs_openssl
 
 OK, UNAVAILABLE, UNAUTHENTICATED = (grpc.StatusCode[name] for name in ("OK", "UNAVAILABLE", "UNAUTHENTICATED"))
 NEVER, PAST = "2999-01-01T00:00:00Z", "2020-01-01T00:00:00Z"

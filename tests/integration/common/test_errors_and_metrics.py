@@ -15,11 +15,11 @@ from biosynth.v1.segmentation_pb2 import ListSegmentersRequest, SegmentRequest, 
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from services.common.channels import open_channel
-from services.common.config import EndpointsConfig, ServerConfig
 from services.common.errors import InvalidImage, Overloaded
-from services.common.metrics import Metrics
-from services.common.server import Service, running
+from services.common.serving.channels import open_channel
+from services.common.serving.config import EndpointsConfig, ServerConfig
+from services.common.serving.metrics import Metrics
+from services.common.serving.server import Service, running
 from tests.integration.common.fakes import (
     ANYWHERE,
     Behaviour,

@@ -15,10 +15,10 @@ from biosynth.v1.segmentation_pb2 import SegmentRequest
 from biosynth.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.common.background import in_background
-from services.common.config import ServerConfig
+from services.cli.background import in_background
 from services.common.errors import ConfigError
-from services.common.server import running
+from services.common.serving.config import ServerConfig
+from services.common.serving.server import running
 from tests.integration.common.fakes import answers, answers_slowly, segmentation, stub
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -32,7 +32,7 @@ def config(tmp_path: Path) -> ServerConfig:
 
 
 def probe(address: str | None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "services.common.probe"]
+    command = [sys.executable, "-m", "services.common.serving.probe"]
     env = {"BIOSYNTH_HEALTH_ADDRESS": str(address)}
     return subprocess.run(command, env=env, capture_output=True, text=True)
 

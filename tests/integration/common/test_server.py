@@ -20,10 +20,10 @@ from biosynth.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-from services.common.background import in_background
-from services.common.config import ServerConfig
+from services.cli.background import in_background
 from services.common.errors import ConfigError
-from services.common.server import running, serve_until_signalled
+from services.common.serving.config import ServerConfig
+from services.common.serving.server import running, serve_until_signalled
 from tests.integration.common.fakes import ANYWHERE, answers, answers_slowly, segmentation, served_in_background, stub
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -95,9 +95,9 @@ def test_a_call_that_outlasts_the_drain_is_cancelled() -> None:
 SERVER = """
 import asyncio, sys
 from pathlib import Path
-from services.common.config import ServerConfig
-from services.common.logs import configure_logs
-from services.common.server import serve_until_signalled
+from services.common.serving.config import ServerConfig
+from services.common.serving.logs import configure_logs
+from services.common.serving.server import serve_until_signalled
 from tests.integration.common.fakes import answers_slowly, segmentation
 configure_logs("info", sys.stderr)
 config = ServerConfig.from_env({"BIOSYNTH_ADDRESS": sys.argv[1]})

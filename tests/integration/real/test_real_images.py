@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from services.common.images import decode_image
+from services.common.imaging.images import decode_image
 from services.evaluation.average_precision import average_precision
 from services.segmentation.segmenters import builtin_segmenters, choose
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from biosynth import Client, RetryPolicy
 
-from services.common.background import in_background
-from services.common.config import ServerConfig
-from services.common.server import Running, running
+from services.cli.background import in_background
+from services.common.serving.config import ServerConfig
+from services.common.serving.server import Running, running
 from tests.integration.sdk.fakes import Script, services
 
 

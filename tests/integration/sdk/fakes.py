@@ -24,7 +24,7 @@ from biosynth.v1 import (
 )
 from biosynth.v1.types_pb2 import Content, Delivery, ObjectRef, Schema, SegmentationSummary
 
-from services.common.server import Service
+from services.common.serving.server import Service
 
 CELLS = np.array([[0, 1], [70_000, 2]], np.int32)
 WOUND = np.array([[True, False], [False, False]])

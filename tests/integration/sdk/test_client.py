@@ -14,9 +14,9 @@ from biosynth.v1.pipeline_pb2 import RunResponse, RunResult, Stage, StageProgres
 from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
 from biosynth.v1.types_pb2 import Content, Delivery, Raster
 
-from services.common.background import in_background
-from services.common.config import ServerConfig
-from services.common.server import running
+from services.cli.background import in_background
+from services.common.serving.config import ServerConfig
+from services.common.serving.server import running
 from tests.integration.sdk.fakes import CELLS, GENERATED, GREY, IMAGE, RENDERED, SEGMENTED, WOUND, Script, services
 
 

@@ -16,10 +16,10 @@ from biosynth.v1.reference_pb2 import RenderRequest, RenderResponse, SimulateReq
 from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
 from biosynth.v1.types_pb2 import Content
 
-from services.common.background import in_background
-from services.common.config import ServerConfig
+from services.cli.background import in_background
 from services.common.errors import InvalidImage, Overloaded, StoreFull, StoreUnavailable, UnknownName
-from services.common.server import Running, running
+from services.common.serving.config import ServerConfig
+from services.common.serving.server import Running, running
 from tests.integration.sdk.fakes import GENERATED, GREY, Script, services
 
 WORD = "right"

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from biosynth import Client
 
+from services.cli.background import in_background
 from services.cli.composition import SERVICES, Composition
-from services.common.background import in_background
-from services.common.config import EndpointsConfig, ServerConfig
-from services.common.runtime import Runtime, opened
-from services.common.server import Running, running
+from services.common.serving.config import EndpointsConfig, ServerConfig
+from services.common.serving.runtime import Runtime, opened
+from services.common.serving.server import Running, running
 from services.common.storage.folder import FolderStore
 from services.common.storage.store import Store
 from services.generation.config import GenerationConfig

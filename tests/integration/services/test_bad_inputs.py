@@ -16,10 +16,10 @@ from biosynth import BiosynthCallError, Client
 from biosynth.v1 import generation_pb2, pipeline_pb2, reference_pb2, segmentation_pb2
 from biosynth.v1.types_pb2 import Appearance, Content, ObjectRef
 
-from services.common.images import encode_png
+from services.common.imaging.images import encode_png
 from services.common.storage.folder import FolderStore
 from tests.integration.services.conftest import stack
-from tests.pictures import nuclei_picture
+from tests.support.pictures import nuclei_picture
 
 
 def png_bomb(side: int = 30_000) -> bytes:
@@ -179,7 +179,7 @@ def test_a_store_that_is_down_is_said_to_be_unavailable(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     from services.common.storage.s3 import S3Config, S3Store
-    from tests.ports import free_ports
+    from tests.support.ports import free_ports
 
     address = f"http://127.0.0.1:{free_ports(1)[0]}"
     config = S3Config(address, address, "bucket", "us-east-1", "key", "secret-key", connect_seconds=0.3)

@@ -9,10 +9,10 @@ import grpc
 import pytest
 
 from services.cli.composition import SERVICES
-from tests.calls import LISTING, call, code
-from tests.certificates import needs_openssl
-from tests.credential_matrix import REFLECTION, UNKNOWN, Row, markdown, matrix, methods
-from tests.secured import RIGHT, TOKENS, SecuredServices, secured_services
+from tests.support.calls import LISTING, call, code
+from tests.support.certificates import needs_openssl
+from tests.support.credential_matrix import REFLECTION, UNKNOWN, Row, markdown, matrix, methods
+from tests.support.secured import RIGHT, TOKENS, SecuredServices, secured_services
 
 pytestmark = needs_openssl
 REFUSED = [name for name, token in TOKENS.items() if token != RIGHT]

@@ -10,15 +10,15 @@ import grpc
 import pytest
 from biosynth import BiosynthCallError, Client
 
-from services.common.background import in_background
-from services.common.config import EndpointsConfig, ServerConfig
-from services.common.runtime import Runtime, opened
-from services.common.server import Running, running
+from services.cli.background import in_background
+from services.common.serving.config import EndpointsConfig, ServerConfig
+from services.common.serving.runtime import Runtime, opened
+from services.common.serving.server import Running, running
 from services.common.storage.folder import FolderStore
 from services.pipeline.catalogue import connected
 from services.pipeline.servicer import pipeline_service
 from tests.integration.common.fakes import answers, segmentation
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
 
 @contextmanager

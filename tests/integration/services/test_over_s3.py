@@ -10,11 +10,11 @@ from biosynth import Client
 from biosynth.v1.pipeline_pb2 import RunRequest
 from biosynth.v1.types_pb2 import Content, Delivery
 
-from services.common.images import decode_image, encode_png
+from services.common.imaging.images import decode_image, encode_png
 from services.common.storage.s3 import S3Config, S3Store
-from tests import s3_servers
 from tests.integration.services.conftest import stack
-from tests.pictures import nuclei_picture
+from tests.support import s3_servers
+from tests.support.pictures import nuclei_picture
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ from biosynth.results import Progress
 from biosynth.v1.pipeline_pb2 import RunRequest
 from biosynth.v1.types_pb2 import Appearance, Content, Delivery
 
-from services.common.images import encode_png
+from services.common.imaging.images import encode_png
 from services.common.storage.folder import FolderStore
-from tests.pictures import nuclei_picture, scratch_picture
+from tests.support.pictures import nuclei_picture, scratch_picture
 
 
 def test_a_fluorescence_image_goes_the_whole_way(client: Client) -> None:

@@ -12,16 +12,16 @@ import pytest
 from minio import Minio, MinioAdmin
 from minio.credentials import StaticProvider
 
+from services.cli.background import in_background
 from services.cli.composition import Composition
-from services.common.background import in_background
-from services.common.config import EndpointsConfig, ServerConfig
-from services.common.runtime import Runtime, opened
-from services.common.server import Running, running
+from services.common.serving.config import EndpointsConfig, ServerConfig
+from services.common.serving.runtime import Runtime, opened
+from services.common.serving.server import Running, running
 from services.common.storage.folder import FolderStore
 from services.common.storage.s3 import S3Config, S3Store
 from services.common.storage.store import Store
 from services.generation.config import GenerationConfig
-from tests import s3_servers
+from tests.support import s3_servers
 
 BUCKET = "shared"
 

@@ -12,8 +12,8 @@ from minio.error import MinioAdminException, S3Error
 
 from services.common.errors import ConfigError, ObjectNotFound
 from services.common.storage.s3 import S3Store
-from tests import s3_servers
 from tests.integration.storage.conftest import BUCKET, MinioWithUsers
+from tests.support import s3_servers
 
 # One of each kind, those that nobody may touch included.
 PREFIXES = (

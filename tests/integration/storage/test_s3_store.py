@@ -23,7 +23,7 @@ from services.common.errors import (
     StoreUnavailable,
 )
 from services.common.storage.s3 import S3Config, S3Store
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
 SHA256 = hashlib.sha256(b"hello").hexdigest()
 NOWHERE = S3Config("http://127.0.0.1:1", "http://127.0.0.1:1", "bucket", "us-east-1", "key", "secret")

@@ -8,11 +8,11 @@ from biosynth.v1.pipeline_pb2 import RunRequest
 from biosynth.v1.types_pb2 import Content, Delivery
 
 from services.cli.composition import SERVICES
-from services.common.images import decode_image, encode_png
+from services.common.imaging.images import decode_image, encode_png
 from services.generation.model import SHIPPED, read_model
 from services.generation.repository import push_model
 from tests.integration.storage.conftest import MinioWithUsers, each_alone
-from tests.pictures import nuclei_picture
+from tests.support.pictures import nuclei_picture
 
 
 def test_with_models_from_the_store_an_image_goes_in_and_a_generated_one_comes_out(

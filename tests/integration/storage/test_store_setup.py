@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from services.common.config import StoreConfig
 from services.common.errors import ConfigError, StoreUnavailable
+from services.common.serving.config import StoreConfig
 from services.common.storage.s3 import S3Config, S3Store
 from services.common.storage.store import Store
-from services.common.stores import open_store
-from tests import s3_servers
-from tests.certificates import Authority, needs_openssl
-from tests.ports import free_ports
+from services.common.storage.stores import open_store
+from tests.support import s3_servers
+from tests.support.certificates import Authority, needs_openssl
+from tests.support.ports import free_ports
 
 
 @pytest.fixture(scope="module")

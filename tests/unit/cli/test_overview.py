@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from services.cli.overview import GAP_PX, MOST_WIDTH_PX, PANEL_HEIGHT_PX, TITLE_PX, outline, overview
-from services.common.labels import Segmentation
+from services.common.imaging.labels import Segmentation
 
 
 def _segmentation(height: int, width: int) -> Segmentation:

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as npst
 from scipy.optimize import linear_sum_assignment
 
 from services.common.errors import InvalidArgument
-from services.common.labels import Labels
+from services.common.imaging.labels import Labels
 from services.evaluation.average_precision import COCO_THRESHOLDS, average_precision
 
 maps = npst.arrays(np.int32, (6, 8), elements=st.sampled_from([0, 0, 1, 2, 3, 9]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.tiling import Window
+from services.common.imaging.tiling import Window
 from services.generation.appearance import Appearance, AppearanceRecord
 from services.generation.model import ModelDescription
 from services.generation.roles import LevelRoles

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from services.common.labels import Labels, Mask, Segmentation
+from services.common.imaging.labels import Labels, Mask, Segmentation
 
 Grey = NDArray[np.uint8]
 Boundaries = Callable[[Labels], Mask]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
-from services.common.labels import Labels, Mask, Segmentation
+from services.common.imaging.labels import Labels, Mask, Segmentation
 
 shapes = npst.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)
 

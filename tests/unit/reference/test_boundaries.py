@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.errors import InvalidArgument
-from services.common.labels import Labels
+from services.common.imaging.labels import Labels
 from services.reference.boundaries import dilate_square, label_boundary
 from tests.unit.reference import seed
 from tests.unit.reference.strategies import label_maps

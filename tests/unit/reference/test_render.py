@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument, InvalidSegmentation, MissingPart
-from services.common.images import autocontrast
-from services.common.labels import Segmentation
+from services.common.imaging.images import autocontrast
+from services.common.imaging.labels import Segmentation
 from services.reference.render import render
 from services.reference.schemas import builtin_schemas, named
 from tests.unit.reference import seed

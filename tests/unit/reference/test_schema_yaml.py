@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.common.errors import InvalidSchema
-from services.common.labels import Segmentation
+from services.common.imaging.labels import Segmentation
 from services.reference import schema_yaml
 from services.reference.render import render
 from services.reference.schemas import builtin_schemas, named, parse_schema, write_schema

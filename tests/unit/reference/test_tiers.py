@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument
-from services.common.labels import Segmentation
+from services.common.imaging.labels import Segmentation
 from services.reference.render import render
 from services.reference.schemas import named
 from services.reference.tiers import assign_tiers, cell_means, measure_limits

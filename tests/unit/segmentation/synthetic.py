@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.labels import Labels
+from services.common.imaging.labels import Labels
 
 Image = NDArray[np.uint8] | NDArray[np.uint16]
 

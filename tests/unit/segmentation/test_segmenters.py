@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from skimage.measure import label
 
 from services.common.errors import UnknownName
-from services.common.labels import PARTS
+from services.common.imaging.labels import PARTS
 from services.segmentation.segmenters import AUTO, Image, builtin_segmenters, choose, pick
 from tests.unit.segmentation.synthetic import discs, fluorescence, scratch
 

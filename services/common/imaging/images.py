@@ -1,0 +1,127 @@
+"""Images at the door: bytes in, one grey channel out; nothing is decoded before its header is within limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.errors import InvalidImage
+from services.common.imaging.formats import jpeg, png, tiff_directory
+from services.common.imaging.formats.limits import ImageLimits
+from services.common.imaging.formats.tiff import TiffPlanes
+
+__all__ = ["Image", "ImageLimits", "autocontrast", "decode_image", "encode_png"]
+
+Image = NDArray[np.uint8] | NDArray[np.uint16]
+
+_DEFAULT = ImageLimits()
+
+
+def decode_image(data: bytes, channel: int | None = None, limits: ImageLimits = _DEFAULT) -> Image:
+    """One grey channel of a PNG, TIFF (also BigTIFF, OME-TIFF) or JPEG file, told apart by their first bytes.
+
+    channel: which plane, from 0; a file of several needs it. Colour becomes grey by ITU-R BT.601 luma, alpha is
+    dropped, palettes are looked up, 1 bit becomes 0 and 255; EXIF rotation is not applied. Returns (H, W), uint8 or
+    uint16 as stored. Raises InvalidImage for anything else or a damaged file, ImageTooLarge for one over `limits`.
+    """
+    limits.check_file(data)
+    if data.startswith(tiff_directory.SIGNATURES):
+        return _decode_tiff(data, channel, limits)
+    if data.startswith(png.SIGNATURE):
+        png.check_png(data, limits)
+    elif data.startswith(jpeg.SIGNATURE):
+        jpeg.check_jpeg(data, limits)
+    else:
+        raise InvalidImage(f"expected a PNG, TIFF or JPEG file, got one that begins with {_describe_start(data)}")
+    if channel:
+        raise InvalidImage(f"expected channel 0, for a PNG or JPEG holds one image, got channel {channel}")
+    return _to_grey(_decode_by_opencv(data))
+
+
+def encode_png(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+    """PNG of a (H, W) or (H, W, 3) RGB image, uint8 or uint16; the same pixels give the same bytes.
+
+    Raises InvalidImage for another shape or dtype.
+    """
+    colour = image.ndim == 3 and image.shape[2] == 3
+    if image.dtype not in (np.uint8, np.uint16) or not (image.ndim == 2 or colour) or image.size == 0:
+        raise InvalidImage(f"expected (H, W) or (H, W, 3) of uint8 or uint16, got {image.shape} {image.dtype}")
+    # Fixed, for a new default of OpenCV would change every stored result. Run lengths on filtered rows take a fifth of
+    # the time of level 6's search on microscope frames, and 7 % fewer bytes (measured).
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    pixels: NDArray[Any] = np.ascontiguousarray(image[:, :, ::-1] if colour else image)
+    encoded, data = cv2.imencode(".png", pixels, options)
+    if not encoded:
+        raise InvalidImage(f"expected an image that PNG can hold, got {image.shape} {image.dtype}")
+    return data.tobytes()
+
+
+def autocontrast(image: Image) -> NDArray[np.uint8]:
+    """Stretch the least value to 0 and the greatest to 255, linearly; a constant image becomes 0.
+
+    image: (H, W), uint8 or uint16. Returns (H, W) uint8, rounded down.
+    """
+    low, high = int(image.min()), int(image.max())
+    if high == low:
+        return np.zeros(image.shape, np.uint8)
+    # One entry a grey value, rather than one division a pixel.
+    ramp = np.arange(low, high + 1, dtype=np.float64) - low
+    table = np.zeros(high + 1, np.uint8)
+    table[low:] = (ramp * 255.0 / (high - low)).astype(np.uint8)
+    return table[image]
+
+
+def _describe_start(data: bytes) -> str:
+    if data.startswith(b"BM"):
+        return "BM (a Windows bitmap); save it as PNG or TIFF"
+    if data.startswith(b"%PDF"):
+        return "%PDF (a document); export the picture as PNG or TIFF"
+    return f"{data[:8].hex(' ')} (hexadecimal); save it as PNG or TIFF"
+
+
+def _decode_by_opencv(data: bytes) -> NDArray[Any]:
+    """(H, W) or (H, W, 3 or 4) in OpenCV's order, blue first."""
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise InvalidImage(f"expected an intact image, got one that cannot be decoded ({error.err})") from error
+    if pixels is None:
+        raise InvalidImage("expected an intact image, got one that cannot be decoded; save it again as PNG")
+    return pixels
+
+
+def _decode_tiff(data: bytes, channel: int | None, limits: ImageLimits) -> Image:
+    file = TiffPlanes(data, limits)
+    planes = file.planes
+    if channel is None and len(planes) > 1:
+        raise InvalidImage(
+            f"expected one channel, got {len(planes)}{_names(planes)}; choose one with --channel 0 to {len(planes) - 1}"
+        )
+    chosen = channel or 0
+    if not 0 <= chosen < len(planes):
+        raise InvalidImage(
+            f"expected a channel from 0 to {len(planes) - 1}{_names(planes)}, got {chosen}; choose one with --channel"
+        )
+    pixels = file.read(planes[chosen])
+    if pixels.ndim == 3:
+        pixels = pixels[:, :, [2, 1, 0]]  # RGB(A) -> BGR
+    return _to_grey(pixels)
+
+
+def _names(planes: tuple[object, ...]) -> str:
+    names = [getattr(plane, "name", "") for plane in planes]
+    return f" ({', '.join(names)})" if all(names) else ""
+
+
+def _to_grey(pixels: NDArray[Any]) -> Image:
+    if pixels.dtype == np.bool_:
+        pixels = pixels.astype(np.uint8) * np.uint8(255)
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise InvalidImage(f"expected samples of 8 or 16 bit, got {pixels.dtype}; convert the image to 16 bit")
+    if pixels.ndim == 3:
+        code = cv2.COLOR_BGR2GRAY if pixels.shape[2] == 3 else cv2.COLOR_BGRA2GRAY
+        pixels = cv2.cvtColor(np.ascontiguousarray(pixels), code)
+    return np.ascontiguousarray(pixels)

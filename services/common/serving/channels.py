@@ -1,0 +1,106 @@
+"""Channels from one service to another: TLS, token, the caller's request id, and a second try where that is safe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from services.common.serving.config import REPLY_BYTES, REQUEST_BYTES, EndpointsConfig
+from services.common.serving.logs import REQUEST_ID
+from services.common.serving.status import REQUEST_ID_KEY
+from services.common.serving.tokens import TokenFile
+
+# gRPC's own retries, without the wait that RetryInfo asks for: the outer caller, who has the time, does that.
+_SERVICE_CONFIG = json.dumps(
+    {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [
+            {
+                "name": [{}],
+                "retryPolicy": {
+                    "maxAttempts": 4,
+                    "initialBackoff": "0.2s",
+                    "maxBackoff": "2s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+    }
+)
+
+
+def open_channel(endpoint: str, config: EndpointsConfig) -> grpc.aio.Channel:
+    """A channel to host:port, dns:///host:port or unix:/path; to be opened and used on one event loop.
+
+    Errors of the called service go to this service's caller as they come, by the Errors interceptor.
+    """
+    options: list[tuple[str, int | str]] = [
+        ("grpc.enable_http_proxy", 0),  # a container's http_proxy is for the world outside the deployment
+        ("grpc.max_receive_message_length", REPLY_BYTES),
+        ("grpc.max_send_message_length", REQUEST_BYTES),
+        ("grpc.service_config", _SERVICE_CONFIG),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+        ("grpc.dns_min_time_between_resolutions_ms", 5_000),  # not 30 s: by then the pods of a Service are others
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+    ]
+    sent = _Sent(config.token_file)
+    interceptors = [_Unary(sent), _Stream(sent)]
+    if config.ca_file is None:
+        return grpc.aio.insecure_channel(endpoint, options, interceptors=interceptors)
+    credentials = grpc.ssl_channel_credentials(
+        config.ca_file.read_bytes(),
+        config.key_file.read_bytes() if config.key_file else None,
+        config.cert_file.read_bytes() if config.cert_file else None,
+    )
+    return grpc.aio.secure_channel(endpoint, credentials, options, interceptors=interceptors)
+
+
+class _Sent:
+    """The metadata that every call carries; a changed token counts from the next call on."""
+
+    def __init__(self, token_file: Path | None) -> None:
+        self._tokens = TokenFile("BIOSYNTH_ENDPOINT_TOKEN_FILE", token_file) if token_file else None
+
+    def add_to(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
+        metadata = grpc.aio.Metadata(*(details.metadata or ()))
+        if request_id := REQUEST_ID.get():
+            metadata.add(REQUEST_ID_KEY, request_id)
+        if self._tokens is not None:
+            metadata.add("authorization", f"Bearer {self._tokens.first()}")
+        return grpc.aio.ClientCallDetails(
+            details.method, details.timeout, metadata, details.credentials, details.wait_for_ready
+        )
+
+
+class _Unary(grpc.aio.UnaryUnaryClientInterceptor):
+    def __init__(self, sent: _Sent) -> None:
+        self._sent = sent
+
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        call = await continuation(self._sent.add_to(client_call_details), request)
+        try:
+            await call
+        except grpc.aio.AioRpcError as error:
+            error.add_note(_service(client_call_details.method))  # whoever answers this error can say who failed
+            raise
+        return call
+
+
+class _Stream(grpc.aio.UnaryStreamClientInterceptor):  # grpc.aio wants a class for each kind
+    def __init__(self, sent: _Sent) -> None:
+        self._sent = sent
+
+    async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return await continuation(self._sent.add_to(client_call_details), request)
+
+
+def _service(method: str | bytes) -> str:
+    """SegmentationService of /biosynth.v1.SegmentationService/Segment."""
+    text = method.decode() if isinstance(method, bytes) else method
+    return text.split("/")[1].rpartition(".")[2]

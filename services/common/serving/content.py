@@ -1,0 +1,176 @@
+"""Pixels as they travel (biosynth.v1.Content) to arrays and back; blocking, for worker threads."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from biosynth.v1 import types_pb2
+from numpy.typing import NDArray
+
+from services.common.errors import ContentMismatch, InvalidArgument, InvalidImage, InvalidReference, ObjectTooLarge
+from services.common.imaging.formats import png
+from services.common.imaging.images import Image, ImageLimits, decode_image
+from services.common.imaging.labels import Segmentation
+from services.common.imaging.ometiff import decode_segmentation, segmentation_from_planes
+from services.common.serving.raster import INLINE_LIMIT, decode_raster, encode_raster
+from services.common.storage.keys import check_readable
+from services.common.storage.store import Store, StoredObject
+
+__all__ = [
+    "INLINE_LIMIT",
+    "Fetched",
+    "check_delivery",
+    "deliver",
+    "fetch",
+    "image_planes",
+    "read_image",
+    "read_reference",
+    "read_segmentation",
+    "segmentation_planes",
+]
+
+_DEFAULT = ImageLimits()
+# For files that the services made: the pixels were limited when they came in, and files of noise outgrow 64 MiB.
+_OWN = ImageLimits(max_bytes=1024**3)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a Content holds: file bytes, or a raster's planes (C, H, W) with their names."""
+
+    data: bytes | None
+    raster: NDArray[Any] | None
+    sha256: str  # over the file's bytes, or over the raster's canonical header and samples
+    channels: tuple[str, ...] = ()
+
+
+def fetch(content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAULT) -> Fetched:
+    """Get the bytes or planes, wherever they are.
+
+    Raises InvalidArgument for an empty Content, InvalidKey, KeyNotAllowed, ObjectNotFound, ObjectTooLarge (also for
+    a file above 16 MiB inside the message), ContentMismatch for another SHA-256 than named, and what stores raise.
+    """
+    source = content.WhichOneof("source")
+    if source == "object":
+        return _fetch_object(content.object, store, limits)
+    if source == "file":
+        if len(content.file) > INLINE_LIMIT:
+            raise ObjectTooLarge(
+                f"expected a file of at most {INLINE_LIMIT} bytes in a message, got {len(content.file)}; upload it"
+            )
+        return Fetched(content.file, None, hashlib.sha256(content.file).hexdigest())
+    if source == "raster":
+        planes = decode_raster(content.raster, limits)
+        return Fetched(None, planes.samples, planes.sha256, planes.names)
+    raise InvalidArgument("expected pixels as an object, a file or a raster, got none of them")
+
+
+def read_image(
+    content: types_pb2.Content, channel: int | None, store: Store, limits: ImageLimits = _DEFAULT
+) -> tuple[Image, str]:
+    """One grey channel, (H, W) uint8 or uint16, and the SHA-256 of what was sent. Raises as fetch and decode_image."""
+    fetched = fetch(content, store, limits)
+    if fetched.data is not None:
+        return decode_image(fetched.data, channel, limits), fetched.sha256
+    return _choose(fetched, channel), fetched.sha256
+
+
+def read_reference(
+    content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAULT
+) -> tuple[NDArray[np.uint8], str]:
+    """Level indices, (H, W) uint8, and the SHA-256 of what was sent. Whether they fit a schema is not looked at.
+
+    Raises InvalidReference for anything but a grey PNG of 8 bit or a raster of one uint8 plane: a conversion from
+    colour or a lossy file would change indices. Raises as fetch and decode_image besides.
+    """
+    fetched = fetch(content, store, limits)
+    expected = "expected a reference as grey PNG of 8 bit or as raster of one uint8 plane, got "
+    if fetched.raster is not None:
+        if len(fetched.raster) != 1 or fetched.raster.dtype != np.uint8:
+            raise InvalidReference(f"{expected}{len(fetched.raster)} planes of {fetched.raster.dtype}")
+        return fetched.raster[0], fetched.sha256
+    data = fetched.data or b""
+    if data and not data.startswith(png.SIGNATURE):
+        raise InvalidReference(f"{expected}a file that begins with {data[:8].hex(' ')} (hexadecimal)")
+    pixels = decode_image(data, None, limits)
+    if not png.is_grey8(data) or pixels.dtype != np.uint8:
+        raise InvalidReference(f"{expected}a PNG in colour or of another depth")
+    return pixels.view(np.uint8), fetched.sha256
+
+
+def read_segmentation(
+    content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAULT
+) -> tuple[Segmentation, str]:
+    """A segmentation and the SHA-256 of what was sent. Raises InvalidSegmentation, and as fetch and images do."""
+    fetched = fetch(content, store, limits)
+    if fetched.raster is None:
+        return decode_segmentation(fetched.data or b"", limits), fetched.sha256
+    planes = dict(zip(fetched.channels, fetched.raster, strict=True))
+    return segmentation_from_planes(planes), fetched.sha256
+
+
+def check_delivery(delivery: types_pb2.Delivery.ValueType) -> None:
+    """Raise InvalidArgument for a way that this version does not know; for before anything is computed."""
+    if delivery not in types_pb2.Delivery.values():
+        raise InvalidArgument(f"expected a delivery as object, file or raster, got {int(delivery)}")
+
+
+def deliver(
+    store: Store,
+    stored: StoredObject,
+    delivery: types_pb2.Delivery.ValueType,
+    decode: Callable[[bytes], Mapping[str, NDArray[Any]]],
+) -> types_pb2.Content:
+    """A stored result in the way that the caller wants it; `decode` gives a file's planes by name, for rasters.
+
+    Raises InvalidArgument for an unknown way and ObjectTooLarge for more than 16 MiB inside the reply.
+    """
+    check_delivery(delivery)
+    if delivery in (types_pb2.DELIVERY_UNSPECIFIED, types_pb2.DELIVERY_OBJECT):
+        return types_pb2.Content(object=types_pb2.ObjectRef(key=stored.key, sha256=stored.sha256))
+    if delivery == types_pb2.DELIVERY_FILE:
+        if stored.size > INLINE_LIMIT:
+            raise ObjectTooLarge(
+                f"expected a result of at most {INLINE_LIMIT} bytes, got {stored.size}; ask for DELIVERY_OBJECT"
+            )
+        return types_pb2.Content(file=store.get(stored.key, stored.size))
+    return types_pb2.Content(raster=encode_raster(decode(store.get(stored.key, stored.size))))
+
+
+def image_planes(data: bytes) -> dict[str, NDArray[Any]]:
+    """For deliver: the one plane of an image or a reference that a service made."""
+    return {"image": decode_image(data, limits=_OWN)}
+
+
+def segmentation_planes(data: bytes) -> dict[str, NDArray[Any]]:
+    """For deliver: the parts of a segmentation that a service made."""
+    segmentation = decode_segmentation(data, _OWN)
+    return {name: getattr(segmentation, name) for name in segmentation.parts}
+
+
+def _fetch_object(ref: types_pb2.ObjectRef, store: Store, limits: ImageLimits) -> Fetched:
+    check_readable(ref.key)
+    if ref.sha256 and not re.fullmatch("[0-9a-f]{64}", ref.sha256):
+        raise InvalidArgument(f"expected a SHA-256 as 64 lower-case hex digits, got {ref.sha256[:80]!a}")
+    data = store.get(ref.key, limits.max_bytes)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if ref.sha256 and sha256 != ref.sha256:
+        raise ContentMismatch(f"expected {ref.key!a} to have SHA-256 {ref.sha256}, got {sha256}")
+    return Fetched(data, None, sha256)
+
+
+def _choose(fetched: Fetched, channel: int | None) -> Image:
+    planes, names = fetched.raster, ", ".join(fetched.channels)
+    if planes is None or planes.dtype not in (np.uint8, np.uint16):
+        raise InvalidImage(f"expected samples of 8 or 16 bit, got {planes.dtype if planes is not None else 'none'}")
+    if channel is None and len(planes) > 1:
+        raise InvalidImage(f"expected one channel, got {len(planes)} ({names}); choose one with --channel")
+    if not 0 <= (chosen := channel or 0) < len(planes):
+        raise InvalidImage(f"expected a channel from 0 to {len(planes) - 1} ({names}), got {chosen}")
+    plane: Image = planes[chosen].astype(planes.dtype.newbyteorder("="), copy=False)
+    return plane

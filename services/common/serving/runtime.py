@@ -1,0 +1,102 @@
+"""What every service works with, and the start of a service's process."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import TypeAlias
+
+import cv2
+
+from services.common.engines.cores import usable_cores
+from services.common.errors import BiosynthError
+from services.common.imaging.images import ImageLimits
+from services.common.serving.config import ServerConfig, StoreConfig
+from services.common.serving.logs import configure_logs
+from services.common.serving.metrics import Metrics
+from services.common.serving.server import Service, serve_until_signalled
+from services.common.serving.waiting import wait_until
+from services.common.serving.workers import Workers
+from services.common.storage.results import Results
+from services.common.storage.store import Store
+from services.common.storage.stores import open_store
+
+# What pixels go through: another version may give other bytes, so results are kept apart by it.
+COMPUTING = ("numpy", "onnxruntime", "opencv-python-headless", "scikit-image", "scipy", "tifffile")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The store, what was computed before, threads for blocking work, metrics, and the limits on what comes in.
+
+    start_wait_seconds: how long a start may wait for what others have yet to put into the store.
+    """
+
+    store: Store
+    results: Results
+    workers: Workers
+    limits: ImageLimits = field(default_factory=ImageLimits)
+    metrics: Metrics = field(default_factory=Metrics)
+    start_wait_seconds: float = 0.0
+
+
+@contextmanager
+def opened(store: Store, threads: int, start_wait_seconds: float = 0.0) -> Iterator[Runtime]:
+    """A runtime on this store, with as many worker threads."""
+    with Workers(threads) as workers:
+        yield Runtime(store, Results(store, computed_with()), workers, start_wait_seconds=start_wait_seconds)
+
+
+# Builds services; entered on the server's event loop.
+Start: TypeAlias = Callable[[Runtime], AbstractAsyncContextManager[Sequence[Service]]]
+
+
+def computed_with() -> dict[str, str]:
+    """Versions of the libraries that results depend on, as far as they are installed here."""
+    found = {}
+    for package in COMPUTING:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def serve(env: Mapping[str, str], start: Start) -> None:
+    """Run a process of these services until it is signalled; a wrong setting ends it at once, in one plain line.
+
+    `start` is entered on the server's event loop, so that it may open channels to other services.
+    """
+    # Until the server takes over: as a container's first process, Python would ignore the signal.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    try:
+        run_server(env, start)
+    except BiosynthError as error:
+        sys.exit(f"cannot start: {error.message}")
+
+
+def run_server(env: Mapping[str, str], start: Start) -> None:
+    """The same, for callers who answer errors themselves. Raises ConfigError or StoreUnavailable before serving."""
+    config = ServerConfig.from_env(env)
+    configure_logs(config.log_level, sys.stderr)
+    cv2.setNumThreads(usable_cores())  # else one for each core of the machine, whatever the container's share
+    store = open_store(StoreConfig.from_env(env))
+    wait_until(store.check, config.start_wait_seconds)
+    with opened(store, config.worker_threads, config.start_wait_seconds) as runtime:
+        asyncio.run(_serve(config, runtime, start(runtime)))
+
+
+async def _serve(
+    config: ServerConfig, runtime: Runtime, services: AbstractAsyncContextManager[Sequence[Service]]
+) -> None:
+    async with services as entered:
+        await serve_until_signalled(config, entered, runtime.metrics)
+
+
+@asynccontextmanager
+async def alone(service: Service) -> AsyncIterator[Sequence[Service]]:
+    """One service that opens nothing."""
+    yield [service]

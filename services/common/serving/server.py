@@ -1,0 +1,180 @@
+"""Start-up and end of a gRPC server: interceptors, health, reflection, metrics, and a drain that loses no call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from services.common.serving.auth import HEALTH, BearerToken
+from services.common.serving.config import REPLY_BYTES, ServerConfig
+from services.common.serving.health import Health
+from services.common.serving.interceptors import CallMetrics, Errors, RequestIds
+from services.common.serving.listening import bind, host
+from services.common.serving.metrics import Metrics
+
+_log = logging.getLogger(__name__)
+
+
+# What every method of a servicer is given beside the request.
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A gRPC service: its full name, such as biosynth.v1.SegmentationService, and what adds it to a server."""
+
+    name: str
+    add: Callable[[grpc.aio.Server], None]
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that accepts calls: where, where its metrics and health without TLS are (None: nowhere), its health."""
+
+    address: str
+    metrics_port: int | None
+    health_address: str | None
+    health: Health
+    ended: asyncio.Future[Any]  # done once a server has ended by itself, which none should
+
+
+@asynccontextmanager
+async def running(
+    config: ServerConfig, services: Sequence[Service], metrics: Metrics | None = None
+) -> AsyncIterator[Running]:
+    """Serve while the context is open; then say NOT_SERVING, refuse new calls and let those in flight end.
+
+    Those that last longer than `config.drain_seconds` are cancelled. Raises ConfigError where the address, a
+    certificate or the token's file cannot be used.
+    """
+    metrics = metrics or Metrics()
+    health = Health()
+    server = grpc.aio.server(interceptors=_interceptors(config, metrics), options=_options(config))
+    for service in services:
+        service.add(server)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    if config.reflection:
+        names = (*(service.name for service in services), "grpc.health.v1.Health", reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+    async with AsyncExitStack() as stack:
+        address = bind(server, config)
+        port = config.metrics_port
+        if port is not None:
+            port = stack.enter_context(metrics.exported(host(config.address).strip("[]"), port))
+        for service in services:
+            await health.set(service.name, health_pb2.HealthCheckResponse.SERVING)
+        servers, health_address = [server], config.health_address
+        if health_address is not None:
+            aside, health_address = await stack.enter_async_context(_plaintext_health(health_address, health))
+            servers.append(aside)
+        await server.start()
+        stack.push_async_callback(_drain, server, health, config.drain_seconds)
+        _log.info("serving", extra={"fields": {"address": address, "metrics_port": port}})
+        ended = asyncio.ensure_future(_first_end(*servers))
+        stack.callback(ended.cancel)
+        yield Running(address, port, health_address, health, ended)
+
+
+async def serve_until_signalled(
+    config: ServerConfig, services: Sequence[Service], metrics: Metrics | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once, unless it is process 1."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for number in signals:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with running(config, services, metrics) as server:
+            await _stopped(stop, server.ended)
+            for number in signals:
+                loop.remove_signal_handler(number)
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def _plaintext_health(address: str, health: Health) -> AsyncIterator[tuple[grpc.aio.Server, str]]:
+    """The same health on a port of its own, for probes that speak no TLS; answers until the drain ends.
+
+    Yields the server, and the address with the port that it got.
+    """
+    server = grpc.aio.server(options=_PROBE_OPTIONS)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    bound = bind(server, ServerConfig(address=address), "BIOSYNTH_HEALTH_ADDRESS")
+    await server.start()
+    try:
+        yield server, bound
+    finally:
+        await server.stop(0.2)
+
+
+async def _stopped(stop: asyncio.Event, ended: asyncio.Future[Any]) -> None:
+    """Return once told to stop. Raises what ended a server by itself: a process that serves no more must not stay."""
+    told = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({told, ended}, return_when=asyncio.FIRST_COMPLETED)
+    if not told.done():
+        told.cancel()
+        ended.result()
+        raise RuntimeError("the gRPC server has ended by itself")
+
+
+async def _first_end(*servers: grpc.aio.Server) -> None:
+    """Return, or raise what ended it, once one of these servers has ended."""
+    # Not cancelled with this task: they end with the drain.
+    ends = [asyncio.ensure_future(server.wait_for_termination()) for server in servers]
+    done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for end in done:
+        end.result()
+
+
+async def _drain(server: grpc.aio.Server, health: Health, seconds: float) -> None:
+    _log.info("draining", extra={"fields": {"at_most_seconds": seconds}})
+    await health.drain()
+    await server.stop(seconds)
+    _log.info("stopped")
+
+
+def _interceptors(config: ServerConfig, metrics: Metrics) -> list[grpc.aio.ServerInterceptor]:
+    """Outermost first: refused and failed calls are counted and logged as well, all under their request id."""
+    # Where health has a port of its own, strangers have no business here: a request is in memory before it is read.
+    exempt = () if config.health_address else (HEALTH,)
+    token = [BearerToken(config.token_file, exempt)] if config.token_file else []
+    return [RequestIds(), CallMetrics(metrics), *token, Errors()]
+
+
+# Requests of a few dozen bytes, from a few probes: others get no memory here.
+_PROBE_OPTIONS = [
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", 1024),
+    ("grpc.max_concurrent_streams", 64),
+]
+
+
+def _options(config: ServerConfig) -> list[tuple[str, int]]:
+    options = [
+        ("grpc.max_receive_message_length", config.max_message_bytes),
+        ("grpc.max_send_message_length", REPLY_BYTES),
+        ("grpc.max_concurrent_streams", 256),  # of one connection
+        ("grpc.so_reuseport", 0),  # else a second server on the same port is no error
+        ("grpc.keepalive_time_ms", 60_000),  # finds callers that vanished
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 20_000),  # the SDK pings while it waits for a long call
+    ]
+    if config.connection_age_seconds:
+        age = round(config.connection_age_seconds * 1000)
+        options += [
+            ("grpc.max_connection_age_ms", age),
+            ("grpc.max_connection_age_grace_ms", round(config.drain_seconds * 1000)),
+        ]
+    return options

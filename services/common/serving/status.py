@@ -1,0 +1,117 @@
+"""Errors as what travels: google.rpc.Status with ErrorInfo and RetryInfo, in a call's trailing metadata."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from services.common.errors import BiosynthError, DependencyUnavailable
+from services.common.serving.logs import REQUEST_ID
+
+DOMAIN = "biosynth"
+REQUEST_ID_KEY = "x-request-id"
+_DETAILS_KEY = "grpc-status-details-bin"
+_CODES = {code.name: code for code in grpc.StatusCode}
+_NUMBERS = {int(code.value[0]): code for code in grpc.StatusCode}
+# gRPC refuses trailing metadata over 8 to 16 KiB, and the caller would see no status at all. Words may quote what came.
+_MAX_MESSAGE, _MAX_VALUE = 1000, 200
+# What a failed call to another service says about this one: it may work later.
+_PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+_log = logging.getLogger(__name__)
+
+
+def status_of(error: Exception) -> Status:
+    """The status that a call ends with after `error`; long words are cut, which shows as `…` at their end.
+
+    A BiosynthError tells all; a failed call to another biosynth service passes through as it came. Any other error is
+    logged with an id, and the caller gets that id and a fixed text: an unexpected error's own words may hold secrets.
+    """
+    if isinstance(error, grpc.aio.AioRpcError):
+        return _upstream(error)
+    if isinstance(error, BiosynthError):
+        return _known(error)
+    return _unknown(error)
+
+
+async def abort(context: grpc.aio.ServicerContext[Any, Any], status: Status) -> None:
+    """End the call with `status`; always raises grpc.aio.AbortError."""
+    trailing = ((_DETAILS_KEY, status.SerializeToString()), (REQUEST_ID_KEY, REQUEST_ID.get()))
+    await context.abort(_NUMBERS[status.code], status.message, trailing)
+
+
+def _known(error: BiosynthError) -> Status:
+    metadata = {name: _cut(value, _MAX_VALUE) for name, value in error.metadata.items()}
+    info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)
+    status = _build(_CODES[error.status], _cut(error.message, _MAX_MESSAGE), info)
+    if error.retry_seconds is not None:
+        delay = Duration()
+        delay.FromMilliseconds(round(error.retry_seconds * 1000))
+        status.details.add().Pack(RetryInfo(retry_delay=delay))
+    return status
+
+
+def _upstream(error: grpc.aio.AioRpcError) -> Status:
+    """What a failed call to another service means for this one's caller; channels.py notes who failed."""
+    failed = getattr(error, "__notes__", ["a service"])[0]
+    if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+        # Not the caller's fault: his credentials were good enough to come here.
+        _log.error("%s refuses the token of this service's BIOSYNTH_ENDPOINT_TOKEN_FILE", failed)
+        return _known(DependencyUnavailable(f"{failed}, which this call needs, refuses this service's credentials"))
+    if (status := _carried(error)) is not None:
+        return status
+    if error.code() in _PASSING:
+        _log.warning("%s failed: %s %s", failed, error.code().name, error.details())
+        return _known(DependencyUnavailable(f"{failed}, which this call needs, does not answer; try again later"))
+    return _unknown(error)
+
+
+def _carried(error: grpc.aio.AioRpcError) -> Status | None:
+    """The status that another biosynth service sent along."""
+    for key, value in error.trailing_metadata() or ():
+        if key == _DETAILS_KEY and isinstance(value, bytes):
+            try:
+                status = Status.FromString(value)
+            except DecodeError:
+                return None
+            return status if status.code in _NUMBERS and status.code != 0 and _is_ours(status) else None
+    return None
+
+
+def _is_ours(status: Status) -> bool:
+    info = ErrorInfo()
+    return any(detail.Unpack(info) and info.domain == DOMAIN for detail in status.details)
+
+
+def _unknown(error: Exception) -> Status:
+    error_id = secrets.token_hex(8)
+    _log.error("unexpected error %s", error_id, exc_info=error, extra={"fields": {"error_id": error_id}})
+    text = f"unexpected error {error_id}; the server's log has the cause under this id"
+    return _build(
+        grpc.StatusCode.INTERNAL, text, ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"error_id": error_id})
+    )
+
+
+def _cut(text: str, length: int) -> str:
+    """At most `length` characters, and about as many bytes, for each byte beyond ASCII travels as three."""
+    data = text.encode(errors="replace")  # half a surrogate pair has no bytes and would end in another error
+    if len(text) <= length and len(data) <= length * 5 // 4:
+        return data.decode()
+    return data[: length * 5 // 4].decode(errors="ignore")[: length - 1] + "…"
+
+
+def _build(code: grpc.StatusCode, message: str, *details: ErrorInfo) -> Status:
+    status = Status(code=code.value[0], message=message)
+    for detail in details:
+        packed = AnyMessage()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return status

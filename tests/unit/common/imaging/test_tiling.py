@@ -1,0 +1,68 @@
+"""Tiles that fit together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.imaging.tiling import Box, Tile, cut
+
+Case = tuple[int, int, int, int, int]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Height, width, side, halo and stride that fit together."""
+    stride = draw(st.integers(1, 8))
+    height, width, side = (stride * draw(st.integers(1, 20)) for _ in range(3))
+    return height, width, side, stride * draw(st.integers(0, 6)), stride
+
+
+@given(cases())
+def test_the_inners_cover_every_pixel_exactly_once(case: Case) -> None:
+    height, width, *rest = case
+    seen = np.zeros((height, width), int)
+    for tile in cut(height, width, *rest):
+        seen[tile.inner.slices] += 1
+    assert (seen == 1).all()
+
+
+@given(cases())
+def test_every_outer_lies_in_the_image_and_on_the_stride_grid(case: Case) -> None:
+    height, width, *_, stride = case
+    for tile in cut(*case):
+        outer = tile.outer
+        assert 0 <= outer.top < outer.bottom <= height
+        assert 0 <= outer.left < outer.right <= width
+        assert all(edge % stride == 0 for edge in (outer.top, outer.left, outer.bottom, outer.right))
+
+
+@given(cases())
+def test_an_outer_reaches_a_halo_beyond_its_inner_or_to_the_image_edge(case: Case) -> None:
+    height, width, _, halo, _ = case
+    for tile in cut(*case):
+        inner, outer = tile.inner, tile.outer
+        assert inner.top - outer.top == min(halo, inner.top)
+        assert inner.left - outer.left == min(halo, inner.left)
+        assert outer.bottom - inner.bottom == min(halo, height - inner.bottom)
+        assert outer.right - inner.right == min(halo, width - inner.right)
+
+
+@given(cases())
+def test_an_inner_is_found_again_in_the_array_of_its_outer(case: Case) -> None:
+    image = np.arange(case[0] * case[1]).reshape(case[:2])
+    for tile in cut(*case):
+        assert np.array_equal(image[tile.outer.slices][tile.inner.within(tile.outer)], image[tile.inner.slices])
+
+
+def test_an_image_no_larger_than_a_tile_is_one_tile_without_halo() -> None:
+    whole = Box(0, 0, 8, 12)
+    assert list(cut(8, 12, side=16, halo=4, stride=4)) == [Tile(whole, whole)]
+
+
+@pytest.mark.parametrize("case", [(9, 8, 8, 4, 4), (8, 9, 8, 4, 4), (8, 8, 6, 4, 4), (8, 8, 8, 3, 4)])
+def test_a_size_off_the_stride_grid_is_refused(case: Case) -> None:
+    with pytest.raises(ValueError, match="divisible by 4"):
+        list(cut(*case))

@@ -47,7 +47,7 @@ lock: $(UV)  ## write the hashed requirement files anew
 	printf 'uv\nsetuptools\n' | $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements-uv.txt
 	for extra in $(EXTRAS); do $(call compile,$$extra,services/$$extra/requirements.txt) || exit 1; done
 	$(call compile,generation-cuda,services/generation/requirements-cuda.txt)
-	$(call compile,training,services/generation/training/requirements.txt)
+	$(call compile,training,services/training/requirements.txt)
 	$(call compile,test,tests/requirements.txt)
 
 images: docker-engine  ## build the container images biosynth/*, but not the one for GPUs
@@ -118,8 +118,8 @@ $(BIN)/.test: $(UV) tests/requirements.txt pyproject.toml protos/pyproject.toml
 	$(call install,tests/requirements.txt)
 	touch $@
 
-$(BIN)/.training: $(BIN)/.test services/generation/training/requirements.txt
-	$(call install,services/generation/training/requirements.txt)
+$(BIN)/.training: $(BIN)/.test services/training/requirements.txt
+	$(call install,services/training/requirements.txt)
 	touch $@
 
 # A real MinIO for the store's tests, built from its pinned module where Go is present; without Go its tests skip by name.

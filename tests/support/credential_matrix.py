@@ -1,4 +1,4 @@
-"""Every method of every service, called with every credential; the table: `python -m tests.support.credential_matrix`."""
+"""Every method of every service with every credential; its table: `python -m tests.support.credential_matrix`."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from services.generation.roles import LevelRoles
-from services.generation.training.dataset import DatasetManifest, Entry, write_manifest
+from services.training.datasets.dataset import DatasetManifest, Entry, write_manifest
 from tests.unit.generation.fakes import disks
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from services.common.errors import InvalidArgument
 from services.generation.conditions import plane_count
-from services.generation.training.crops import Crops, Field, load_fields, pad_to
-from services.generation.training.dataset import read_manifest
+from services.training.datasets.dataset import read_manifest
+from services.training.generator.crops import Crops, Field, load_fields, pad_to
 
 
 def _fields(dataset: Path) -> list[Field]:

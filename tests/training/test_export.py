@@ -21,10 +21,10 @@ from services.generation.generate import generate, run_tiles
 from services.generation.loaded import LoadedModels
 from services.generation.model import SHIPPED, ModelShelf
 from services.generation.network import STRIDE, Generator, NetworkConfig, read_generator
-from services.generation.training.crops import load_fields
-from services.generation.training.dataset import read_manifest
-from services.generation.training.export import export
-from services.generation.training.publish import Naming, publish, write_card
+from services.training.datasets.dataset import read_manifest
+from services.training.generator.crops import load_fields
+from services.training.generator.export import export
+from services.training.generator.publish import Naming, publish, write_card
 from tests.unit.generation.fakes import (
     disks,
     windows_of,

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: the `training` extra")
 
-from services.generation.training import losses
+from services.training.generator import losses
 
 SCALE = torch.tensor([[0.2, 0.4, 0.05], [0.1, 0.5, 0.0]])
 

@@ -12,9 +12,10 @@ torch = pytest.importorskip("torch", reason="training needs torch: the `training
 
 from services.common.errors import InvalidArgument
 from services.generation.conditions import plane_count
-from services.generation.training.crops import Crops, load_fields
-from services.generation.training.dataset import read_manifest
-from services.generation.training.trainer import TrainConfig, Trainer, train
+from services.training.datasets.dataset import read_manifest
+from services.training.generator.crops import Crops, load_fields
+from services.training.generator.trainer import TrainConfig, Trainer
+from services.training.loop import train
 
 TINY = TrainConfig(steps=6, batch=2, crop_px=32, width=20, blocks=1, discriminator_width=8, bfloat16=False, seed=3)
 

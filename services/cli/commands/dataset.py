@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.console import Console
-from services.common.errors import UnknownName
-from services.pipeline.datasets.build import build, plan
-from services.pipeline.datasets.recipe import Recipe, read_recipe
+from services.training.datasets.build import build, plan
+from services.training.datasets.recipe import find_recipe, shipped_recipes
 
 HELP = "build a dataset of (reference, image) pairs"
-SHIPPED = Path(__file__).parents[2] / "pipeline" / "datasets" / "recipes"
 DESCRIPTION = f"""\
 Builds the dataset of a recipe: a YAML file that says where images and labels are below --data, under which schema
 references are drawn, and how parents are split (a group of tiles of one field never crosses the split).
-Shipped recipes: {", ".join(sorted(path.stem for path in SHIPPED.glob("*.yaml")))}."""
+Shipped recipes: {", ".join(shipped_recipes())}."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,14 +38,3 @@ def execute(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     counts = ", ".join(f"{count} {split}" for split, count in sorted(splits.items()))
     console.say(f"wrote {sum(splits.values())} pairs under {recipe.schema} to {arguments.out}: {counts}")
     return {"name": recipe.name, "schema": recipe.schema, "splits": dict(splits), "folder": str(arguments.out)}
-
-
-def find_recipe(text: str) -> Recipe:
-    """Read a recipe by file or by the name of a shipped one. Raises UnknownName."""
-    if text.endswith((".yaml", ".yml")):
-        return read_recipe(Path(text))
-    path = SHIPPED / f"{Path(text).name}.yaml"
-    if not path.is_file():
-        names = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.yaml")))
-        raise UnknownName(f"expected a recipe among {names}, or a .yaml file; got {text!r}")
-    return read_recipe(path)

@@ -33,9 +33,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     """Run the command; returns what --json prints."""
     try:
-        from services.cli.training import train_model
+        from services.training.generator.job import Job, train_generator
+        from services.training.generator.publish import Naming
+        from services.training.generator.trainer import TrainConfig
     except ImportError as error:
         raise ConfigError(
             f"training needs torch ({error}); install the `training` extra, or run `make test-training`"
         ) from error
-    return train_model(arguments, console)
+    out: Path = arguments.out
+    job = Job(
+        dataset=arguments.dataset,
+        config=TrainConfig(steps=arguments.steps, seed=arguments.seed),
+        work=arguments.work or out.with_name(out.name + ".training"),
+        out=out,
+        naming=Naming(arguments.name or out.name, arguments.version, arguments.description),
+        remarks=_remarks(arguments.remarks),  # now: training takes long, and a wrong path must not waste it
+    )
+    return train_generator(job, console)
+
+
+def _remarks(path: Path | None) -> str:
+    if path is None:
+        return "Not described."
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"expected a text file for --remarks at {path}; {error}") from error

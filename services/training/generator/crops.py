@@ -13,7 +13,8 @@ from services.common.errors import InvalidArgument
 from services.generation.appearance import Look, measure
 from services.generation.conditions import build_planes, draw_texture
 from services.generation.roles import LevelRoles, find_objects
-from services.generation.training.dataset import Entry, read_pair
+from services.training.augmentation import Symmetry
+from services.training.datasets.dataset import Entry, read_pair
 
 
 @dataclass(frozen=True)
@@ -90,18 +91,13 @@ class Crops:
         top = int(self.generator.integers(field.image.shape[0] - self.size + 1))
         left = int(self.generator.integers(field.image.shape[1] - self.size + 1))
         window = (slice(top, top + self.size), slice(left, left + self.size))
-        turns, flip = int(self.generator.integers(4)), bool(self.generator.integers(2))
+        turn = Symmetry.draw(self.generator)
         texture = draw_texture((self.size, self.size), self.generator)
         planes = build_planes(field.reference[window], field.objects[window], field.look, texture, self.levels)
         appearance = field.look.appearance
         target = (field.image[window] - appearance.background) / appearance.contrast
         scale = (appearance.background, appearance.contrast, appearance.noise)
-        return _turned(planes, turns, flip), _turned(target, turns, flip), scale
-
-
-def _turned(planes: NDArray[np.float32], turns: int, flip: bool) -> NDArray[np.float32]:
-    turned = np.rot90(planes, turns, (-2, -1))
-    return np.ascontiguousarray(turned[..., ::-1] if flip else turned)
+        return turn(planes), turn(target), scale
 
 
 def _weights(fields: Sequence[Field]) -> NDArray[np.float64]:

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import services.pipeline.datasets
 from services.common.errors import InvalidArgument
-from services.pipeline.datasets.recipe import Recipe, Source, read_recipe
 from services.reference.schemas import builtin_schemas
 from services.segmentation.segmenters import builtin_segmenters
+from services.training.datasets.recipe import Recipe, Source, read_recipe, shipped_recipes
 
-SHIPPED = sorted((Path(services.pipeline.datasets.__path__[0]) / "recipes").glob("*.yaml"))
 GOOD = "name: mine\nschema: nuclei3\nsources:\n  - {name: one, images: '*.png', split: split.csv}\n"
 
 
@@ -26,7 +24,7 @@ def test_a_recipe_needs_only_a_name_a_schema_and_sources(tmp_path: Path) -> None
     assert _read(tmp_path, GOOD) == Recipe("mine", "nuclei3", (Source("one", "*.png", "split.csv"),))
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", shipped_recipes().values(), ids=lambda path: path.stem)
 def test_a_shipped_recipe_can_be_built_and_gives_credit(path: Path) -> None:
     recipe = read_recipe(path)
     assert recipe.name == path.stem
@@ -38,7 +36,7 @@ def test_a_shipped_recipe_can_be_built_and_gives_credit(path: Path) -> None:
 
 
 def test_there_are_shipped_recipes() -> None:
-    assert [path.stem for path in SHIPPED] == ["fluo-nuclei", "phase-scratch"]
+    assert list(shipped_recipes()) == ["fluo-nuclei", "phase-scratch"]
 
 
 def _source(text: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from services.common.errors import InvalidSchema
-from services.pipeline.roles import roles_of
 from services.reference.schema import Level, Rule, Schema
 from services.reference.schemas import builtin_schemas
+from services.training.datasets.roles import roles_of
 
 
 @pytest.mark.parametrize(

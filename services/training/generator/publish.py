@@ -12,9 +12,9 @@ import numpy as np
 from services.generation.appearance import record_of
 from services.generation.model import CARD, ModelDescription, write_description
 from services.generation.network import STRIDE, Generator
-from services.generation.training.crops import Field
-from services.generation.training.dataset import DatasetManifest
-from services.generation.training.export import export
+from services.training.datasets.dataset import DatasetManifest
+from services.training.generator.crops import Field
+from services.training.generator.export import export
 
 # Enough to span the looks of a training set; each is a line of model.json.
 MOST_RECORDS = 128
@@ -22,7 +22,7 @@ MOST_RECORDS = 128
 
 @dataclass(frozen=True)
 class Naming:
-    """How a model is called and what it says of itself."""
+    """How a model is called and what it says of itself; an empty description is filled in."""
 
     name: str
     version: str
@@ -50,7 +50,7 @@ def publish(
     description = ModelDescription(
         name=naming.name,
         version=naming.version,
-        description=naming.description,
+        description=naming.description or f"Generator trained on {manifest.name}.",
         schema_name=manifest.schema_name,
         schema_version=manifest.schema_version,
         roles=manifest.roles,

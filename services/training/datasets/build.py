@@ -17,12 +17,12 @@ from services.common.errors import BiosynthError, InvalidArgument
 from services.common.imaging.images import Image, decode_image, encode_png
 from services.common.imaging.intensity import stretch
 from services.common.imaging.labels import Labels, Segmentation
-from services.generation.training.dataset import MANIFEST, DatasetManifest, Entry, check_groups, write_manifest
-from services.pipeline.datasets.recipe import Recipe, Source
-from services.pipeline.roles import roles_of
 from services.reference.render import render
 from services.reference.schemas import Schema, named
 from services.segmentation.segmenters import builtin_segmenters
+from services.training.datasets.dataset import MANIFEST, DatasetManifest, Entry, check_groups, write_manifest
+from services.training.datasets.recipe import Recipe, Source
+from services.training.datasets.roles import roles_of
 
 SPLITS = ("train", "val", "test")
 

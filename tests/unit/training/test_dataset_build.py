@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument
 from services.generation.roles import LevelRoles
-from services.generation.training.dataset import (
+from services.training.datasets.build import build, plan, to_eight_bit
+from services.training.datasets.dataset import (
     MANIFEST,
     DatasetManifest,
     Entry,
@@ -25,8 +26,7 @@ from services.generation.training.dataset import (
     read_pair,
     write_manifest,
 )
-from services.pipeline.datasets.build import build, plan, to_eight_bit
-from services.pipeline.datasets.recipe import Recipe, Source
+from services.training.datasets.recipe import Recipe, Source
 
 SOURCE = Source("syn", "images/*.png", "split.csv", {"nuclei": "labels"}, credit="drawn here")
 RECIPE = Recipe("tiny", "nuclei3", (SOURCE,))

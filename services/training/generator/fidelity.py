@@ -17,8 +17,8 @@ from services.generation.appearance import measure
 from services.generation.generate import generate_as
 from services.generation.model import ModelDescription
 from services.generation.roles import find_objects
-from services.generation.training.dataset import DatasetManifest, Entry, read_pair
 from services.segmentation.segmenters import builtin_segmenters
+from services.training.datasets.dataset import DatasetManifest, Entry, read_pair
 
 # Which segmenter judges a schema, and by which part.
 JUDGES = {"nuclei3": ("nuclei", "nuclei"), "cells4": ("cells", "cells")}

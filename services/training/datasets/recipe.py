@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 import yaml
 
-from services.common.errors import InvalidArgument
+from services.common.errors import InvalidArgument, UnknownName
 from services.common.imaging.labels import PARTS
 
 T = TypeVar("T")
+_SHIPPED = Path(__file__).parent / "recipes"
 # Kinds of YAML that a source's keys take.
 _KINDS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("name", "images", "segmenter", "credit"), (str,)),
@@ -48,6 +49,21 @@ class Recipe:
     name: str
     schema: str
     sources: tuple[Source, ...]
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come with this package, by name, sorted."""
+    return {path.stem: path for path in sorted(_SHIPPED.glob("*.yaml"))}
+
+
+def find_recipe(text: str) -> Recipe:
+    """Read a recipe by file or by the name of a shipped one. Raises UnknownName."""
+    if text.endswith((".yaml", ".yml")):
+        return read_recipe(Path(text))
+    shipped = shipped_recipes()
+    if text not in shipped:
+        raise UnknownName(f"expected a recipe among {', '.join(shipped)}, or a .yaml file; got {text!r}")
+    return read_recipe(shipped[text])
 
 
 def read_recipe(path: Path) -> Recipe:

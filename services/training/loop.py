@@ -1,0 +1,127 @@
+"""The training loop: one process, resumable bit for bit on a CPU, whatever is trained."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.tensorboard import SummaryWriter
+
+from services.common.errors import InvalidArgument
+from services.training.checkpoint import FILE, load_checkpoint, read_state, save_checkpoint
+
+_LOG_EVERY = 50
+
+
+class Config(Protocol):
+    """Hyper-parameters: a dataclass with at least the number of steps."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps the training has."""
+
+
+class Reporter(Protocol):
+    """Who tells people how the training goes; the command line's console is one."""
+
+    def say(self, text: str) -> None:
+        """Tell something in words."""
+
+    def progress(self, total: int | None, unit: str) -> Any:
+        """Open a progress bar, a context manager with `update` and `set_postfix`."""
+
+
+class Training(ABC):
+    """Holds all that a step changes; `save` and `resume` carry it over. What a step does, subclasses say.
+
+    modules: networks and averages by name. random: the generator that batches are drawn with. dataset: its fingerprint.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        modules: Mapping[str, nn.Module],
+        optimisers: Sequence[torch.optim.Optimizer],
+        random: np.random.Generator,
+        dataset: str,
+    ) -> None:
+        self._hyper_parameters: dict[str, Any] = asdict(config)  # type: ignore[call-overload] # a dataclass, says Config
+        self.steps = config.steps
+        self._modules, self._optimisers, self._random, self._dataset = modules, optimisers, random, dataset
+        self.step, self.seconds = 0, 0.0
+
+    @abstractmethod
+    def train_step(self) -> dict[str, float]:
+        """Do one step, count it in `self.step`, and return the losses by name."""
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint: networks, averages, optimisers and the state of every random generator."""
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "dataset": self._dataset,
+            "config": self._hyper_parameters,
+            "random": self._random.bit_generator.state,
+        }
+        save_checkpoint(folder, self._modules, self._optimisers, state)
+
+    def resume(self, folder: Path) -> None:
+        """Continue from a checkpoint. Raises InvalidArgument for other hyper-parameters, or another dataset."""
+        state, path = read_state(folder), folder / FILE
+        if state["config"] != self._hyper_parameters:
+            raise InvalidArgument(
+                f"expected the hyper-parameters of {path}: {state['config']}; got {self._hyper_parameters}"
+            )
+        if state["dataset"] != self._dataset:
+            raise InvalidArgument(
+                f"expected the dataset that {path} was trained on; this differs; choose another --work"
+            )
+        load_checkpoint(folder, self._modules, self._optimisers)
+        self._random.bit_generator.state = state["random"]
+        self.step, self.seconds = int(state["step"]), float(state["seconds"])
+
+
+def run(training: Training, folder: Path, reporter: Reporter) -> None:
+    """Train to the last step, from the checkpoint in `folder` where there is one; logs for TensorBoard go there too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / FILE).is_file():
+        training.resume(folder)
+        reporter.say(f"going on from step {training.step} of {folder}")
+    with SummaryWriter(str(folder)) as writer, reporter.progress(training.steps, "step") as bar:
+        bar.update(training.step)
+        train(training, folder, _logger(writer, bar))
+
+
+def train(
+    training: Training,
+    folder: Path,
+    log: Callable[[int, Mapping[str, float]], None],
+    checkpoint_every: int = 250,
+) -> None:
+    """Run to the last step; checkpoints on the way and at the end. log: called after each step with its losses."""
+    while training.step < training.steps:
+        start, step = time.monotonic(), training.step
+        values = training.train_step()
+        training.seconds += time.monotonic() - start
+        log(step, values)
+        if training.step % checkpoint_every == 0:
+            training.save(folder)
+    training.save(folder)
+
+
+def _logger(writer: Any, bar: Any) -> Callable[[int, Mapping[str, float]], None]:
+    def log(step: int, values: Mapping[str, float]) -> None:
+        bar.update(1)
+        if step % _LOG_EVERY == 0:
+            bar.set_postfix({name: f"{value:.3f}" for name, value in values.items()})
+            for name, value in values.items():
+                writer.add_scalar(name, value, step)
+
+    return log

@@ -10,6 +10,7 @@ import grpc
 
 from biosynth.failures import failure_of
 from biosynth.retry import RetryPolicy
+from biosynth.status import REQUEST_ID_KEY
 
 # Streams that may begin again after messages have come: what was made is in the store, and only progress repeats.
 _REPEATABLE = ("/biosynth.v1.PipelineService/Run",)
@@ -65,8 +66,8 @@ class ReliableCalls(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInte
         clock = self._policy.clock
         deadline = clock() + (self._timeout_s if details.timeout is None else details.timeout)
         metadata = tuple(details.metadata or ()) + self._metadata
-        if "x-request-id" not in dict(metadata):
-            metadata += (("x-request-id", uuid.uuid4().hex),)
+        if REQUEST_ID_KEY not in dict(metadata):
+            metadata += ((REQUEST_ID_KEY, uuid.uuid4().hex),)
 
         def attempt() -> tuple[Any, float]:
             remaining = max(deadline - clock(), 0.001)

@@ -8,12 +8,8 @@ from pathlib import Path
 
 import grpc
 
+from biosynth.contract import REPLY_BYTES, REQUEST_BYTES
 from biosynth.errors import InvalidInputError
-
-MIB = 1024 * 1024
-# The contract allows 16 MiB a part: requests have at most two (Render), replies four (Run); and room for the rest.
-REQUEST_BYTES = 36 * MIB
-REPLY_BYTES = 68 * MIB
 
 
 @dataclass(frozen=True)
@@ -41,14 +37,11 @@ class TlsOptions:
         )
 
 
-def open_channel(
-    endpoint: str,
-    tls: TlsOptions | None,
-    max_request_bytes: int = REQUEST_BYTES,
-    max_reply_bytes: int = REPLY_BYTES,
-) -> grpc.Channel:
-    """A channel to host:port, dns:///host:port or unix:/path; it connects with the first call."""
-    options: list[tuple[str, str | int]] = [
+def channel_options(
+    max_request_bytes: int = REQUEST_BYTES, max_reply_bytes: int = REPLY_BYTES
+) -> list[tuple[str, str | int]]:
+    """gRPC's options for a channel to a biosynth server."""
+    return [
         ("grpc.max_receive_message_length", max_reply_bytes),
         ("grpc.max_send_message_length", max_request_bytes),
         ("grpc.lb_policy_name", "round_robin"),  # over all replicas that the name resolves to
@@ -58,6 +51,16 @@ def open_channel(
         ("grpc.keepalive_time_ms", 60_000),  # a server that vanished is noticed before the deadline
         ("grpc.keepalive_timeout_ms", 20_000),
     ]
+
+
+def open_channel(
+    endpoint: str,
+    tls: TlsOptions | None,
+    max_request_bytes: int = REQUEST_BYTES,
+    max_reply_bytes: int = REPLY_BYTES,
+) -> grpc.Channel:
+    """A channel to host:port, dns:///host:port or unix:/path; it connects with the first call."""
+    options = channel_options(max_request_bytes, max_reply_bytes)
     if tls is None:
         return grpc.insecure_channel(endpoint, options)
     if tls.server_name:

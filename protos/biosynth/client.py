@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biosynth import raster, transfer
-from biosynth.channel import MIB
 from biosynth.connections import Connections
+from biosynth.contract import INLINE_BYTES, MIB
 from biosynth.errors import BiosynthCallError, InvalidInputError
 from biosynth.results import GenerationResult, Progress, ReferenceResult, RunOutcome, SegmentationResult, unexpected
 from biosynth.v1 import generation_pb2, pipeline_pb2, reference_pb2, segmentation_pb2
@@ -27,7 +27,6 @@ File: TypeAlias = bytes | Path | ObjectRef
 Image: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | File
 Segmentation: TypeAlias = SegmentationResult | Mapping[str, NDArray[Any]] | File
 
-_INLINE_BYTES = 16 * MIB
 _TILINGS = {
     "exact": Tiling.TILING_EXACT,
     "concatenate": Tiling.TILING_CONCATENATE,
@@ -213,15 +212,15 @@ class Client(Connections):
             return Content(object=file)
         if not isinstance(file, bytes | Path):
             raise InvalidInputError(f"expected an array, bytes, a Path or an ObjectRef; got {type(file).__name__}")
-        if transfer.size_of(file) > _INLINE_BYTES:
+        if transfer.size_of(file) > INLINE_BYTES:
             return Content(object=self.upload(file))
         return Content(file=file if isinstance(file, bytes) else file.read_bytes())
 
 
 def _inline(packed: Raster) -> Content:
-    if len(packed.zlib_samples) > _INLINE_BYTES:
+    if len(packed.zlib_samples) > INLINE_BYTES:
         raise InvalidInputError(
-            f"an array may take {_INLINE_BYTES} bytes when compressed; this one takes {len(packed.zlib_samples)}: "
+            f"an array may take {INLINE_BYTES} bytes when compressed; this one takes {len(packed.zlib_samples)}: "
             "save it as a file and pass the path, which will be uploaded"
         )
     return Content(raster=packed)

@@ -9,7 +9,8 @@ from typing import Self
 import grpc
 
 from biosynth.calls import ReliableCalls
-from biosynth.channel import REPLY_BYTES, REQUEST_BYTES, TlsOptions, check_token_is_safe, open_channel
+from biosynth.channel import TlsOptions, check_token_is_safe, open_channel
+from biosynth.contract import REPLY_BYTES, REQUEST_BYTES
 from biosynth.errors import InvalidInputError
 from biosynth.retry import RetryPolicy
 from biosynth.v1.evaluation_pb2_grpc import EvaluationServiceStub

@@ -6,14 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import grpc
-from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
-from google.rpc.status_pb2 import Status
 
 from biosynth.errors import BiosynthCallError
-
-_DETAILS_KEY = "grpc-status-details-bin"
-_REQUEST_ID_KEY = "x-request-id"
+from biosynth.status import REQUEST_ID_KEY, detail_of, status_of_call
 
 
 class EndedCall(Protocol):
@@ -36,10 +32,10 @@ class Failure:
 def failure_of(call: EndedCall, target: str) -> Failure:
     """Read the status, ErrorInfo and RetryInfo of a call to `target` that ended badly."""
     code, message = call.code(), call.details() or ""
-    trailing = dict(call.trailing_metadata() or ())
-    info, retry = _details(trailing.get(_DETAILS_KEY))
-    request_id = str(trailing.get(_REQUEST_ID_KEY, ""))
-    if info is None:
+    request_id = str(dict(call.trailing_metadata() or ()).get(REQUEST_ID_KEY, ""))
+    status = status_of_call(call)
+    info = None if status is None else detail_of(status, ErrorInfo)
+    if status is None or info is None:
         message, reason = _explained(code, message, target)
         error = BiosynthCallError(code, message, reason, request_id=request_id)
         # gRPC's own words: a message over the limit is too large however often it is sent.
@@ -48,19 +44,9 @@ def failure_of(call: EndedCall, target: str) -> Failure:
         )
         return Failure(error, passing)
     error = BiosynthCallError(code, message, info.reason, dict(info.metadata), request_id)
+    retry = detail_of(status, RetryInfo)
     passing = code is grpc.StatusCode.UNAVAILABLE or retry is not None
     return Failure(error, passing, retry.retry_delay.ToTimedelta().total_seconds() if retry is not None else 0.0)
-
-
-def _details(packed: str | bytes | None) -> tuple[ErrorInfo | None, RetryInfo | None]:
-    info, retry = ErrorInfo(), RetryInfo()
-    try:
-        details = Status.FromString(packed).details if isinstance(packed, bytes) else []
-        has_info = any(detail.Unpack(info) for detail in details)
-        has_retry = any(detail.Unpack(retry) for detail in details)
-    except DecodeError:
-        return None, None
-    return info if has_info else None, retry if has_retry else None
 
 
 def _explained(code: grpc.StatusCode, text: str, target: str) -> tuple[str, str]:

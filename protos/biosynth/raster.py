@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biosynth.contract import PARTS
 from biosynth.errors import InvalidInputError
 from biosynth.v1.types_pb2 import Raster as RasterMessage
 from biosynth.v1.types_pb2 import SampleType
@@ -20,7 +21,6 @@ _TYPES: dict[Any, np.dtype[Any]] = {
 }
 _SAMPLE_TYPES = {dtype: sample_type for sample_type, dtype in _TYPES.items()}
 _LARGEST_LABEL = int(np.iinfo(np.int32).max)  # what the services count with
-PARTS = ("cells", "nuclei", "wound")
 
 
 def image_raster(image: NDArray[Any]) -> RasterMessage:
@@ -30,13 +30,18 @@ def image_raster(image: NDArray[Any]) -> RasterMessage:
         raise InvalidInputError(
             f"expected an image of shape (H, W), uint8 or uint16; got shape {image.shape} {image.dtype}"
         )
-    return _pack({"image": image}, image.dtype)
+    return pack({"image": image})
 
 
 def segmentation_raster(parts: Mapping[str, NDArray[Any]]) -> RasterMessage:
     """Label maps and the wound as a raster.
 
     parts: `cells` and `nuclei` (H, W) of whole numbers from 0, `wound` (H, W) bool; at least one, all of one shape.
+
+    >>> cells = np.array([[0, 7, 7], [0, 0, 7]])
+    >>> planes_of(segmentation_raster({"cells": cells}))["cells"]
+    array([[0, 7, 7],
+           [0, 0, 7]], dtype=uint16)
     """
     wrong = [name for name in parts if name not in PARTS]
     if wrong or not parts:
@@ -45,49 +50,72 @@ def segmentation_raster(parts: Mapping[str, NDArray[Any]]) -> RasterMessage:
     if len({array.shape for array in parts.values()}) > 1 or first.ndim != 2 or first.size == 0:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in parts.items())
         raise InvalidInputError(f"expected parts of one shape (H, W); got {shapes}")
-    planes = {name: _labels(name, parts[name]) for name in PARTS if name in parts}
-    largest = max(int(plane.max()) for plane in planes.values())
-    if largest > _LARGEST_LABEL:
-        raise InvalidInputError(f"expected labels of at most {_LARGEST_LABEL}; got {largest}: number them anew from 1")
-    return _pack(planes, np.dtype(np.uint16 if largest < 2**16 else np.uint32))
+    if "wound" in parts and parts["wound"].dtype != np.bool_:
+        raise InvalidInputError(f"expected wound as bool; got {parts['wound'].dtype}")
+    return pack({name: parts[name] for name in PARTS if name in parts})
 
 
-def planes_of(raster: RasterMessage) -> dict[str, NDArray[Any]]:
-    """The planes by name, each (H, W) of the raster's type. Raises ValueError for a raster that contradicts itself."""
-    dtype = _TYPES.get(raster.sample_type)
-    if dtype is None:
-        raise ValueError(f"expected a raster of uint8, uint16 or uint32 samples; got type {raster.sample_type}")
-    shape = (len(raster.channels), raster.height_px, raster.width_px)
+def pack(planes: Mapping[str, NDArray[Any]]) -> RasterMessage:
+    """Planes by name, (H, W) each and of one size, of one type: the smallest that holds what each is or counts to.
+
+    bool becomes 0 and 1. Raises InvalidInputError for numbers below 0 or above 2**31 - 1, and for no whole numbers.
+    """
+    dtype = np.result_type(*(_smallest(name, plane) for name, plane in planes.items())).newbyteorder("<")
+    height, width = next(iter(planes.values())).shape
+    packer = zlib.compressobj(level=1)  # label maps shrink 20-fold even so, and noise does not at any level
+    samples = b"".join(packer.compress(np.ascontiguousarray(plane, dtype).tobytes()) for plane in planes.values())
+    return RasterMessage(
+        height_px=height,
+        width_px=width,
+        sample_type=_SAMPLE_TYPES[dtype],
+        channels=list(planes),
+        zlib_samples=samples + packer.flush(),
+    )
+
+
+def sample_dtype(raster: RasterMessage) -> np.dtype[Any]:
+    """The dtype of a raster's samples as they travel. Raises ValueError for a type that this version does not know."""
+    if raster.sample_type not in _TYPES:
+        raise ValueError(f"expected a raster of uint8, uint16 or uint32, got sample type {raster.sample_type}")
+    return _TYPES[raster.sample_type]
+
+
+def samples_of(raster: RasterMessage) -> NDArray[Any]:
+    """The samples, (C, H, W) in the byte order of the wire. Raises ValueError for a raster that contradicts itself."""
+    dtype, names = sample_dtype(raster), list(raster.channels)
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"expected a raster with different channel names, got {names[:8]}")
+    shape = (len(names), raster.height_px, raster.width_px)
     expected = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     # One byte more than expected is asked for, so that a longer stream shows and cannot fill the memory.
     stream = zlib.decompressobj()
     try:
         samples = stream.decompress(raster.zlib_samples, expected + 1)
     except zlib.error as error:
-        raise ValueError(f"expected samples compressed by zlib: {error}") from None
-    if len(samples) != expected or not stream.eof:
-        raise ValueError(f"expected {expected} bytes of samples for {shape} {dtype}; got another number")
-    array = np.frombuffer(samples, dtype).reshape(shape)  # (C, H, W)
-    return {name: plane.astype(dtype.newbyteorder("=")) for name, plane in zip(raster.channels, array, strict=True)}
+        raise ValueError(f"expected samples compressed by zlib (RFC 1950), got other bytes ({error})") from None
+    if len(samples) != expected or not stream.eof or stream.unused_data:
+        came = f"{len(samples)}" if len(samples) < expected else f"more than {expected}"
+        raise ValueError(f"expected {expected} bytes of samples, as the raster's header says, got {came}")
+    return np.frombuffer(samples, dtype).reshape(shape)
 
 
-def _labels(name: str, plane: NDArray[Any]) -> NDArray[Any]:
-    if name == "wound" and plane.dtype != np.bool_:
-        raise InvalidInputError(f"expected wound as bool; got {plane.dtype}")
-    if plane.dtype.kind not in "bui" or (plane.dtype.kind == "i" and plane.min() < 0):
-        raise InvalidInputError(f"expected {name} as whole numbers from 0; got {plane.dtype} from {plane.min()}")
-    return plane
+def planes_of(raster: RasterMessage) -> dict[str, NDArray[Any]]:
+    """The planes by name, each (H, W) of the raster's type. Raises ValueError as samples_of."""
+    samples = samples_of(raster)
+    native = samples.dtype.newbyteorder("=")
+    return {name: plane.astype(native) for name, plane in zip(raster.channels, samples, strict=True)}
 
 
-def _pack(planes: Mapping[str, NDArray[Any]], dtype: np.dtype[Any]) -> RasterMessage:
-    height, width = next(iter(planes.values())).shape
-    wire = dtype.newbyteorder("<")
-    packer = zlib.compressobj(level=1)  # label maps shrink 20-fold even so, and noise does not at any level
-    samples = b"".join(packer.compress(np.ascontiguousarray(plane, wire).tobytes()) for plane in planes.values())
-    return RasterMessage(
-        height_px=height,
-        width_px=width,
-        sample_type=_SAMPLE_TYPES[wire],
-        channels=list(planes),
-        zlib_samples=samples + packer.flush(),
-    )
+def _smallest(name: str, plane: NDArray[Any]) -> np.dtype[Any]:
+    """What a plane travels as: bool in 8 bit, uint8 to uint32 as they are, labels by the largest."""
+    if plane.dtype == np.bool_:
+        return np.dtype(np.uint8)
+    if plane.dtype.kind == "u" and plane.dtype.itemsize <= 4:
+        return plane.dtype.newbyteorder("=")
+    if plane.dtype.kind not in "ui" or (plane.size and int(plane.min()) < 0):
+        least = f" from {plane.min()}" if plane.size else ""
+        raise InvalidInputError(f"expected {name} as whole numbers from 0; got {plane.dtype}{least}")
+    largest = int(plane.max(initial=0))
+    if largest > _LARGEST_LABEL:
+        raise InvalidInputError(f"expected labels of at most {_LARGEST_LABEL}; got {largest}: number them anew from 1")
+    return np.dtype(np.uint16 if largest < 2**16 else np.uint32)

@@ -13,12 +13,11 @@ from typing import TypeAlias
 
 import grpc
 
+from biosynth import contract
 from biosynth.errors import BiosynthCallError, InvalidInputError
 
 Reader: TypeAlias = io.BytesIO | io.BufferedReader
 
-_SIGNATURES = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpg"))
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # little and big endian; + is BigTIFF
 _CODES = {
     401: grpc.StatusCode.PERMISSION_DENIED,
     403: grpc.StatusCode.PERMISSION_DENIED,
@@ -47,12 +46,10 @@ def extension_of(source: bytes | Path) -> str:
     """`png`, `tif` or `jpg`, by the first bytes. Raises InvalidInputError for any other file."""
     with open_source(source) as file:
         head = file.read(8)
-    for signature, extension in _SIGNATURES:
-        if head.startswith(signature):
-            return extension
-    if head.startswith(_TIFF):
-        return "tif"
-    raise InvalidInputError(f"expected a PNG, TIFF or JPEG file; got one that begins with {head!r}")
+    extension = contract.extension_of(head)
+    if extension is None:
+        raise InvalidInputError(f"expected a PNG, TIFF or JPEG file; got one that begins with {head!r}")
+    return extension
 
 
 def put(url: str, headers: Mapping[str, str], source: bytes | Path, key: str, timeout_s: float) -> None:

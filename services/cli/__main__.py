@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
 from biosynth.errors import BiosynthCallError, InvalidInputError
 
+from services.cli.command import Command
 from services.cli.commands import combine, dataset, generate, info, models, push, render, run, segment, serve, train
 from services.cli.console import Console
 from services.cli.exits import REFUSED, exit_code
-from services.cli.session import open_session
 from services.cli.versions import versions
 from services.common.errors import BiosynthError
 
@@ -26,9 +25,19 @@ EPILOG = """\
 Work is done by services embedded in this process, with a folder as the store, unless --endpoint or BIOSYNTH_ENDPOINT
 names deployed ones. Exit codes: 0 done, 1 a fault of ours, 2 wrong usage, 3 the input or a name was refused,
 4 a service or the store cannot be reached or is overloaded, 130 interrupted."""
-# These ask services; the others do their work themselves.
-ASKING = {"run": run, "segment": segment, "render": render, "generate": generate, "models": models, "info": info}
-LOCAL = {"combine": combine, "dataset": dataset, "train": train, "push": push}
+COMMANDS: dict[str, Command] = {
+    "run": run,
+    "segment": segment,
+    "render": render,
+    "generate": generate,
+    "models": models,
+    "info": info,
+    "combine": combine,
+    "dataset": dataset,
+    "train": train,
+    "push": push,
+    "serve": serve,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -36,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = _parser().parse_args(argv)
     console = Console(arguments.json, arguments.quiet)
     try:
-        _execute(arguments, console)
+        COMMANDS[arguments.command].execute(arguments, console)
     except (BiosynthError, BiosynthCallError, InvalidInputError) as error:
         console.warn(
             f"biosynth {arguments.command}: {error.message if not isinstance(error, InvalidInputError) else error}"
@@ -50,34 +59,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
-def _execute(arguments: argparse.Namespace, console: Console) -> None:
-    if arguments.command == "serve":
-        serve.execute(arguments)
-        return
-    if arguments.command in LOCAL:
-        console.answer(LOCAL[arguments.command].execute(arguments, console))
-        return
-    with open_session(os.environ, arguments.endpoint) as session:
-        record = ASKING[arguments.command].execute(arguments, session, console)
-    if arguments.command not in ("info", "models"):  # these have answered, in text or JSON
-        console.answer(record)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="biosynth", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=f"biosynth {versions()['biosynth-services']}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module in {**ASKING, **LOCAL, "serve": serve}.items():
+    for name, module in COMMANDS.items():
         command = commands.add_parser(
             name, help=module.HELP, description=module.DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
         )
         module.add_arguments(command)
         command.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
         command.add_argument("--quiet", action="store_true", help="no progress and no words on stderr, errors excepted")
-        if name in ASKING:
-            command.add_argument("--endpoint", metavar="HOST:PORT", help="use deployed services; default: embedded")
     return parser
 
 

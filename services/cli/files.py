@@ -1,4 +1,4 @@
-"""Output files that are whole or not there."""
+"""Files of the command line: inputs within the limits, outputs that are whole or not there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,28 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.common.errors import InvalidArgument
+from services.common.errors import ConfigError, InvalidArgument, InvalidImage
+from services.common.imaging.images import ImageLimits
+
+
+def read_input(path: Path) -> bytes:
+    """The bytes of an input. Raises InvalidImage for a file that cannot be read or is over the limit."""
+    try:
+        size, limit = path.stat().st_size, ImageLimits().max_bytes
+        if size > limit:
+            raise InvalidImage(f"expected {path} of at most {limit} bytes; got {size}")
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidImage(f"expected a readable file at {path}; {error.strerror}") from error
+
+
+def check_folder(path: Path) -> Path:
+    """Make an output folder. Raises ConfigError where that cannot be done."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"expected a folder to write to at {path}; {error.strerror}") from error
+    return path
 
 
 def refuse_overwriting(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:

@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from biosynth.channel import TlsOptions
 from biosynth.client import Client
+from biosynth.contract import INLINE_BYTES, extension_of
 from biosynth.errors import BiosynthCallError
 from biosynth.v1.types_pb2 import Content, Delivery, ObjectRef
+from google.protobuf.message import Message
 
 from services.cli.background import in_background
 from services.cli.composition import SERVICES, Composition
 from services.common.engines.cores import usable_cores
-from services.common.errors import ConfigError, InvalidImage
-from services.common.imaging.images import ImageLimits
-from services.common.serving.config import EndpointsConfig, ServerConfig, StoreConfig
-from services.common.serving.content import INLINE_LIMIT
+from services.common.serving.config import CallerConfig, EndpointsConfig, ServerConfig
 from services.common.serving.runtime import Runtime, opened
 from services.common.serving.server import Running, running
 from services.common.serving.tokens import TokenFile
 from services.common.settings import Settings
+from services.common.storage.config import StoreConfig
 from services.common.storage.store import Store
 from services.common.storage.stores import open_store
 from services.generation.config import GenerationConfig
 
 T = TypeVar("T")
 MOST_BYTES = 1024**3  # of a result that we made ourselves
-EXTENSIONS = {b"\x89PNG": "png", b"\xff\xd8": "jpg", b"II": "tif", b"MM": "tif"}
 
 
 @dataclass(frozen=True)
@@ -44,49 +43,59 @@ class Session:
     place: str
     store_place: str
 
-    def content(self, path: Path) -> Content:
-        """Return a file as it is to be sent: inside the message, or, when large, by way of the store.
+    def content(self, data: bytes) -> Content:
+        """A file as it is to be sent: inside the message, or, when large, by way of the store."""
+        return Content(file=data) if len(data) <= INLINE_BYTES else Content(object=self._put(data))
 
-        Raises InvalidImage for a file that cannot be read or is over the limit.
+    def ask(self, call: Callable[[Any], T], request: Any) -> T:
+        """Make a call that delivers pixels; every Content of its reply holds a file, wherever that came from.
+
+        call: takes the request and returns a message. Files come as objects of our own store, or inside the reply of a
+        deployed service; what is too large for a reply is asked for again, as objects to be downloaded by link: the
+        work is done already.
         """
-        try:
-            size, limit = path.stat().st_size, ImageLimits().max_bytes
-            if size > limit:
-                raise InvalidImage(f"expected {path} of at most {limit} bytes; got {size}")
-            data = path.read_bytes()
-        except OSError as error:
-            raise InvalidImage(f"expected a readable file at {path}; {error.strerror}") from error
-        return Content(file=data) if size <= INLINE_LIMIT else Content(object=self._put(data))
+        reply = self._deliver(call, request)
+        for content in _contents(reply):
+            if content.HasField("object"):
+                content.file = self._get(content.object)
+        return reply
 
-    def ask(self, call: Callable[[Delivery.ValueType], T]) -> T:
-        """Make a call that delivers pixels: as objects of our own store, or inside the reply of a deployed service.
-
-        What is too large for a reply is asked for again, as objects to be downloaded by link: the work is done already.
-        """
-        if self.store is not None:
-            return call(Delivery.DELIVERY_OBJECT)
-        try:
-            return call(Delivery.DELIVERY_FILE)
-        except BiosynthCallError as error:
-            if error.reason not in ("OBJECT_TOO_LARGE", "MESSAGE_TOO_LARGE"):
-                raise
-            return call(Delivery.DELIVERY_OBJECT)
-
-    def get(self, content: Content) -> bytes:
-        """Return the bytes of a delivered file."""
-        if not content.HasField("object"):
-            return content.file
+    def _deliver(self, call: Callable[[Any], T], request: Any) -> T:
         if self.store is None:
-            return self.client.download(content.object)
-        return self.store.get(content.object.key, MOST_BYTES)
+            request.delivery = Delivery.DELIVERY_FILE
+            try:
+                return call(request)
+            except BiosynthCallError as error:
+                if error.reason not in ("OBJECT_TOO_LARGE", "MESSAGE_TOO_LARGE"):
+                    raise
+        request.delivery = Delivery.DELIVERY_OBJECT
+        return call(request)
+
+    def _get(self, ref: ObjectRef) -> bytes:
+        return self.client.download(ref) if self.store is None else self.store.get(ref.key, MOST_BYTES)
 
     def _put(self, data: bytes) -> ObjectRef:
         if self.store is None:
             return self.client.upload(data)
-        extension = next((name for magic, name in EXTENSIONS.items() if data.startswith(magic)), "bin")
         sha256 = hashlib.sha256(data).hexdigest()
-        stored = self.store.put(f"inputs/{sha256}.{extension}", data, "application/octet-stream")
+        key = f"inputs/{sha256}.{extension_of(data) or 'bin'}"
+        stored = self.store.put(key, data, "application/octet-stream")
         return ObjectRef(key=stored.key, sha256=stored.sha256)
+
+
+def _contents(message: Any) -> Iterator[Content]:
+    """Every Content in a message, at any depth."""
+    for field, value in message.ListFields():
+        for inner in value if field.is_repeated else [value]:
+            if isinstance(inner, Content):
+                yield inner
+            elif isinstance(inner, Message):
+                yield from _contents(inner)
+
+
+def add_endpoint(parser: argparse.ArgumentParser) -> None:
+    """Declare --endpoint, for commands that ask services."""
+    parser.add_argument("--endpoint", metavar="HOST:PORT", help="use deployed services; default: embedded")
 
 
 @contextmanager
@@ -105,19 +114,14 @@ def default_store(env: Mapping[str, str]) -> StoreConfig:
     if Settings(env).text("BIOSYNTH_STORE") or Settings(env).text("BIOSYNTH_STORE_PATH"):
         return StoreConfig.from_env(env)
     cache = env.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return StoreConfig("folder", path=Path(cache) / "biosynth" / "store")
+    return StoreConfig(path=Path(cache) / "biosynth" / "store")
 
 
 @contextmanager
 def _deployed(env: Mapping[str, str], target: str) -> Iterator[Session]:
-    settings = Settings(env)
-    ca, certificate, key = (settings.file(f"BIOSYNTH_ENDPOINT_{what}_FILE") for what in ("CA", "CERT", "KEY"))
-    token = settings.file("BIOSYNTH_ENDPOINT_TOKEN_FILE")
-    with Client(
-        target,
-        token=TokenFile("BIOSYNTH_ENDPOINT_TOKEN_FILE", token).first() if token else None,
-        tls=TlsOptions(ca, certificate, key) if ca or certificate else None,
-    ) as client:
+    caller = CallerConfig.from_env(env)
+    token = TokenFile("BIOSYNTH_ENDPOINT_TOKEN_FILE", caller.token_file).first() if caller.token_file else None
+    with Client(target, token=token, tls=caller.tls) as client:
         yield Session(client, None, target, "the deployment's own")
 
 
@@ -131,7 +135,7 @@ def _embedded(env: Mapping[str, str]) -> Iterator[Session]:
         server = ServerConfig(address=address, drain_seconds=1.0)
         composition = Composition(SERVICES, GenerationConfig.from_env(env), EndpointsConfig(address, address, address))
         with in_background(lambda: _serving(server, composition, runtime)), Client(address, timeout_s=3600.0) as client:
-            yield Session(client, store, "embedded", str(config.path or f"{config.endpoint}/{config.bucket}"))
+            yield Session(client, store, "embedded", config.place)
 
 
 @asynccontextmanager
@@ -147,12 +151,3 @@ def private_address() -> Iterator[str]:
     parent = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108
     with tempfile.TemporaryDirectory(prefix="biosynth-", dir=parent) as folder:
         yield f"unix:{folder}/socket"
-
-
-def check_folder(path: Path) -> Path:
-    """Make an output folder. Raises ConfigError where that cannot be done."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"expected a folder to write to at {path}; {error.strerror}") from error
-    return path

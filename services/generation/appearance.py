@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.errors import InvalidArgument
+from services.common.ranges import check_appearance
 from services.generation.roles import LevelRoles
 
 # Fewer background pixels than this share say nothing about the background's brightness.
@@ -76,7 +76,7 @@ def draw(
 
     Raises InvalidArgument for a name that is no appearance value, or a value out of range.
     """
-    check_ordered(ordered)
+    check_appearance(ordered)
     record = records[int(generator.integers(len(records)))]
     appearance = replace(record.appearance, **ordered)
     pool = np.array(record.objects, np.float32).reshape(-1, 2)
@@ -89,17 +89,6 @@ def draw(
         unit = (objects[:, 0] - centre) / drawn if drawn > 0 else generator.standard_normal(count, np.float32)
         objects[:, 0] = centre + appearance.spread * unit
     return Look(appearance, objects)
-
-
-def check_ordered(ordered: Mapping[str, float]) -> None:
-    """Refuse appearance values that no image can have."""
-    names = [field.name for field in fields(Appearance)]
-    for name, value in ordered.items():
-        if name not in names:
-            raise InvalidArgument(f"expected appearance values among {', '.join(names)}; got {name}")
-        high = 8.0 if name in ("spread", "sharpness") else 1.0
-        if not (0.0 <= value <= high):  # also false for NaN
-            raise InvalidArgument(f"expected appearance.{name} from 0 to {high:g}; got {value:g}")
 
 
 def record_of(look: Look, generator: np.random.Generator, most: int = 32) -> AppearanceRecord:

@@ -10,11 +10,11 @@ from prometheus_client import CollectorRegistry, Histogram
 
 from services.common.errors import InvalidArgument, NotImplementedYet
 from services.common.imaging.images import encode_png
+from services.common.ranges import check_appearance
 from services.common.serving.content import check_delivery, deliver, image_planes, read_reference
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
 from services.common.storage.results import Json, Outcome
-from services.generation.appearance import check_ordered
 from services.generation.generate import ALGORITHM_VERSION, generate
 from services.generation.loaded import LoadedModel, LoadedModels
 from services.generation.model import ModelDescription
@@ -77,7 +77,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         if request.tiling not in TILINGS:
             raise NotImplementedYet("this version tiles exactly only; leave tiling empty", missing="concatenate, blend")
         model, ordered = self._models.get(request.model), ordered_values(request.appearance)
-        check_ordered(ordered)
+        check_appearance(ordered)
         reference, sha256 = read_reference(request.reference, self._runtime.store, self._runtime.limits)
         identity = _identity(request, model, ordered, sha256)
 

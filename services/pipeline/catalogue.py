@@ -58,7 +58,7 @@ async def connected(endpoints: EndpointsConfig) -> AsyncIterator[Stubs]:
     async with AsyncExitStack() as stack:
         targets = (endpoints.segmentation, endpoints.reference, endpoints.generation)
         segmentation, reference, generation = [
-            await stack.enter_async_context(open_channel(target, endpoints)) for target in targets
+            await stack.enter_async_context(open_channel(target, endpoints.caller)) for target in targets
         ]
         yield Stubs(
             SegmentationServiceStub(segmentation), ReferenceServiceStub(reference), GenerationServiceStub(generation)

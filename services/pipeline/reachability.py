@@ -35,7 +35,7 @@ async def unreachable_reported(endpoints: EndpointsConfig) -> AsyncIterator[None
 
 async def _watch(name: str, endpoints: EndpointsConfig) -> None:
     target, variable = getattr(endpoints, name), f"BIOSYNTH_{name.upper()}_ENDPOINT"
-    async with open_channel(target, endpoints) as channel:
+    async with open_channel(target, endpoints.caller) as channel:
         while True:
             try:
                 await health_pb2_grpc.HealthStub(channel).Check(

@@ -12,11 +12,10 @@ from biosynth.v1.pipeline_pb2 import RunRequest, RunResponse, RunResult, Stage, 
 from biosynth.v1.types_pb2 import Content
 
 from services.common.errors import InvalidArgument, NoFittingModel
+from services.common.ranges import check_appearance, check_thickness
 from services.common.serving.content import check_delivery
-from services.generation.appearance import check_ordered
 from services.pipeline.catalogue import Stubs, ask
 from services.pipeline.plan import ModelFacts, Plan, Wish, make_plan, wished_models
-from services.reference.schema import MAX_THICKNESS_PX
 
 
 @dataclass(frozen=True)
@@ -42,10 +41,8 @@ class Run:
     def _check(self) -> None:
         """Refuse what the last stages would refuse, before the first has worked."""
         check_delivery(self.request.delivery)
-        check_ordered({field.name: value for field, value in self.request.appearance.ListFields()})
-        if self.request.boundary_thickness_px > MAX_THICKNESS_PX:
-            thickness = self.request.boundary_thickness_px
-            raise InvalidArgument(f"expected a boundary thickness of at most {MAX_THICKNESS_PX} px; got {thickness}")
+        check_appearance({field.name: value for field, value in self.request.appearance.ListFields()})
+        check_thickness(self.request.boundary_thickness_px)
 
     async def _from_image(self, result: RunResult) -> AsyncIterator[RunResponse]:
         wish = Wish(self.request.segmenter, self.request.schema, self.request.model)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 
+from biosynth.contract import EXTENSIONS, LINK_SECONDS, is_sha256
 from biosynth.v1 import pipeline_pb2, pipeline_pb2_grpc
 from biosynth.v1.types_pb2 import Content, Delivery, ObjectRef
 
@@ -22,10 +22,8 @@ from services.common.storage.keys import check_readable
 from services.pipeline.catalogue import Stubs
 from services.pipeline.run import Run
 
-LINK_SECONDS = 15 * 60
 # Of a call whose caller set no deadline: a service that has vanished must not hold a run for ever.
 MOST_SECONDS = 3600.0
-EXTENSIONS = ("png", "tif", "jpg")
 
 
 class PipelineServicer(pipeline_pb2_grpc.PipelineServiceServicer):
@@ -72,7 +70,7 @@ class PipelineServicer(pipeline_pb2_grpc.PipelineServiceServicer):
                 content.CopyFrom(deliver(self._runtime.store, stored, delivery, planes))
 
     def _create_upload(self, request: pipeline_pb2.CreateUploadRequest) -> pipeline_pb2.CreateUploadResponse:
-        if not re.fullmatch("[0-9a-f]{64}", request.sha256):
+        if not is_sha256(request.sha256):
             raise InvalidArgument(f"expected sha256 as 64 lower-case hex digits; got {request.sha256!r:.80}")
         if request.extension not in EXTENSIONS:
             raise InvalidArgument(f"expected extension among {', '.join(EXTENSIONS)}; got {request.extension!r:.40}")

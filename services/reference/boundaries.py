@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from biosynth.contract import MAX_THICKNESS_PX
 
 from services.common.errors import InvalidArgument
 from services.common.imaging.labels import Labels, Mask
-from services.reference.schema import MAX_THICKNESS_PX
 
 
 def label_boundary(labels: Labels, thickness_px: int = 1) -> Mask:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from services.common.errors import InvalidArgument
 from services.common.imaging.images import autocontrast
 from services.common.imaging.labels import Segmentation
+from services.common.ranges import check_thickness
 from services.reference.masks import Masks
 from services.reference.parts import check_parts, present
-from services.reference.schema import MAX_THICKNESS_PX, Schema, are_limits
+from services.reference.schema import Schema, are_limits
 from services.reference.sizes import check_labels, compact, resized
 from services.reference.tiers import assign_tiers, cell_means, measure_limits
 
@@ -54,7 +55,8 @@ def render(
     """
     check_parts(segmentation, schema)
     check_labels(segmentation)
-    thickness_px = _thickness(boundary_thickness_px, schema)
+    check_thickness(boundary_thickness_px)
+    thickness_px = boundary_thickness_px or schema.boundary_thickness_px
     limits = _given_limits(tier_limits, schema)
     tier_of_label = None
     if schema.tiers:
@@ -80,14 +82,6 @@ def _grey(reference: NDArray[np.uint8], schema: Schema) -> NDArray[np.uint8]:
     greys = np.zeros(256, np.uint8)
     greys[: len(schema.levels)] = [level.grey for level in schema.levels]
     return cv2.LUT(reference, greys).astype(np.uint8, copy=False)
-
-
-def _thickness(asked: int, schema: Schema) -> int:
-    if not 0 <= asked <= MAX_THICKNESS_PX:
-        raise InvalidArgument(
-            f"expected a boundary thickness of 1 to {MAX_THICKNESS_PX} px, or 0 for the schema's own; got {asked}"
-        )
-    return asked or schema.boundary_thickness_px
 
 
 def _given_limits(asked: Sequence[float] | None, schema: Schema) -> tuple[float, ...]:

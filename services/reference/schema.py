@@ -7,13 +7,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from biosynth.contract import MAX_THICKNESS_PX, PARTS
+
 from services.common.errors import InvalidSchema
-from services.common.imaging.labels import PARTS
 from services.reference.sources import parts_of, tier_of
 
 MAX_LEVELS = 256  # a reference is uint8
 MAX_RULES = 1024
-MAX_THICKNESS_PX = 64
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from services.cli.console import Console
-from services.cli.files import refuse_overwriting, write_file
-from services.cli.session import check_folder
+from services.cli.files import check_folder, refuse_overwriting, write_file
 from services.common.errors import InvalidSegmentation
 from services.common.imaging.images import decode_image
 from services.common.imaging.labels import Labels, Mask, Segmentation
@@ -35,15 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .ome.tif to write")
 
 
-def execute(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    """Run the command; returns what --json prints. Raises InvalidSegmentation for a file that is no label map."""
+def execute(arguments: argparse.Namespace, console: Console) -> None:
+    """Run the command. Raises InvalidSegmentation for a file that is no label map."""
     refuse_overwriting([path for path in (arguments.cells, arguments.nuclei, arguments.wound) if path], [arguments.out])
     cells, nuclei = read_labels(arguments.cells, "cells"), read_labels(arguments.nuclei, "nuclei")
     segmentation = Segmentation(cells, nuclei, _wound(arguments, cells, nuclei))
     check_folder(arguments.out.parent)
     write_file(arguments.out, encode_segmentation(segmentation))
     console.say(f"wrote {arguments.out} with {', '.join(segmentation.parts)}")
-    return {"file": str(arguments.out), "parts": list(segmentation.parts)}
+    console.answer({"file": str(arguments.out), "parts": list(segmentation.parts)})
 
 
 def read_labels(path: Path | None, part: str) -> Labels | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from services.cli.console import Console
 from services.training.datasets.build import build, plan
@@ -27,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the dataset")
 
 
-def execute(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    """Run the command; returns what --json prints."""
+def execute(arguments: argparse.Namespace, console: Console) -> None:
+    """Run the command."""
     recipe = find_recipe(arguments.recipe)
     splits: Counter[str] = Counter()
     with console.progress(total=len(plan(recipe, arguments.data)), unit="pair") as bar:
@@ -37,4 +36,4 @@ def execute(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
             bar.update(1)
     counts = ", ".join(f"{count} {split}" for split, count in sorted(splits.items()))
     console.say(f"wrote {sum(splits.values())} pairs under {recipe.schema} to {arguments.out}: {counts}")
-    return {"name": recipe.name, "schema": recipe.schema, "splits": dict(splits), "folder": str(arguments.out)}
+    console.answer({"name": recipe.name, "schema": recipe.schema, "splits": dict(splits), "folder": str(arguments.out)})

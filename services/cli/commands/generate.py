@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
-from typing import Any
 
 from biosynth.v1.generation_pb2 import GenerateRequest, GenerateResponse
-from biosynth.v1.types_pb2 import Delivery
 
 from services.cli.appearance import add_appearance, appearance_of
 from services.cli.console import Console
-from services.cli.files import refuse_overwriting, write_file
+from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
 from services.cli.numbers import SEED
-from services.cli.session import Session, check_folder
+from services.cli.session import add_endpoint, open_session
 
 HELP = "generate an image of a reference"
 DESCRIPTION = """\
@@ -30,25 +29,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=SEED, default=0, metavar="N", help="of texture, noise and appearance (default 0)"
     )
     add_appearance(parser)
+    add_endpoint(parser)
 
 
-def execute(arguments: argparse.Namespace, session: Session, console: Console) -> dict[str, Any]:
-    """Run the command; returns what --json prints."""
+def execute(arguments: argparse.Namespace, console: Console) -> None:
+    """Run the command."""
     check_folder(arguments.out.parent)
     refuse_overwriting([arguments.reference], [arguments.out])
-    request = GenerateRequest(
-        reference=session.content(arguments.reference),
-        model=arguments.model,
-        seed=arguments.seed,
-        appearance=appearance_of(arguments),
-    )
-    with console.progress(total=1, unit="image") as bar:
+    request = GenerateRequest(model=arguments.model, seed=arguments.seed, appearance=appearance_of(arguments))
+    with open_session(os.environ, arguments.endpoint) as session, console.progress(total=1, unit="image") as bar:
         bar.set_description(f"model {arguments.model}")
-        response = session.ask(lambda delivery: _call(request, delivery, session))
+        request.reference.CopyFrom(session.content(read_input(arguments.reference)))
+        response: GenerateResponse = session.ask(session.client.generation.Generate, request)
         bar.update(1)
-    write_file(arguments.out, session.get(response.image))
+    write_file(arguments.out, response.image.file)
     console.say(f"wrote {arguments.out} with {response.model.name} {response.model.version} on {response.engine}")
-    return {
+    record = {
         "file": str(arguments.out),
         "model": response.model.name,
         "model_version": response.model.version,
@@ -58,8 +54,4 @@ def execute(arguments: argparse.Namespace, session: Session, console: Console) -
         "appearance": {field.name: value for field, value in response.appearance.ListFields()},
         "cached": response.cached,
     }
-
-
-def _call(request: GenerateRequest, delivery: Delivery.ValueType, session: Session) -> GenerateResponse:
-    request.delivery = delivery
-    return session.client.generation.Generate(request)
+    console.answer(record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from biosynth.v1.reference_pb2 import ListSchemasRequest
 from biosynth.v1.segmentation_pb2 import ListSegmentersRequest
 
 from services.cli.console import Console
-from services.cli.session import Session
+from services.cli.session import Session, add_endpoint, open_session
 from services.cli.versions import versions
 from services.common.engines.cores import usable_cores
 from services.common.engines.onnx_cpu import OnnxCpuEngine
@@ -27,16 +28,23 @@ With --endpoint, segmenters, schemas and models are those of the deployed servic
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments: none."""
+    """Declare the command's arguments."""
+    add_endpoint(parser)
 
 
-def execute(arguments: argparse.Namespace, session: Session, console: Console) -> dict[str, Any]:  # noqa: ARG001
-    """Run the command; returns what --json prints."""
+def execute(arguments: argparse.Namespace, console: Console) -> None:
+    """Run the command."""
+    with open_session(os.environ, arguments.endpoint) as session:
+        record = _record(session)
+    console.answer(record, _text(record))
+
+
+def _record(session: Session) -> dict[str, Any]:
     client, gpus = session.client, _gpus()
     segmenters = client.segmentation.ListSegmenters(ListSegmentersRequest()).segmenters
     schemas = client.reference.ListSchemas(ListSchemasRequest()).schemas
     models = client.generation.ListModels(ListModelsRequest()).models
-    record = {
+    return {
         "services": session.place,
         "store": session.store_place,
         "cpu": {"machine": platform.machine(), "cores": usable_cores()},
@@ -47,8 +55,6 @@ def execute(arguments: argparse.Namespace, session: Session, console: Console) -
         "models": {model.name: model.schema_name for model in models},
         "versions": versions(),
     }
-    console.answer(record, _text(record))
-    return record
 
 
 def _gpus() -> list[str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.console import Console
-from services.common.serving.config import StoreConfig
 from services.common.serving.waiting import wait_until
 from services.common.settings import Settings
+from services.common.storage.config import StoreConfig
 from services.common.storage.stores import open_store
 from services.generation.model import DESCRIPTION as MODEL_FILE
 from services.generation.model import SHIPPED, StoredModel, read_model
@@ -29,20 +29,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="default: the shipped models")
 
 
-def execute(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    """Run the command; returns what --json prints. Raises ConfigError or StoreUnavailable."""
+def execute(arguments: argparse.Namespace, console: Console) -> None:
+    """Run the command. Raises ConfigError or StoreUnavailable."""
     config = StoreConfig.from_env(os.environ)
     store = open_store(config)
     # In a deployment, its users may be in the making.
     seconds = Settings(os.environ).number("BIOSYNTH_START_WAIT_SECONDS", 0.0, 0, 3600)
     folders = arguments.folders or sorted(path.parent for path in SHIPPED.glob(f"*/{MODEL_FILE}"))
     models = [read_model(folder) for folder in folders]
-    console.say(f"pushing {len(models)} models to {config.path or f'{config.endpoint}/{config.bucket}'}")
+    console.say(f"pushing {len(models)} models to {config.place}")
     wait_until(lambda: next(newest_versions(store), None), seconds)  # a model that is refused needs no waiting
     for model in models:
         push_model(store, model)
         console.say(f"{model.description.name} {model.description.version} is in the store")
-    return {"models": [_record(model) for model in models]}
+    console.answer({"models": [_record(model) for model in models]})
 
 
 def _record(model: StoredModel) -> dict[str, Any]:

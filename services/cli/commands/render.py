@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
-from typing import Any
 
 from biosynth.v1.reference_pb2 import RenderRequest, RenderResponse
-from biosynth.v1.types_pb2 import Delivery
 
 from services.cli.console import Console
-from services.cli.files import refuse_overwriting, write_file
+from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
 from services.cli.numbers import COUNT
-from services.cli.session import Session, check_folder
+from services.cli.session import Session, add_endpoint, open_session
 from services.common.errors import InvalidSchema
 
 HELP = "draw the reference (label map) of a segmentation"
@@ -35,50 +34,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tier-limits", type=_limits, default=(), metavar="A,B,...", help="default: measured on --image"
     )
+    add_endpoint(parser)
 
 
-def execute(arguments: argparse.Namespace, session: Session, console: Console) -> dict[str, Any]:
-    """Run the command; returns what --json prints."""
+def execute(arguments: argparse.Namespace, console: Console) -> None:
+    """Run the command."""
     folder = check_folder(arguments.out)
     stem = arguments.segmentation.name.removesuffix(arguments.segmentation.suffix).removesuffix(".ome")
     names = {"reference": f"{stem}.reference.png", "grey": f"{stem}.reference_grey.png"}
     inputs = [path for path in (arguments.segmentation, arguments.image) if path]
     refuse_overwriting(inputs, [folder / name for name in names.values()])
-    request = _request(arguments, session)
-    response = session.ask(lambda delivery: _call(request, delivery, session))
+    with open_session(os.environ, arguments.endpoint) as session:
+        response: RenderResponse = session.ask(session.client.reference.Render, _request(arguments, session))
     for field, name in names.items():
-        write_file(folder / name, session.get(getattr(response, field)))
+        write_file(folder / name, getattr(response, field).file)
     limits = [round(limit, 4) for limit in response.tier_limits]
     console.say(
         f"wrote {folder / names['reference']} under {response.schema.name}"
         + (f", tier limits {limits}" if limits else "")
     )
     levels = zip(response.schema.levels, response.level_pixels, strict=True)
-    return {
+    record = {
         "files": {field: str(folder / name) for field, name in names.items()},
         "schema": response.schema.name,
         "tier_limits": list(response.tier_limits),
         "levels": [{"index": level.index, "name": level.name, "pixels": pixels} for level, pixels in levels],
         "cached": response.cached,
     }
-
-
-def _call(request: RenderRequest, delivery: Delivery.ValueType, session: Session) -> RenderResponse:
-    request.delivery = delivery
-    return session.client.reference.Render(request)
+    console.answer(record)
 
 
 def _request(arguments: argparse.Namespace, session: Session) -> RenderRequest:
     height, width = arguments.size or (0, 0)
     request = RenderRequest(
-        segmentation=session.content(arguments.segmentation),
+        segmentation=session.content(read_input(arguments.segmentation)),
         boundary_thickness_px=arguments.boundary_thickness,
         height_px=height,
         width_px=width,
         tier_limits=arguments.tier_limits,
     )
     if arguments.image is not None:
-        request.image.CopyFrom(session.content(arguments.image))
+        request.image.CopyFrom(session.content(read_input(arguments.image)))
     if arguments.channel is not None:
         request.channel = arguments.channel
     if arguments.schema.endswith((".yaml", ".yml")):

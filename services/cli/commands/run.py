@@ -5,22 +5,23 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from biosynth.client import Client
 from biosynth.v1.pipeline_pb2 import RunRequest, RunResult, Stage, StageProgress
-from biosynth.v1.types_pb2 import Delivery
+from biosynth.v1.types_pb2 import Content
 
 from services.cli.appearance import add_appearance, appearance_of
 from services.cli.console import Console
-from services.cli.files import refuse_overwriting, write_file
+from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
 from services.cli.numbers import COUNT, SEED
 from services.cli.overview import overview
 from services.cli.report import counts, report
-from services.cli.session import Session, check_folder
-from services.cli.versions import versions
+from services.cli.run_record import run_record
+from services.cli.session import add_endpoint, open_session
 from services.common.imaging.images import decode_image, encode_png
 from services.common.imaging.ometiff import decode_segmentation
 from services.common.serving.content import image_planes
@@ -62,41 +63,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=SEED, default=0, metavar="N", help="of texture, noise and appearance (default 0)"
     )
     add_appearance(parser)
+    add_endpoint(parser)
 
 
-def execute(arguments: argparse.Namespace, session: Session, console: Console) -> dict[str, Any]:
-    """Run the command; returns what --json prints."""
+def execute(arguments: argparse.Namespace, console: Console) -> None:
+    """Run the command."""
     start = time.monotonic()
     folder = check_folder(arguments.out)
     refuse_overwriting([arguments.image], [folder / name for name in FILES])
-    request = _request(arguments, session)
-    stages, result = session.ask(lambda delivery: _run(request, delivery, session, console))
-    files = _files(request, result, session)
-    record = _record(arguments, request, result, stages)
+    source = read_input(arguments.image)
+    stages: list[dict[str, Any]] = []
+    with open_session(os.environ, arguments.endpoint) as session:
+        request = _request(arguments, session.content(source))
+        result = session.ask(lambda request: _run(request, session.client, stages, console), request)
+    files = _files(source, arguments.channel, result)
+    record = run_record(arguments, source, result, stages)
     record["outputs"] = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     record["seconds"] = round(time.monotonic() - start, 3)
-    pictures = [(name, files[name]) for name in ("reference_grey.png", "generated.png")]
-    files["report.html"] = report(record, files["overview.png"], pictures).encode()
-    files["run.json"] = (
-        json.dumps(record, indent=1, sort_keys=True) + "\n"
-    ).encode()  # last: it vouches for the others
-    (folder / "run.json").unlink(missing_ok=True)  # an old one must not vouch for new files
-    for name, data in files.items():
-        write_file(folder / name, data)
+    _write(files, record, folder)
     found, made = record["segmentation"], record["generation"]
     console.say(
         f"segmenter {found['segmenter']} found {counts(found)}; model {made['model']} fits its "
         f"schema {record['reference']['schema']}"
     )
     console.say(
-        f"wrote {len(files)} files to {folder} in {record['seconds']:.1f} s; look at overview.png, or open report.html"
+        f"wrote {len(FILES)} files to {folder} in {record['seconds']:.1f} s; look at overview.png, or open report.html"
     )
-    return record
+    console.answer(record)
 
 
-def _request(arguments: argparse.Namespace, session: Session) -> RunRequest:
+def _request(arguments: argparse.Namespace, image: Content) -> RunRequest:
     request = RunRequest(
-        image=session.content(arguments.image),
+        image=image,
         segmenter=arguments.segmenter,
         schema=arguments.schema,
         model=arguments.model,
@@ -109,21 +107,19 @@ def _request(arguments: argparse.Namespace, session: Session) -> RunRequest:
     return request
 
 
-def _run(
-    request: RunRequest, delivery: Delivery.ValueType, session: Session, console: Console
-) -> tuple[list[dict[str, Any]], RunResult]:
-    stages: list[dict[str, Any]] = []
+def _run(request: RunRequest, client: Client, stages: list[dict[str, Any]], console: Console) -> RunResult:
+    """Follow a run to its result; `stages` then says what it went through, and nothing of earlier attempts."""
+    stages.clear()
     result = None
-    request.delivery = delivery
     with console.progress(total=len(STAGES), unit="stage") as bar:
-        for response in session.client.pipeline.Run(request):
+        for response in client.pipeline.Run(request):
             if response.HasField("result"):
                 result = response.result  # and on to the stream's end: leaving it early would count as a cancelled call
             else:
                 _show(response.progress, stages, bar)
     if result is None:
         raise RuntimeError("the stream ended without a result")  # the SDK raises before this on any broken call
-    return stages, result
+    return result
 
 
 def _show(progress: StageProgress, stages: list[dict[str, Any]], bar: Any) -> None:
@@ -135,15 +131,14 @@ def _show(progress: StageProgress, stages: list[dict[str, Any]], bar: Any) -> No
     bar.update(1)
 
 
-def _files(request: RunRequest, result: RunResult, session: Session) -> dict[str, bytes]:
+def _files(source: bytes, channel: int | None, result: RunResult) -> dict[str, bytes]:
+    """The files that the run returned, and the overview drawn from them."""
     files = {
-        "segmentation.ome.tif": session.get(result.segmentation.segmentation),
-        "reference.png": session.get(result.reference.reference),
-        "reference_grey.png": session.get(result.reference.grey),
-        "generated.png": session.get(result.generation.image),
+        "segmentation.ome.tif": result.segmentation.segmentation.file,
+        "reference.png": result.reference.reference.file,
+        "reference_grey.png": result.reference.grey.file,
+        "generated.png": result.generation.image.file,
     }
-    source = session.get(request.image)
-    channel = request.channel if request.HasField("channel") else None
     picture = overview(
         decode_image(source, channel),
         decode_segmentation(files["segmentation.ome.tif"]),
@@ -153,54 +148,11 @@ def _files(request: RunRequest, result: RunResult, session: Session) -> dict[str
     return {**files, "overview.png": encode_png(picture)}
 
 
-def _record(
-    arguments: argparse.Namespace, request: RunRequest, result: RunResult, stages: list[dict[str, Any]]
-) -> dict[str, Any]:
-    found, drawn, made = result.segmentation, result.reference, result.generation
-    return {
-        "format": "biosynth.run/1",
-        "input": {"name": arguments.image.name, "sha256": _sha256(request)},
-        "parameters": _parameters(arguments),
-        "segmentation": {
-            **{
-                name: getattr(found.summary, name)
-                for name in ("height_px", "width_px", "cells", "nuclei", "wound_fraction")
-            },
-            "parts": list(found.summary.parts),
-            "segmenter": found.segmenter.name,
-            "segmenter_version": found.segmenter.version,
-        },
-        "reference": {
-            "schema": drawn.schema.name,
-            "schema_version": drawn.schema.version,
-            "boundary_thickness_px": arguments.boundary_thickness,
-            "tier_limits": list(drawn.tier_limits),
-            "levels": list(_levels(result)),
-        },
-        "generation": {
-            "model": made.model.name,
-            "model_version": made.model.version,
-            "model_sha256": made.model.sha256,
-            "engine": made.engine,
-            "precision": made.precision,
-            "seed": arguments.seed,
-            "appearance": {field.name: value for field, value in made.appearance.ListFields()},
-        },
-        "stages": stages,
-        "versions": versions(),
-    }
-
-
-def _parameters(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What was asked for; empty: left to be chosen or drawn."""
-    names = ("segmenter", "schema", "model", "channel", "boundary_thickness", "seed")
-    return {**{name: getattr(arguments, name) for name in names}, "appearance": dict(arguments.appearance)}
-
-
-def _levels(result: RunResult) -> Iterator[dict[str, Any]]:
-    for level, pixels in zip(result.reference.schema.levels, result.reference.level_pixels, strict=True):
-        yield {"index": level.index, "name": level.name, "grey": level.grey, "pixels": pixels}
-
-
-def _sha256(request: RunRequest) -> str:
-    return request.image.object.sha256 or hashlib.sha256(request.image.file).hexdigest()
+def _write(files: dict[str, bytes], record: dict[str, Any], folder: Path) -> None:
+    pictures = [(name, files[name]) for name in ("reference_grey.png", "generated.png")]
+    page = report(record, files["overview.png"], pictures)
+    told = json.dumps(record, indent=1, sort_keys=True) + "\n"
+    (folder / "run.json").unlink(missing_ok=True)  # an old one must not vouch for new files
+    # run.json last: it vouches for the others.
+    for name, data in {**files, "report.html": page.encode(), "run.json": told.encode()}.items():
+        write_file(folder / name, data)

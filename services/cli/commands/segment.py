@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 from biosynth.errors import BiosynthCallError
 from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
-from biosynth.v1.types_pb2 import Delivery
 
 from services.cli.console import Console
 from services.cli.exits import REFUSED, exit_code
-from services.cli.files import refuse_overwriting, write_file
+from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
 from services.cli.numbers import COUNT
-from services.cli.session import Session, check_folder
+from services.cli.report import counts
+from services.cli.session import Session, add_endpoint, open_session
 from services.common.errors import BiosynthError, InvalidImage
 
 HELP = "find cells, nuclei and the wound in images"
@@ -33,12 +34,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--segmenter", default="", metavar="NAME", help="nuclei, cells, wound, scratch or auto (default)"
     )
     parser.add_argument("--channel", type=COUNT, metavar="N", help="channel of multi-channel files, from 0")
+    add_endpoint(parser)
 
 
-def execute(arguments: argparse.Namespace, session: Session, console: Console) -> dict[str, Any]:
-    """Run the command; returns what --json prints. Raises InvalidImage where any image failed."""
+def execute(arguments: argparse.Namespace, console: Console) -> None:
+    """Run the command. Raises InvalidImage where any image failed."""
     folder, paths = check_folder(arguments.out), _images(arguments.source)
     refuse_overwriting(paths, [folder / name for _, name in _named(paths)])
+    with open_session(os.environ, arguments.endpoint) as session:
+        done, failed = _segment_all(paths, folder, arguments, session, console)
+    for entry in done:
+        console.say(f"{entry['file']}: {entry['found']} ({entry['segmenter']})")
+    if failed:
+        console.answer({"images": done, "failed": failed})
+        raise InvalidImage(
+            f"{len(failed)} of {len(paths)} images failed; the others are in {folder}\n" + "\n".join(failed)
+        )
+    console.answer({"images": done})
+
+
+def _segment_all(
+    paths: list[Path], folder: Path, arguments: argparse.Namespace, session: Session, console: Console
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Records of the images that were done, and what was wrong with the others."""
     done: list[dict[str, Any]] = []
     failed: list[str] = []
     with console.progress(total=len(paths), unit="image") as bar:
@@ -51,48 +69,26 @@ def execute(arguments: argparse.Namespace, session: Session, console: Console) -
                     raise
                 failed.append(f"{path.name}: {error.message}")
             bar.update(1)
-    for entry in done:
-        console.say(f"{entry['file']}: {entry['found']} ({entry['segmenter']})")
-    if failed:
-        console.answer({"images": done, "failed": failed})
-        raise InvalidImage(
-            f"{len(failed)} of {len(paths)} images failed; the others are in {folder}\n" + "\n".join(failed)
-        )
-    return {"images": done}
+    return done, failed
 
 
 def _segment(path: Path, target: Path, arguments: argparse.Namespace, session: Session) -> dict[str, Any]:
-    request = SegmentRequest(image=session.content(path), segmenter=arguments.segmenter)
+    request = SegmentRequest(image=session.content(read_input(path)), segmenter=arguments.segmenter)
     if arguments.channel is not None:
         request.channel = arguments.channel
-    response = session.ask(lambda delivery: _call(request, delivery, session))
-    write_file(target, session.get(response.segmentation))
-    return {
+    response: SegmentResponse = session.ask(session.client.segmentation.Segment, request)
+    write_file(target, response.segmentation.file)
+    record = {
         "image": path.name,
         "file": str(target),
         "segmenter": response.segmenter.name,
-        "found": found(response),
+        "parts": list(response.summary.parts),
         "cells": response.summary.cells,
         "nuclei": response.summary.nuclei,
         "wound_fraction": response.summary.wound_fraction,
         "cached": response.cached,
     }
-
-
-def _call(request: SegmentRequest, delivery: Delivery.ValueType, session: Session) -> SegmentResponse:
-    request.delivery = delivery
-    return session.client.segmentation.Segment(request)
-
-
-def found(response: SegmentResponse) -> str:
-    """Say in words what was found."""
-    summary = response.summary
-    words = {
-        "cells": f"{summary.cells} cells",
-        "nuclei": f"{summary.nuclei} nuclei",
-        "wound": f"wound {100 * summary.wound_fraction:.1f} %" if summary.wound_fraction else "no wound",
-    }
-    return ", ".join(words[part] for part in summary.parts)
+    return {**record, "found": counts(record)}
 
 
 def _images(source: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from services.cli.composition import SERVICES, Composition
+from services.cli.console import Console
 from services.cli.session import default_store, private_address
 from services.common.errors import UnknownName
 from services.common.serving.config import EndpointsConfig, ServerConfig
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reflection", action="store_true", help="let grpcurl and the like list the methods")
 
 
-def execute(arguments: argparse.Namespace) -> None:
+def execute(arguments: argparse.Namespace, console: Console) -> None:  # noqa: ARG001 - it serves, and says nothing
     """Run the command until it is signalled. Raises UnknownName, ConfigError or StoreUnavailable before serving."""
     if unknown := sorted(set(arguments.services) - set(SERVICES)):
         raise UnknownName(f"expected services among {', '.join(SERVICES)}; got {', '.join(unknown)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from services.cli.console import Console
 from services.cli.numbers import COUNT, SEED
@@ -30,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="default 0")
 
 
-def execute(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    """Run the command; returns what --json prints."""
+def execute(arguments: argparse.Namespace, console: Console) -> None:
+    """Run the command."""
     try:
         from services.training.generator.job import Job, train_generator
         from services.training.generator.publish import Naming
@@ -49,7 +48,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
         naming=Naming(arguments.name or out.name, arguments.version, arguments.description),
         remarks=_remarks(arguments.remarks),  # now: training takes long, and a wrong path must not waste it
     )
-    return train_generator(job, console)
+    console.answer(train_generator(job, console))
 
 
 def _remarks(path: Path | None) -> str:

@@ -6,10 +6,11 @@ from typing import Any
 
 import cv2
 import numpy as np
+from biosynth.contract import JPEG, PNG, TIFF
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidImage
-from services.common.imaging.formats import jpeg, png, tiff_directory
+from services.common.imaging.formats import jpeg, png
 from services.common.imaging.formats.limits import ImageLimits
 from services.common.imaging.formats.tiff import TiffPlanes
 
@@ -28,11 +29,11 @@ def decode_image(data: bytes, channel: int | None = None, limits: ImageLimits = 
     uint16 as stored. Raises InvalidImage for anything else or a damaged file, ImageTooLarge for one over `limits`.
     """
     limits.check_file(data)
-    if data.startswith(tiff_directory.SIGNATURES):
+    if data.startswith(TIFF):
         return _decode_tiff(data, channel, limits)
-    if data.startswith(png.SIGNATURE):
+    if data.startswith(PNG):
         png.check_png(data, limits)
-    elif data.startswith(jpeg.SIGNATURE):
+    elif data.startswith(JPEG):
         jpeg.check_jpeg(data, limits)
     else:
         raise InvalidImage(f"expected a PNG, TIFF or JPEG file, got one that begins with {_describe_start(data)}")

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from biosynth.contract import PARTS
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidSegmentation
 
 Labels: TypeAlias = NDArray[np.int32]
 Mask: TypeAlias = NDArray[np.bool_]
-
-PARTS = ("cells", "nuclei", "wound")
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import tifffile
+from biosynth.contract import PARTS, TIFF
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidSegmentation
-from services.common.imaging.formats import tiff_directory
 from services.common.imaging.formats.limits import ImageLimits
 from services.common.imaging.formats.tiff import TiffPlanes
-from services.common.imaging.labels import PARTS, Segmentation
+from services.common.imaging.labels import Segmentation
 
 _DEFAULT = ImageLimits()
 # A namespace of our own (RFC 9562, version 5), so that equal contents carry equal UUIDs and others never the same.
@@ -62,7 +62,7 @@ def decode_segmentation(data: bytes, limits: ImageLimits = _DEFAULT) -> Segmenta
     """
     limits.check_file(data)
     _refuse_pickles(data)
-    if not data.startswith(tiff_directory.SIGNATURES):
+    if not data.startswith(TIFF):
         raise InvalidSegmentation(
             f"expected an OME-TIFF with channels among {', '.join(PARTS)}, "
             f"got a file that begins with {data[:8].hex(' ')} (hexadecimal)"

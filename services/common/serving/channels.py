@@ -8,16 +8,16 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from biosynth.channel import channel_options
+from biosynth.status import REQUEST_ID_KEY
 
-from services.common.serving.config import REPLY_BYTES, REQUEST_BYTES, EndpointsConfig
+from services.common.serving.config import CallerConfig
 from services.common.serving.logs import REQUEST_ID
-from services.common.serving.status import REQUEST_ID_KEY
 from services.common.serving.tokens import TokenFile
 
 # gRPC's own retries, without the wait that RetryInfo asks for: the outer caller, who has the time, does that.
 _SERVICE_CONFIG = json.dumps(
     {
-        "loadBalancingConfig": [{"round_robin": {}}],
         "methodConfig": [
             {
                 "name": [{}],
@@ -34,31 +34,21 @@ _SERVICE_CONFIG = json.dumps(
 )
 
 
-def open_channel(endpoint: str, config: EndpointsConfig) -> grpc.aio.Channel:
+def open_channel(endpoint: str, config: CallerConfig) -> grpc.aio.Channel:
     """A channel to host:port, dns:///host:port or unix:/path; to be opened and used on one event loop.
 
     Errors of the called service go to this service's caller as they come, by the Errors interceptor.
     """
-    options: list[tuple[str, int | str]] = [
+    options = [
+        *channel_options(),
         ("grpc.enable_http_proxy", 0),  # a container's http_proxy is for the world outside the deployment
-        ("grpc.max_receive_message_length", REPLY_BYTES),
-        ("grpc.max_send_message_length", REQUEST_BYTES),
         ("grpc.service_config", _SERVICE_CONFIG),
-        ("grpc.max_reconnect_backoff_ms", 5_000),
-        ("grpc.dns_min_time_between_resolutions_ms", 5_000),  # not 30 s: by then the pods of a Service are others
-        ("grpc.keepalive_time_ms", 60_000),
-        ("grpc.keepalive_timeout_ms", 20_000),
     ]
     sent = _Sent(config.token_file)
     interceptors = [_Unary(sent), _Stream(sent)]
-    if config.ca_file is None:
+    if config.tls is None:
         return grpc.aio.insecure_channel(endpoint, options, interceptors=interceptors)
-    credentials = grpc.ssl_channel_credentials(
-        config.ca_file.read_bytes(),
-        config.key_file.read_bytes() if config.key_file else None,
-        config.cert_file.read_bytes() if config.cert_file else None,
-    )
-    return grpc.aio.secure_channel(endpoint, credentials, options, interceptors=interceptors)
+    return grpc.aio.secure_channel(endpoint, config.tls.credentials(), options, interceptors=interceptors)
 
 
 class _Sent:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from biosynth.channel import TlsOptions
+from biosynth.contract import MIB, REQUEST_BYTES
 
 from services.common.errors import ConfigError
 from services.common.settings import Settings
 
-MIB = 1024 * 1024
-# The contract allows 16 MiB a part: requests have at most two (Render), replies four (Run); and room for the rest.
-REQUEST_BYTES = 36 * MIB
-REPLY_BYTES = 68 * MIB
 _LEVELS = ("debug", "info", "warning", "error")
 # host:port, [IPv6]:port; or unix: and an absolute path.
 _ADDRESS = re.compile(r"(?:unix:/.+|(?:\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):\d{1,5})")
@@ -100,68 +99,42 @@ class ServerConfig:
 
 
 @dataclass(frozen=True)
-class StoreConfig:
-    """Where objects live: a folder, or a bucket of an S3 server."""
+class CallerConfig:
+    """How a caller knows deployed services, and proves itself to them."""
 
-    kind: str  # "folder" or "s3"
-    path: Path | None = None
-    endpoint: str = ""  # http(s)://host:port, as services reach it
-    public_endpoint: str = ""  # as callers reach it; links are signed for this one
-    bucket: str = ""
-    region: str = ""
-    access_key: str = field(default="", repr=False)
-    secret_key: str = field(default="", repr=False)
-    ca_file: Path | None = None  # PEM of the CA that signed the store's certificate; None: the public CAs
-
-    @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read BIOSYNTH_STORE and what it needs. Raises ConfigError, which names the variable."""
-        settings = Settings(env)
-        if settings.choice("BIOSYNTH_STORE", ("folder", "s3"), "folder") == "folder":
-            return cls("folder", path=Path(settings.required("BIOSYNTH_STORE_PATH", "as the store's folder")))
-        why = "since BIOSYNTH_STORE is s3"
-        endpoint = _url("BIOSYNTH_STORE_ENDPOINT", settings.required("BIOSYNTH_STORE_ENDPOINT", why))
-        public = settings.text("BIOSYNTH_STORE_PUBLIC_ENDPOINT")
-        return cls(
-            "s3",
-            endpoint=endpoint,
-            public_endpoint=_url("BIOSYNTH_STORE_PUBLIC_ENDPOINT", public) if public else endpoint,
-            bucket=settings.required("BIOSYNTH_STORE_BUCKET", why),
-            # Always sent: without a region the SDK asks for the bucket's, which least-privilege users may not.
-            region=settings.text("BIOSYNTH_STORE_REGION") or "us-east-1",
-            access_key=settings.secret("BIOSYNTH_STORE_ACCESS_KEY", why),
-            secret_key=settings.secret("BIOSYNTH_STORE_SECRET_KEY", why),
-            ca_file=settings.file("BIOSYNTH_STORE_CA_FILE"),
-        )
-
-
-@dataclass(frozen=True)
-class EndpointsConfig:
-    """Where the pipeline finds the services that it calls, and how it proves itself to them."""
-
-    segmentation: str
-    reference: str
-    generation: str
-    ca_file: Path | None = None  # None: no TLS
-    cert_file: Path | None = None  # with key_file: mutual TLS
-    key_file: Path | None = None
+    tls: TlsOptions | None = None
     token_file: Path | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read BIOSYNTH_{SEGMENTATION,REFERENCE,GENERATION}_ENDPOINT and BIOSYNTH_ENDPOINT_{CA,CERT,KEY,TOKEN}_FILE."""
+        """Read BIOSYNTH_ENDPOINT_{CA,CERT,KEY,TOKEN}_FILE. Raises ConfigError, which names the variable."""
+        settings = Settings(env)
+        names = [f"BIOSYNTH_ENDPOINT_{what}_FILE" for what in ("CA", "CERT", "KEY")]
+        ca, certificate, key = (settings.file(name) for name in names)
+        if (certificate is None) != (key is None):
+            raise ConfigError(f"expected both {names[1]} and {names[2]} (mutual TLS), or neither; got one of them")
+        tls = TlsOptions(ca, certificate, key) if ca or certificate else None
+        return cls(tls, settings.file("BIOSYNTH_ENDPOINT_TOKEN_FILE"))
+
+
+@dataclass(frozen=True)
+class EndpointsConfig:
+    """Where the pipeline finds the services that it calls, and how it calls them."""
+
+    segmentation: str
+    reference: str
+    generation: str
+    caller: CallerConfig = CallerConfig()
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read BIOSYNTH_{SEGMENTATION,REFERENCE,GENERATION}_ENDPOINT, and what CallerConfig reads."""
         settings = Settings(env)
         endpoints = {
             service: settings.required(f"BIOSYNTH_{service.upper()}_ENDPOINT", "as the address of that service")
             for service in ("segmentation", "reference", "generation")
         }
-        ca, cert, key, token = (
-            settings.file(f"BIOSYNTH_ENDPOINT_{what}_FILE") for what in ("CA", "CERT", "KEY", "TOKEN")
-        )
-        if (cert is None) != (key is None) or (cert is not None and ca is None):
-            names = ", ".join(f"BIOSYNTH_ENDPOINT_{what}_FILE" for what in ("CA", "CERT", "KEY"))
-            raise ConfigError(f"expected all of {names} (mutual TLS), or the first alone (TLS), or none")
-        return cls(**endpoints, ca_file=ca, cert_file=cert, key_file=key, token_file=token)
+        return cls(**endpoints, caller=CallerConfig.from_env(env))
 
 
 def check_address(variable: str, address: str) -> None:
@@ -169,9 +142,3 @@ def check_address(variable: str, address: str) -> None:
     port = address.rpartition(":")[2]
     if not _ADDRESS.fullmatch(address) or (not address.startswith("unix:") and int(port) > 65535):
         raise ConfigError(f"{variable}: expected host:port or unix:/absolute/path, got {address!r}")
-
-
-def _url(variable: str, text: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/]+/?", text):
-        raise ConfigError(f"{variable}: expected http(s)://host:port, got {text!r}")
-    return text.rstrip("/")

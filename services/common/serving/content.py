@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from biosynth.contract import INLINE_BYTES, PNG, is_sha256
 from biosynth.v1 import types_pb2
 from numpy.typing import NDArray
 
@@ -17,12 +17,11 @@ from services.common.imaging.formats import png
 from services.common.imaging.images import Image, ImageLimits, decode_image
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import decode_segmentation, segmentation_from_planes
-from services.common.serving.raster import INLINE_LIMIT, decode_raster, encode_raster
+from services.common.serving.raster import decode_raster, encode_raster
 from services.common.storage.keys import check_readable
 from services.common.storage.store import Store, StoredObject
 
 __all__ = [
-    "INLINE_LIMIT",
     "Fetched",
     "check_delivery",
     "deliver",
@@ -59,9 +58,9 @@ def fetch(content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAU
     if source == "object":
         return _fetch_object(content.object, store, limits)
     if source == "file":
-        if len(content.file) > INLINE_LIMIT:
+        if len(content.file) > INLINE_BYTES:
             raise ObjectTooLarge(
-                f"expected a file of at most {INLINE_LIMIT} bytes in a message, got {len(content.file)}; upload it"
+                f"expected a file of at most {INLINE_BYTES} bytes in a message, got {len(content.file)}; upload it"
             )
         return Fetched(content.file, None, hashlib.sha256(content.file).hexdigest())
     if source == "raster":
@@ -95,7 +94,7 @@ def read_reference(
             raise InvalidReference(f"{expected}{len(fetched.raster)} planes of {fetched.raster.dtype}")
         return fetched.raster[0], fetched.sha256
     data = fetched.data or b""
-    if data and not data.startswith(png.SIGNATURE):
+    if data and not data.startswith(PNG):
         raise InvalidReference(f"{expected}a file that begins with {data[:8].hex(' ')} (hexadecimal)")
     pixels = decode_image(data, None, limits)
     if not png.is_grey8(data) or pixels.dtype != np.uint8:
@@ -134,9 +133,9 @@ def deliver(
     if delivery in (types_pb2.DELIVERY_UNSPECIFIED, types_pb2.DELIVERY_OBJECT):
         return types_pb2.Content(object=types_pb2.ObjectRef(key=stored.key, sha256=stored.sha256))
     if delivery == types_pb2.DELIVERY_FILE:
-        if stored.size > INLINE_LIMIT:
+        if stored.size > INLINE_BYTES:
             raise ObjectTooLarge(
-                f"expected a result of at most {INLINE_LIMIT} bytes, got {stored.size}; ask for DELIVERY_OBJECT"
+                f"expected a result of at most {INLINE_BYTES} bytes, got {stored.size}; ask for DELIVERY_OBJECT"
             )
         return types_pb2.Content(file=store.get(stored.key, stored.size))
     return types_pb2.Content(raster=encode_raster(decode(store.get(stored.key, stored.size))))
@@ -155,7 +154,7 @@ def segmentation_planes(data: bytes) -> dict[str, NDArray[Any]]:
 
 def _fetch_object(ref: types_pb2.ObjectRef, store: Store, limits: ImageLimits) -> Fetched:
     check_readable(ref.key)
-    if ref.sha256 and not re.fullmatch("[0-9a-f]{64}", ref.sha256):
+    if ref.sha256 and not is_sha256(ref.sha256):
         raise InvalidArgument(f"expected a SHA-256 as 64 lower-case hex digits, got {ref.sha256[:80]!a}")
     data = store.get(ref.key, limits.max_bytes)
     sha256 = hashlib.sha256(data).hexdigest()

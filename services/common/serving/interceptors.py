@@ -15,10 +15,11 @@ from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
+from biosynth.status import REQUEST_ID_KEY
 
 from services.common.serving.logs import REQUEST_ID
 from services.common.serving.metrics import Metrics
-from services.common.serving.status import REQUEST_ID_KEY, abort, status_of
+from services.common.serving.status import abort, status_of
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in the stubs only

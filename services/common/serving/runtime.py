@@ -16,12 +16,13 @@ import cv2
 from services.common.engines.cores import usable_cores
 from services.common.errors import BiosynthError
 from services.common.imaging.images import ImageLimits
-from services.common.serving.config import ServerConfig, StoreConfig
+from services.common.serving.config import ServerConfig
 from services.common.serving.logs import configure_logs
 from services.common.serving.metrics import Metrics
 from services.common.serving.server import Service, serve_until_signalled
 from services.common.serving.waiting import wait_until
 from services.common.serving.workers import Workers
+from services.common.storage.config import StoreConfig
 from services.common.storage.results import Results
 from services.common.storage.store import Store
 from services.common.storage.stores import open_store

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import grpc.aio
+from biosynth.contract import REPLY_BYTES
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services.common.serving.auth import HEALTH, BearerToken
-from services.common.serving.config import REPLY_BYTES, ServerConfig
+from services.common.serving.config import ServerConfig
 from services.common.serving.health import Health
 from services.common.serving.interceptors import CallMetrics, Errors, RequestIds
 from services.common.serving.listening import bind, host

@@ -8,20 +8,17 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from biosynth.status import DOMAIN, REQUEST_ID_KEY, is_ours, status_of_call
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
 
 from services.common.errors import BiosynthError, DependencyUnavailable
 from services.common.serving.logs import REQUEST_ID
 
-DOMAIN = "biosynth"
-REQUEST_ID_KEY = "x-request-id"
-_DETAILS_KEY = "grpc-status-details-bin"
 _CODES = {code.name: code for code in grpc.StatusCode}
-_NUMBERS = {int(code.value[0]): code for code in grpc.StatusCode}
 # gRPC refuses trailing metadata over 8 to 16 KiB, and the caller would see no status at all. Words may quote what came.
 _MAX_MESSAGE, _MAX_VALUE = 1000, 200
 # What a failed call to another service says about this one: it may work later.
@@ -44,8 +41,9 @@ def status_of(error: Exception) -> Status:
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], status: Status) -> None:
     """End the call with `status`; always raises grpc.aio.AbortError."""
-    trailing = ((_DETAILS_KEY, status.SerializeToString()), (REQUEST_ID_KEY, REQUEST_ID.get()))
-    await context.abort(_NUMBERS[status.code], status.message, trailing)
+    ended = rpc_status.to_status(status)
+    request_id = (REQUEST_ID_KEY, REQUEST_ID.get())
+    await context.abort(ended.code, ended.details, (*ended.trailing_metadata, request_id))
 
 
 def _known(error: BiosynthError) -> Status:
@@ -63,32 +61,16 @@ def _upstream(error: grpc.aio.AioRpcError) -> Status:
     """What a failed call to another service means for this one's caller; channels.py notes who failed."""
     failed = getattr(error, "__notes__", ["a service"])[0]
     if error.code() is grpc.StatusCode.UNAUTHENTICATED:
-        # Not the caller's fault: his credentials were good enough to come here.
+        # Not the caller's fault: the credentials of that call were good enough to come here.
         _log.error("%s refuses the token of this service's BIOSYNTH_ENDPOINT_TOKEN_FILE", failed)
         return _known(DependencyUnavailable(f"{failed}, which this call needs, refuses this service's credentials"))
-    if (status := _carried(error)) is not None:
+    status = status_of_call(error)
+    if status is not None and is_ours(status):
         return status
     if error.code() in _PASSING:
         _log.warning("%s failed: %s %s", failed, error.code().name, error.details())
         return _known(DependencyUnavailable(f"{failed}, which this call needs, does not answer; try again later"))
     return _unknown(error)
-
-
-def _carried(error: grpc.aio.AioRpcError) -> Status | None:
-    """The status that another biosynth service sent along."""
-    for key, value in error.trailing_metadata() or ():
-        if key == _DETAILS_KEY and isinstance(value, bytes):
-            try:
-                status = Status.FromString(value)
-            except DecodeError:
-                return None
-            return status if status.code in _NUMBERS and status.code != 0 and _is_ours(status) else None
-    return None
-
-
-def _is_ours(status: Status) -> bool:
-    info = ErrorInfo()
-    return any(detail.Unpack(info) and info.domain == DOMAIN for detail in status.details)
 
 
 def _unknown(error: Exception) -> Status:

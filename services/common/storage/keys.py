@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from biosynth.contract import READABLE
+
 from services.common.errors import InvalidKey, KeyNotAllowed
 
 MAX_KEY_BYTES = 512
 # What folders can hold as one name.
 MAX_NAME_BYTES = 255
-READABLE = ("inputs/", "results/", "datasets/")
 
 
 def check_key(key: str) -> None:

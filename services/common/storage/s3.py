@@ -8,17 +8,18 @@ import itertools
 import re
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import certifi
 import urllib3
+from biosynth.contract import LINK_SECONDS, is_sha256
 from minio import Minio
 
 from services.common.errors import ConfigError, InvalidArgument, ObjectNotFound, ObjectTooLarge, StoreUnavailable
+from services.common.storage.config import StoreConfig
 from services.common.storage.keys import check_key
 from services.common.storage.s3_errors import Answer, with_retries
 from services.common.storage.sigv4 import Signer
@@ -28,30 +29,12 @@ T = TypeVar("T")
 
 # S3's limit for an object that is put in one request.
 _MAX_SINGLE_PUT = 5 * 1024**3
-_MAX_LINK_SECONDS = 15 * 60
 _PAGE = 1000
 _PIECE = 1 << 20
 _META = "x-amz-meta-sha256"
 # Nobody writes this key: results are in folders of operations.
 _ABSENT = "results/absent"
-_BUCKET = re.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>")
-
-
-@dataclass(frozen=True)
-class S3Config:
-    """Which bucket and how to reach it."""
-
-    endpoint: str  # http(s)://host[:port], as services reach it
-    public_endpoint: str  # as callers reach it; links are signed for this one
-    bucket: str
-    region: str
-    access_key: str = field(repr=False)
-    secret_key: str = field(repr=False)
-    ca_file: Path | None = None  # PEM, instead of the public CAs, for a store with a CA of its own
-    connect_seconds: float = 2.0
-    read_seconds: float = 10.0  # longest silence, not longest transfer
-    connections: int = 32
 
 
 class S3Store:
@@ -61,8 +44,8 @@ class S3Store:
     and overwrites, so puts go through links that we sign ourselves.
     """
 
-    def __init__(self, config: S3Config) -> None:
-        """Raises ConfigError for an endpoint, bucket's name or CA that cannot be; does not contact the server."""
+    def __init__(self, config: StoreConfig) -> None:
+        """Raises ConfigError for a CA's file that cannot be read; does not contact the server."""
         self._config = config
         self._signer = Signer(config.access_key, config.secret_key, config.region)
         # The SDK's own pool waits 300 s and tries five times: half an hour for a black hole.
@@ -73,7 +56,7 @@ class S3Store:
             retries=False,
             ssl_context=_trust(config.ca_file),
         )
-        address = _address(config)
+        address = urlsplit(config.endpoint)
         self._client = Minio(
             address.netloc,
             config.access_key,
@@ -159,7 +142,7 @@ class S3Store:
     def presign_put(self, key: str, size: int, sha256: str, seconds: int) -> PresignedRequest:
         """See Store.presign_put. Size, content and the condition are signed: the server refuses anything else."""
         check_key(key)
-        if not 0 <= size <= _MAX_SINGLE_PUT or not re.fullmatch("[0-9a-f]{64}", sha256):
+        if not 0 <= size <= _MAX_SINGLE_PUT or not is_sha256(sha256):
             raise InvalidArgument(f"expected a size up to {_MAX_SINGLE_PUT} and 64 hex digits, got {size}, {sha256!a}")
         # Signed too: a download link would serve whatever type the uploader had named, a page with a script for one.
         headers = {**_upload_headers(size, sha256), "content-type": "application/octet-stream"}
@@ -174,8 +157,8 @@ class S3Store:
         return with_retries(call, self._config.bucket)
 
     def _link(self, method: str, endpoint: str, key: str, headers: dict[str, str], seconds: int) -> str:
-        if not 1 <= seconds <= _MAX_LINK_SECONDS:
-            raise InvalidArgument(f"expected a link of 1 to {_MAX_LINK_SECONDS} seconds, got {seconds}")
+        if not 1 <= seconds <= LINK_SECONDS:
+            raise InvalidArgument(f"expected a link of 1 to {LINK_SECONDS} seconds, got {seconds}")
         path = f"/{self._config.bucket}/{key}"
         return self._signer.presign(method, endpoint, path, headers, seconds, datetime.now(UTC))
 
@@ -221,19 +204,6 @@ class S3Store:
             return self._try(fetch)
         except Answer as answer:
             raise _unexpected(answer, prefix) from answer
-
-
-def _address(config: S3Config) -> SplitResult:
-    """The endpoint's parts. Raises ConfigError for what the SDK would refuse, now or with the first request."""
-    address = urlsplit(config.endpoint)
-    if address.scheme not in ("http", "https") or not address.hostname or address.path.strip("/") or address.query:
-        raise ConfigError(f"BIOSYNTH_STORE_ENDPOINT: expected http(s)://host:port, got {config.endpoint!r}")
-    if not _BUCKET.fullmatch(config.bucket):
-        raise ConfigError(
-            "BIOSYNTH_STORE_BUCKET: expected 3 to 63 lower-case letters, digits, dots and dashes, "
-            f"got {config.bucket!r}"
-        )
-    return address
 
 
 def _trust(ca_file: Path | None) -> ssl.SSLContext:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+from biosynth.contract import PARTS
 
 from services.common.errors import InvalidArgument, UnknownName
-from services.common.imaging.labels import PARTS
 
 T = TypeVar("T")
 _SHIPPED = Path(__file__).parent / "recipes"

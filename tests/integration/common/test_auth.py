@@ -23,7 +23,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from services.cli.session import open_session
 from services.common.errors import ConfigError
 from services.common.serving.channels import open_channel
-from services.common.serving.config import EndpointsConfig, ServerConfig, TlsFiles
+from services.common.serving.config import CallerConfig, ServerConfig, TlsFiles
 from services.common.serving.metrics import Metrics
 from services.common.serving.server import running
 from tests.integration.common.fakes import answers, pipeline, segmentation, served, served_in_background, stub
@@ -154,7 +154,7 @@ def test_a_token_file_that_lets_nobody_in_stops_the_start(tmp_path: Path, conten
 def test_a_service_sends_its_files_first_token_and_a_changed_one_with_the_next_call(tmp_path: Path) -> None:
     sent = write(tmp_path / "sent", f"right\nformer {NEVER}\n")
     known = write(tmp_path / "known", "right\n")
-    client = EndpointsConfig("", "", "", token_file=sent)
+    client = CallerConfig(token_file=sent)
 
     async def main() -> None:
         config = ServerConfig("127.0.0.1:0", token_file=known)

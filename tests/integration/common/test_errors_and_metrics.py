@@ -17,7 +17,7 @@ from google.rpc.status_pb2 import Status
 
 from services.common.errors import InvalidImage, Overloaded
 from services.common.serving.channels import open_channel
-from services.common.serving.config import EndpointsConfig, ServerConfig
+from services.common.serving.config import CallerConfig, ServerConfig
 from services.common.serving.metrics import Metrics
 from services.common.serving.server import Service, running
 from tests.integration.common.fakes import (
@@ -209,7 +209,7 @@ def calling(address: str) -> Service:
     """A pipeline whose Run calls the segmentation service at `address`, as the real one does."""
 
     async def events(request: RunRequest, context: Context) -> AsyncIterator[RunResponse]:
-        async with open_channel(address, EndpointsConfig(address, address, address)) as channel:
+        async with open_channel(address, CallerConfig()) as channel:
             await stub(channel).Segment(SegmentRequest())
         yield RunResponse()
 

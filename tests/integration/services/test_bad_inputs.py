@@ -178,11 +178,12 @@ def test_an_unknown_tiling_or_delivery_is_refused(client: Client) -> None:
 def test_a_store_that_is_down_is_said_to_be_unavailable(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from services.common.storage.s3 import S3Config, S3Store
+    from services.common.storage.config import StoreConfig
+    from services.common.storage.s3 import S3Store
     from tests.support.ports import free_ports
 
     address = f"http://127.0.0.1:{free_ports(1)[0]}"
-    config = S3Config(address, address, "bucket", "us-east-1", "key", "secret-key", connect_seconds=0.3)
+    config = StoreConfig(address, address, "bucket", "us-east-1", "key", "secret-key", connect_seconds=0.3)
     with stack(S3Store(config), tmp_path_factory.mktemp("s")) as client, pytest.raises(BiosynthCallError) as caught:
         client.segment(GOOD)
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE

@@ -11,7 +11,8 @@ from biosynth.v1.pipeline_pb2 import RunRequest
 from biosynth.v1.types_pb2 import Content, Delivery
 
 from services.common.imaging.images import decode_image, encode_png
-from services.common.storage.s3 import S3Config, S3Store
+from services.common.storage.config import StoreConfig
+from services.common.storage.s3 import S3Store
 from tests.integration.services.conftest import stack
 from tests.support import s3_servers
 from tests.support.pictures import nuclei_picture
@@ -20,7 +21,7 @@ from tests.support.pictures import nuclei_picture
 @pytest.fixture(scope="module")
 def s3_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     with s3_servers.seaweedfs(tmp_path_factory.mktemp("weed")) as server:
-        config = S3Config(
+        config = StoreConfig(
             server.endpoint, server.endpoint, server.bucket, server.region, server.access_key, server.secret_key
         )
         with stack(S3Store(config), tmp_path_factory.mktemp("s")) as client:

@@ -17,8 +17,9 @@ from services.cli.composition import Composition
 from services.common.serving.config import EndpointsConfig, ServerConfig
 from services.common.serving.runtime import Runtime, opened
 from services.common.serving.server import Running, running
+from services.common.storage.config import StoreConfig
 from services.common.storage.folder import FolderStore
-from services.common.storage.s3 import S3Config, S3Store
+from services.common.storage.s3 import S3Store
 from services.common.storage.store import Store
 from services.generation.config import GenerationConfig
 from tests.support import s3_servers
@@ -59,13 +60,16 @@ def minio_binary() -> str:
     return _minio_binary()
 
 
-@pytest.fixture(params=["seaweedfs", "minio"])
-def s3_config(request: pytest.FixtureRequest, servers: dict[str, s3_servers.S3Server]) -> S3Config:
-    """How to reach a real S3 server."""
-    server = servers[request.param]
-    return S3Config(
+def _config(server: s3_servers.S3Server) -> StoreConfig:
+    return StoreConfig(
         server.endpoint, server.endpoint, server.bucket, server.region, server.access_key, server.secret_key
     )
+
+
+@pytest.fixture(params=["seaweedfs", "minio"])
+def s3_config(request: pytest.FixtureRequest, servers: dict[str, s3_servers.S3Server]) -> StoreConfig:
+    """How to reach a real S3 server."""
+    return _config(servers[request.param])
 
 
 @pytest.fixture(params=["folder", "seaweedfs", "minio"])
@@ -73,10 +77,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, servers: dict[str, s3_
     """A store that can be used; what other tests wrote may be in it."""
     if request.param == "folder":
         return FolderStore(tmp_path / "store")
-    server = servers[request.param]
-    return S3Store(
-        S3Config(server.endpoint, server.endpoint, server.bucket, server.region, server.access_key, server.secret_key)
-    )
+    return S3Store(_config(servers[request.param]))
 
 
 @pytest.fixture
@@ -92,10 +93,10 @@ class MinioWithUsers:
     server: s3_servers.S3Server
     secrets: Path
 
-    def config(self, user: str) -> S3Config:
+    def config(self, user: str) -> StoreConfig:
         folder, endpoint = self.secrets / f"store-{user}", self.server.endpoint
         access, secret = ((folder / name).read_text().strip() for name in ("access-key", "secret-key"))
-        return S3Config(endpoint, endpoint, BUCKET, self.server.region, access, secret)
+        return StoreConfig(endpoint, endpoint, BUCKET, self.server.region, access, secret)
 
     def store(self, user: str) -> S3Store:
         return S3Store(self.config(user))

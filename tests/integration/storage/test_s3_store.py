@@ -22,11 +22,12 @@ from services.common.errors import (
     StoreFull,
     StoreUnavailable,
 )
-from services.common.storage.s3 import S3Config, S3Store
+from services.common.storage.config import StoreConfig
+from services.common.storage.s3 import S3Store
 from tests.support.ports import free_ports
 
 SHA256 = hashlib.sha256(b"hello").hexdigest()
-NOWHERE = S3Config("http://127.0.0.1:1", "http://127.0.0.1:1", "bucket", "us-east-1", "key", "secret")
+NOWHERE = StoreConfig("http://127.0.0.1:1", "http://127.0.0.1:1", "bucket", "us-east-1", "key", "secret")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def http() -> Iterator[urllib3.PoolManager]:
     ],
     ids=["secret", "account", "bucket"],
 )
-def test_wrong_settings_are_named(s3_config: S3Config, wrong: dict[str, str], message: str) -> None:
+def test_wrong_settings_are_named(s3_config: StoreConfig, wrong: dict[str, str], message: str) -> None:
     store = S3Store(replace(s3_config, **wrong))  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=message):
         store.check()
@@ -54,13 +55,13 @@ def test_wrong_settings_are_named(s3_config: S3Config, wrong: dict[str, str], me
         store.get("results/a", 10)
 
 
-def test_no_secret_is_shown(s3_config: S3Config) -> None:
+def test_no_secret_is_shown(s3_config: StoreConfig) -> None:
     assert s3_config.secret_key not in repr(s3_config)
     assert s3_config.access_key not in repr(s3_config)
 
 
 def test_an_upload_link_takes_the_bytes_it_was_made_for(
-    s3_config: S3Config, http: urllib3.PoolManager, prefix: str
+    s3_config: StoreConfig, http: urllib3.PoolManager, prefix: str
 ) -> None:
     store = S3Store(s3_config)
     link = store.presign_put(f"{prefix}/a b.png", 5, SHA256, 60)
@@ -85,7 +86,7 @@ def test_an_upload_link_takes_the_bytes_it_was_made_for(
     ids=["other bytes", "more bytes", "no condition", "no checksum", "another sha256"],
 )
 def test_an_upload_link_takes_nothing_else(
-    s3_config: S3Config, http: urllib3.PoolManager, prefix: str, body: bytes, changes: dict[str, str | None]
+    s3_config: StoreConfig, http: urllib3.PoolManager, prefix: str, body: bytes, changes: dict[str, str | None]
 ) -> None:
     store = S3Store(s3_config)
     link = store.presign_put(f"{prefix}/a", 5, SHA256, 60)
@@ -95,7 +96,7 @@ def test_an_upload_link_takes_nothing_else(
 
 
 def test_an_upload_link_holds_for_one_key_and_a_short_time(
-    s3_config: S3Config, http: urllib3.PoolManager, prefix: str
+    s3_config: StoreConfig, http: urllib3.PoolManager, prefix: str
 ) -> None:
     store = S3Store(s3_config)
     link = store.presign_put(f"{prefix}/a", 5, SHA256, 1)
@@ -106,7 +107,7 @@ def test_an_upload_link_holds_for_one_key_and_a_short_time(
     assert list(store.list(prefix)) == []
 
 
-def test_a_download_link_gives_one_object(s3_config: S3Config, http: urllib3.PoolManager, prefix: str) -> None:
+def test_a_download_link_gives_one_object(s3_config: StoreConfig, http: urllib3.PoolManager, prefix: str) -> None:
     store = S3Store(s3_config)
     store.put(f"{prefix}/ü a", b"hello", "image/png")
     store.put(f"{prefix}/b", b"other", "image/png")
@@ -117,7 +118,7 @@ def test_a_download_link_gives_one_object(s3_config: S3Config, http: urllib3.Poo
     assert http.request("GET", link.partition("?")[0]).status == 403
 
 
-def test_an_object_that_another_tool_put_has_its_sha256_computed(s3_config: S3Config, prefix: str) -> None:
+def test_an_object_that_another_tool_put_has_its_sha256_computed(s3_config: StoreConfig, prefix: str) -> None:
     store = S3Store(s3_config)
     with urllib3.PoolManager(retries=False) as pool:
         url = store._link("PUT", s3_config.endpoint, f"{prefix}/a", {}, 60)
@@ -128,7 +129,7 @@ def test_an_object_that_another_tool_put_has_its_sha256_computed(s3_config: S3Co
 
 
 def test_more_keys_than_a_page_are_listed_once_each(
-    s3_config: S3Config, prefix: str, monkeypatch: pytest.MonkeyPatch
+    s3_config: StoreConfig, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.common.storage.s3._PAGE", 3)
     store = S3Store(s3_config)
@@ -264,7 +265,7 @@ def _error(status: int, code: str) -> _Reply:
     )
 
 
-def _expect_unavailable(config: S3Config, message: str) -> None:
+def _expect_unavailable(config: StoreConfig, message: str) -> None:
     calls: list[Callable[[S3Store], object]] = [
         lambda store: store.check(),
         lambda store: store.get("results/a", 9),

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from services.common.errors import ConfigError, StoreUnavailable
-from services.common.serving.config import StoreConfig
-from services.common.storage.s3 import S3Config, S3Store
+from services.common.storage.config import StoreConfig
+from services.common.storage.s3 import S3Store
 from services.common.storage.store import Store
 from services.common.storage.stores import open_store
 from tests.support import s3_servers
@@ -142,7 +142,7 @@ def test_over_https_everything_works_with_the_stores_own_ca(tmp_path: Path, mini
 
 def test_a_ca_file_without_certificates_is_told_before_anything_is_sent(tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_text("hello")
-    config = S3Config(
+    config = StoreConfig(
         "https://localhost:1", "https://localhost:1", "bucket", "us-east-1", "key", "secret", tmp_path / "ca.crt"
     )
     with pytest.raises(ConfigError, match=r"BIOSYNTH_STORE_CA_FILE: expected certificates .* in PEM, got .*ca.crt"):

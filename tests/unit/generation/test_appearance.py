@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument
+from services.common.ranges import check_appearance
 from services.generation.appearance import (
     QUANTUM,
     Appearance,
     AppearanceRecord,
     Look,
-    check_ordered,
     draw,
     measure,
     record_of,
@@ -114,7 +114,7 @@ def test_a_record_without_objects_draws_plain_ones() -> None:
 )
 def test_a_value_that_no_image_can_have_is_refused(ordered: dict[str, float], message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
-        check_ordered(ordered)
+        check_appearance(ordered)
 
 
 def test_a_record_keeps_a_rounded_sample_of_the_objects() -> None:

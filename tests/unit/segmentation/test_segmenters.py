@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from biosynth.contract import PARTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.measure import label
 
 from services.common.errors import UnknownName
-from services.common.imaging.labels import PARTS
 from services.segmentation.segmenters import AUTO, Image, builtin_segmenters, choose, pick
 from tests.unit.segmentation.synthetic import discs, fluorescence, scratch
 

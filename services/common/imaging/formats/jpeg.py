@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from services.common.errors import InvalidImage
 from services.common.imaging.formats.limits import ImageLimits
 
-SIGNATURE = b"\xff\xd8\xff"
 # Baseline, extended and progressive Huffman; lossless and arithmetic frames are not read by common decoders.
 _FRAMES = (0xC0, 0xC1, 0xC2)
 _OTHER_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)

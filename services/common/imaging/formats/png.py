@@ -6,10 +6,11 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+from biosynth.contract import PNG
+
 from services.common.errors import InvalidImage
 from services.common.imaging.formats.limits import ImageLimits
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # colour type: samples a pixel
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 # Adam7: (first row, row step, first column, column step) of each pass.
@@ -43,7 +44,7 @@ def is_grey8(data: bytes) -> bool:
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """(type, body) of every chunk up to IEND."""
-    view, at = memoryview(data), len(SIGNATURE)
+    view, at = memoryview(data), len(PNG)
     while at + 12 <= len(view):
         length, kind = struct.unpack_from(">I4s", view, at)
         end = at + 12 + length

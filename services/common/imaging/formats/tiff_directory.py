@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from services.common.errors import InvalidImage
 from services.common.imaging.formats.limits import ImageLimits
 
-SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 # Parsers turn numbers into Python objects of 32 bytes and more; no honest tag has as many (a palette has 196,608).
 _MAX_NUMBERS = 200_000

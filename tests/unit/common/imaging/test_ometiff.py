@@ -8,13 +8,14 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import tifffile
+from biosynth.contract import PARTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from services.common.errors import InvalidImage, InvalidSegmentation
 from services.common.imaging.images import decode_image, encode_png
-from services.common.imaging.labels import PARTS, Segmentation
+from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import decode_segmentation, encode_segmentation, segmentation_from_planes
 
 CELLS = np.zeros((40, 50), np.int32)

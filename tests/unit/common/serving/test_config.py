@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from services.common.errors import ConfigError
-from services.common.serving.config import EndpointsConfig, ServerConfig, StoreConfig, TlsFiles
+from services.common.serving.config import EndpointsConfig, ServerConfig, TlsFiles
+from services.common.storage.config import StoreConfig
 
 CONTENT = "from-a-file"
 S3 = {
@@ -83,7 +84,7 @@ def test_a_certificate_without_its_key_is_an_error_that_names_the_key(tmp_path: 
 
 
 def test_a_folder_store_needs_its_path() -> None:
-    assert StoreConfig.from_env({"BIOSYNTH_STORE_PATH": "data"}) == StoreConfig("folder", path=Path("data"))
+    assert StoreConfig.from_env({"BIOSYNTH_STORE_PATH": "data"}) == StoreConfig(path=Path("data"))
     with pytest.raises(ConfigError, match="BIOSYNTH_STORE_PATH"):
         StoreConfig.from_env({"BIOSYNTH_STORE_PATH": "  "})
 

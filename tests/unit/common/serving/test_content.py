@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from biosynth.contract import INLINE_BYTES
 from biosynth.v1 import types_pb2
 from biosynth.v1.types_pb2 import Content, ObjectRef, Raster
 from hypothesis import given, settings
@@ -32,7 +33,6 @@ from services.common.imaging.images import ImageLimits, encode_png
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import encode_segmentation
 from services.common.serving.content import (
-    INLINE_LIMIT,
     check_delivery,
     deliver,
     fetch,
@@ -151,7 +151,7 @@ def test_a_raster_of_several_planes_needs_a_channel(store: FolderStore) -> None:
         (Content(object=ObjectRef(key="inputs/a", sha256="ABC")), InvalidArgument, "64 lower-case hex digits"),
         (Content(object=ObjectRef(key="inputs/a", sha256="0" * 64)), ContentMismatch, "to have SHA-256 0000.*, got"),
         (Content(file=b""), InvalidImage, "0 bytes"),
-        (Content(file=bytes(INLINE_LIMIT + 1)), ObjectTooLarge, "at most 16777216 bytes in a message, got 16777217"),
+        (Content(file=bytes(INLINE_BYTES + 1)), ObjectTooLarge, "at most 16777216 bytes in a message, got 16777217"),
         (raster(bytes(6), sample_type=0), InvalidArgument, "uint8, uint16 or uint32, got sample type 0"),
         (raster(bytes(6), sample_type=9), InvalidArgument, "got sample type 9"),
         (raster(bytes(6), channels=[]), InvalidArgument, "different channel names"),
@@ -164,7 +164,7 @@ def test_a_raster_of_several_planes_needs_a_channel(store: FolderStore) -> None:
         (raster(b"", zlib_samples=zlib.compress(bytes(6))[:-1]), InvalidArgument, "expected 6 bytes of samples"),
         (raster(b"", height_px=10**5, width_px=10**5), ImageTooLarge, "at most 100000000 pixels"),
         (raster(b"", channels=[str(n) for n in range(65)]), ImageTooLarge, "at most 64 pages"),
-        (raster(b"", zlib_samples=bytes(INLINE_LIMIT + 1)), ObjectTooLarge, "raster of at most 16777216"),
+        (raster(b"", zlib_samples=bytes(INLINE_BYTES + 1)), ObjectTooLarge, "raster of at most 16777216"),
         (raster(bytes(24), sample_type=types_pb2.SAMPLE_TYPE_UINT32), InvalidImage, "8 or 16 bit, got uint32"),
     ],
 )
@@ -219,7 +219,7 @@ def test_a_file_that_a_service_made_is_never_too_large_for_a_raster() -> None:
 
 
 def test_a_result_too_large_for_a_reply_names_the_other_way(store: FolderStore) -> None:
-    stored = store.put("results/a/b.png", bytes(INLINE_LIMIT + 1), "image/png")
+    stored = store.put("results/a/b.png", bytes(INLINE_BYTES + 1), "image/png")
     with pytest.raises(ObjectTooLarge, match="ask for DELIVERY_OBJECT"):
         deliver(store, stored, types_pb2.DELIVERY_FILE, image_planes)
     noise = np.random.default_rng(0).integers(0, 65535, (3000, 3000), dtype=np.uint16)
@@ -228,5 +228,5 @@ def test_a_result_too_large_for_a_reply_names_the_other_way(store: FolderStore) 
 
 
 def test_labels_below_0_are_no_raster() -> None:
-    with pytest.raises(InvalidArgument, match="expected cells as bool, unsigned or labels from 0, got int32"):
+    with pytest.raises(InvalidArgument, match="expected cells as whole numbers from 0; got int32 from -1"):
         encode_raster({"cells": CELLS - 1})

@@ -1,0 +1,42 @@
+"""What both ends of the contract agree on and protos cannot say: limits, file types, parts, ranges."""
+
+from __future__ import annotations
+
+import re
+
+MIB = 1024 * 1024
+# Of pixels inside a message: a file, or a raster as sent.
+INLINE_BYTES = 16 * MIB
+# Requests have at most two such parts (Render), replies four (Run); and room for the rest.
+REQUEST_BYTES = 36 * MIB
+REPLY_BYTES = 68 * MIB
+LINK_SECONDS = 15 * 60
+
+# What a segmentation may hold, in this order.
+PARTS = ("cells", "nuclei", "wound")
+# Prefixes of the keys that callers may name.
+READABLE = ("inputs/", "results/", "datasets/")
+MAX_THICKNESS_PX = 64
+# The largest value of each of an appearance's fields; the smallest is 0.
+APPEARANCE_LIMITS = {"background": 1.0, "contrast": 1.0, "spread": 8.0, "noise": 1.0, "sharpness": 8.0}
+
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # little and big endian; + is BigTIFF
+EXTENSIONS = ("png", "tif", "jpg")
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def is_sha256(text: str) -> bool:
+    """Whether the text can be a SHA-256 as the contract writes it: 64 lower-case hex digits."""
+    return _SHA256.fullmatch(text) is not None
+
+
+def extension_of(head: bytes) -> str | None:
+    """The extension of a file that begins with these bytes; None for a kind that services do not read.
+
+    >>> extension_of(b"II*\\0 and so on")
+    'tif'
+    """
+    kinds = {PNG: "png", JPEG: "jpg", **dict.fromkeys(TIFF, "tif")}
+    return next((extension for magic, extension in kinds.items() if head.startswith(magic)), None)

@@ -1,0 +1,62 @@
+"""What a run did, as run.json and --json tell it."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from biosynth.v1.pipeline_pb2 import RunResult
+
+from services.cli.versions import versions
+
+
+def run_record(
+    arguments: argparse.Namespace, source: bytes, result: RunResult, stages: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What was done, as JSON has it. source: the image's file. stages: as they were passed through."""
+    found, drawn, made = result.segmentation, result.reference, result.generation
+    return {
+        "format": "biosynth.run/1",
+        "input": {"name": arguments.image.name, "sha256": hashlib.sha256(source).hexdigest()},
+        "parameters": _parameters(arguments),
+        "segmentation": {
+            **{
+                name: getattr(found.summary, name)
+                for name in ("height_px", "width_px", "cells", "nuclei", "wound_fraction")
+            },
+            "parts": list(found.summary.parts),
+            "segmenter": found.segmenter.name,
+            "segmenter_version": found.segmenter.version,
+        },
+        "reference": {
+            "schema": drawn.schema.name,
+            "schema_version": drawn.schema.version,
+            "boundary_thickness_px": arguments.boundary_thickness,
+            "tier_limits": list(drawn.tier_limits),
+            "levels": list(_levels(result)),
+        },
+        "generation": {
+            "model": made.model.name,
+            "model_version": made.model.version,
+            "model_sha256": made.model.sha256,
+            "engine": made.engine,
+            "precision": made.precision,
+            "seed": arguments.seed,
+            "appearance": {field.name: value for field, value in made.appearance.ListFields()},
+        },
+        "stages": list(stages),
+        "versions": versions(),
+    }
+
+
+def _parameters(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What was asked for; empty: left to be chosen or drawn."""
+    names = ("segmenter", "schema", "model", "channel", "boundary_thickness", "seed")
+    return {**{name: getattr(arguments, name) for name in names}, "appearance": dict(arguments.appearance)}
+
+
+def _levels(result: RunResult) -> Iterator[dict[str, Any]]:
+    for level, pixels in zip(result.reference.schema.levels, result.reference.level_pixels, strict=True):
+        yield {"index": level.index, "name": level.name, "grey": level.grey, "pixels": pixels}

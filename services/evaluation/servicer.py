@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from biosynth.v1 import evaluation_pb2, evaluation_pb2_grpc
 
@@ -30,8 +31,5 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
 
 def evaluation_service(runtime: Runtime) -> Service:  # noqa: ARG001  (every service is built from a runtime)
     """The service, ready to be added to a server."""
-    servicer = EvaluationServicer()
-    return Service(
-        "biosynth.v1.EvaluationService",
-        lambda server: evaluation_pb2_grpc.add_EvaluationServiceServicer_to_server(servicer, server),
-    )
+    add = evaluation_pb2_grpc.add_EvaluationServiceServicer_to_server
+    return Service("biosynth.v1.EvaluationService", partial(add, EvaluationServicer()))

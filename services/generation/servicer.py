@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from functools import partial
 
 from biosynth.v1 import generation_pb2, generation_pb2_grpc, types_pb2
 from prometheus_client import CollectorRegistry, Histogram
@@ -56,7 +57,8 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         self, request: generation_pb2.GetModelRequest, context: Context
     ) -> generation_pb2.GetModelResponse:
         stored = self._models.shelf.get(request.name)
-        return generation_pb2.GetModelResponse(model=model_message(stored.description), card=stored.card())
+        card = await self._runtime.workers.run(stored.card)
+        return generation_pb2.GetModelResponse(model=model_message(stored.description), card=card)
 
     async def LoadModel(
         self, request: generation_pb2.LoadModelRequest, context: Context
@@ -105,11 +107,8 @@ def generation_seconds(registry: CollectorRegistry) -> Histogram:
 
 def generation_service(runtime: Runtime, models: LoadedModels) -> Service:
     """The service, ready to be added to a server."""
-    servicer = GenerationServicer(runtime, models)
-    return Service(
-        "biosynth.v1.GenerationService",
-        lambda server: generation_pb2_grpc.add_GenerationServiceServicer_to_server(servicer, server),
-    )
+    add = generation_pb2_grpc.add_GenerationServiceServicer_to_server
+    return Service("biosynth.v1.GenerationService", partial(add, GenerationServicer(runtime, models)))
 
 
 def model_message(model: ModelDescription) -> generation_pb2.Model:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from biosynth.v1 import generation_pb2, reference_pb2, segmentation_pb2
@@ -50,22 +51,19 @@ class Run:
         start = time.monotonic()
         plan = make_plan(await ask(self.stubs), wish)
         yield _ended(Stage.STAGE_PLAN, start)
-        yield _begun(Stage.STAGE_SEGMENT, f"segmenter {plan.segmenter}")
-        async for done in _stage(Stage.STAGE_SEGMENT, self._segment(plan), result.segmentation):
-            yield done
-        model = plan.models[result.segmentation.segmenter.name]
-        yield _begun(
-            Stage.STAGE_RENDER, f"schema {model.schema}, since segmenter {result.segmentation.segmenter.name} ran"
-        )
-        async for done in _stage(
-            Stage.STAGE_RENDER, self._render(result.segmentation.segmentation, model), result.reference
-        ):
-            yield done
-        yield _begun(Stage.STAGE_GENERATE, f"model {model.name}, which fits schema {model.schema}")
-        async for done in _stage(
-            Stage.STAGE_GENERATE, self._generate(result.reference.reference, model), result.generation
-        ):
-            yield done
+        found, drawn, made = result.segmentation, result.reference, result.generation
+        segment = partial(self._segment, plan)
+        async for response in _stage(Stage.STAGE_SEGMENT, f"segmenter {plan.segmenter}", segment, found):
+            yield response
+        model = plan.models[found.segmenter.name]
+        about = f"schema {model.schema}, since segmenter {found.segmenter.name} ran"
+        draw = partial(self._render, found.segmentation, model)
+        async for response in _stage(Stage.STAGE_RENDER, about, draw, drawn):
+            yield response
+        about = f"model {model.name}, which fits schema {model.schema}"
+        make = partial(self._generate, drawn.reference, model)
+        async for response in _stage(Stage.STAGE_GENERATE, about, make, made):
+            yield response
 
     async def _from_reference(self, result: RunResult) -> AsyncIterator[RunResponse]:
         if self.request.segmenter:
@@ -74,11 +72,9 @@ class Run:
         if len(models) > 1:
             names = ", ".join(f"{model.name} ({model.schema})" for model in models)
             raise NoFittingModel(f"expected a model or a schema, for a reference does not say its own; models: {names}")
-        yield _begun(Stage.STAGE_GENERATE, f"model {models[0].name}")
-        async for done in _stage(
-            Stage.STAGE_GENERATE, self._generate(self.request.reference, models[0]), result.generation
-        ):
-            yield done
+        call = partial(self._generate, self.request.reference, models[0])
+        async for response in _stage(Stage.STAGE_GENERATE, f"model {models[0].name}", call, result.generation):
+            yield response
 
     async def _segment(self, plan: Plan) -> segmentation_pb2.SegmentResponse:
         request = segmentation_pb2.SegmentRequest(
@@ -106,10 +102,13 @@ class Run:
         return await self.stubs.generation.Generate(request, timeout=self.seconds)
 
 
-async def _stage(stage: Stage.ValueType, call: Awaitable[Any], into: Any) -> AsyncIterator[RunResponse]:
-    """Await a stage's call, keep its reply in `into`, and yield that the stage is done."""
+async def _stage(
+    stage: Stage.ValueType, about: str, call: Callable[[], Awaitable[Any]], into: Any
+) -> AsyncIterator[RunResponse]:
+    """Yield that a stage begins, await its call, keep the reply in `into`, and yield that it is done."""
+    yield _begun(stage, about)
     start = time.monotonic()
-    reply = await call
+    reply = await call()
     into.CopyFrom(reply)
     yield _ended(stage, start, reply.cached)
 

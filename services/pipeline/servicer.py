@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from biosynth.contract import EXTENSIONS, LINK_SECONDS, is_sha256
 from biosynth.v1 import pipeline_pb2, pipeline_pb2_grpc
 from biosynth.v1.types_pb2 import Content, Delivery, ObjectRef
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.common.errors import (
     ContentMismatch,
@@ -78,8 +80,7 @@ class PipelineServicer(pipeline_pb2_grpc.PipelineServiceServicer):
             raise ObjectTooLarge(f"expected 1 to {self._runtime.limits.max_bytes} bytes; got {request.size_bytes}")
         key = f"inputs/{request.sha256}.{request.extension}"
         response = pipeline_pb2.CreateUploadResponse(object=ObjectRef(key=key, sha256=request.sha256))
-        response.expire_time.GetCurrentTime()
-        response.expire_time.seconds += LINK_SECONDS
+        _set_expiry(response.expire_time)
         if self._runtime.store.head(key) is None:
             link = self._runtime.store.presign_put(key, request.size_bytes, request.sha256, LINK_SECONDS)
             response.url = link.url
@@ -98,15 +99,16 @@ class PipelineServicer(pipeline_pb2_grpc.PipelineServiceServicer):
         response = pipeline_pb2.CreateDownloadResponse(
             url=self._runtime.store.presign_get(request.object.key, LINK_SECONDS)
         )
-        response.expire_time.GetCurrentTime()
-        response.expire_time.seconds += LINK_SECONDS
+        _set_expiry(response.expire_time)
         return response
+
+
+def _set_expiry(time: Timestamp) -> None:
+    time.GetCurrentTime()
+    time.seconds += LINK_SECONDS
 
 
 def pipeline_service(runtime: Runtime, stubs: Stubs) -> Service:
     """The service, ready to be added to a server."""
-    servicer = PipelineServicer(runtime, stubs)
-    return Service(
-        "biosynth.v1.PipelineService",
-        lambda server: pipeline_pb2_grpc.add_PipelineServiceServicer_to_server(servicer, server),
-    )
+    add = pipeline_pb2_grpc.add_PipelineServiceServicer_to_server
+    return Service("biosynth.v1.PipelineService", partial(add, PipelineServicer(runtime, stubs)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
+from functools import partial
 
 import numpy as np
 from biosynth.v1 import reference_pb2, reference_pb2_grpc, types_pb2
@@ -73,11 +74,8 @@ class ReferenceServicer(reference_pb2_grpc.ReferenceServiceServicer):
 
 def reference_service(runtime: Runtime) -> Service:
     """The service, ready to be added to a server."""
-    servicer = ReferenceServicer(runtime)
-    return Service(
-        "biosynth.v1.ReferenceService",
-        lambda server: reference_pb2_grpc.add_ReferenceServiceServicer_to_server(servicer, server),
-    )
+    add = reference_pb2_grpc.add_ReferenceServiceServicer_to_server
+    return Service("biosynth.v1.ReferenceService", partial(add, ReferenceServicer(runtime)))
 
 
 def schema_message(schema: Schema) -> types_pb2.Schema:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from biosynth.v1 import segmentation_pb2, segmentation_pb2_grpc
 from biosynth.v1.types_pb2 import SegmentationSummary
 
@@ -56,11 +58,8 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
 
 def segmentation_service(runtime: Runtime) -> Service:
     """The service, ready to be added to a server."""
-    servicer = SegmentationServicer(runtime)
-    return Service(
-        "biosynth.v1.SegmentationService",
-        lambda server: segmentation_pb2_grpc.add_SegmentationServiceServicer_to_server(servicer, server),
-    )
+    add = segmentation_pb2_grpc.add_SegmentationServiceServicer_to_server
+    return Service("biosynth.v1.SegmentationService", partial(add, SegmentationServicer(runtime)))
 
 
 def _outcome(segmenter: Segmenter, image: Image) -> Outcome:

@@ -21,18 +21,6 @@ from services.common.serving.raster import decode_raster, encode_raster
 from services.common.storage.keys import check_readable
 from services.common.storage.store import Store, StoredObject
 
-__all__ = [
-    "Fetched",
-    "check_delivery",
-    "deliver",
-    "fetch",
-    "image_planes",
-    "read_image",
-    "read_reference",
-    "read_segmentation",
-    "segmentation_planes",
-]
-
 _DEFAULT = ImageLimits()
 # For files that the services made: the pixels were limited when they came in, and files of noise outgrow 64 MiB.
 _OWN = ImageLimits(max_bytes=1024**3)
@@ -64,8 +52,7 @@ def fetch(content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAU
             )
         return Fetched(content.file, None, hashlib.sha256(content.file).hexdigest())
     if source == "raster":
-        planes = decode_raster(content.raster, limits)
-        return Fetched(None, planes.samples, planes.sha256, planes.names)
+        return Fetched(None, *decode_raster(content.raster, limits), tuple(content.raster.channels))
     raise InvalidArgument("expected pixels as an object, a file or a raster, got none of them")
 
 

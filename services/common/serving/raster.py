@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from biosynth.contract import INLINE_BYTES
@@ -17,18 +16,10 @@ from services.common.errors import InvalidArgument, ObjectTooLarge
 from services.common.imaging.formats.limits import ImageLimits
 
 
-@dataclass(frozen=True)
-class Planes:
-    """Named planes of one size and dtype, and the SHA-256 of their canonical header and samples."""
-
-    names: tuple[str, ...]
-    samples: NDArray[Any]  # (C, H, W), uint8, uint16 or uint32
-    sha256: str
-
-
-def decode_raster(raster: types_pb2.Raster, limits: ImageLimits) -> Planes:
+def decode_raster(raster: types_pb2.Raster, limits: ImageLimits) -> tuple[NDArray[Any], str]:
     """Check a raster's header against the limits, then inflate exactly as many bytes as it announces.
 
+    Returns the samples, (C, H, W), and the SHA-256 of their canonical header and of themselves.
     Raises InvalidArgument for a wrong header or samples that do not fit it; ImageTooLarge, ObjectTooLarge over limits.
     """
     names, size = tuple(raster.channels), len(raster.zlib_samples)
@@ -43,7 +34,7 @@ def decode_raster(raster: types_pb2.Raster, limits: ImageLimits) -> Planes:
     header = json.dumps({"channels": names, "dtype": samples.dtype.str, "shape": samples.shape}, sort_keys=True)
     digest = hashlib.sha256(header.encode())
     digest.update(samples.data)
-    return Planes(names, samples, digest.hexdigest())
+    return samples, digest.hexdigest()
 
 
 def encode_raster(planes: Mapping[str, NDArray[Any]]) -> types_pb2.Raster:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from biosynth.v1.pipeline_pb2 import RunResult
+from biosynth.v1.reference_pb2 import RenderResponse
 
 from services.cli.versions import versions
 
@@ -35,7 +36,7 @@ def run_record(
             "schema_version": drawn.schema.version,
             "boundary_thickness_px": arguments.boundary_thickness,
             "tier_limits": list(drawn.tier_limits),
-            "levels": list(_levels(result)),
+            "levels": list(level_pixels(drawn)),
         },
         "generation": {
             "model": made.model.name,
@@ -57,6 +58,7 @@ def _parameters(arguments: argparse.Namespace) -> dict[str, Any]:
     return {**{name: getattr(arguments, name) for name in names}, "appearance": dict(arguments.appearance)}
 
 
-def _levels(result: RunResult) -> Iterator[dict[str, Any]]:
-    for level, pixels in zip(result.reference.schema.levels, result.reference.level_pixels, strict=True):
+def level_pixels(drawn: RenderResponse) -> Iterator[dict[str, Any]]:
+    """The levels of a reference and how many pixels each has."""
+    for level, pixels in zip(drawn.schema.levels, drawn.level_pixels, strict=True):
         yield {"index": level.index, "name": level.name, "grey": level.grey, "pixels": pixels}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -22,32 +22,14 @@ Image: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 AUTO = "auto"
 
 
-class Segmenter(Protocol):
-    """Finds the same parts in every image; same image, same output."""
-
-    @property
-    def name(self) -> str:
-        """What callers ask for."""
-
-    @property
-    def version(self) -> int:
-        """Rises when the output changes: stored results are kept apart by it."""
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """What it finds, in the order of PARTS."""
-
-    @property
-    def description(self) -> str:
-        """What it is for, in a sentence."""
-
-    def __call__(self, image: Image) -> Segmentation:
-        """Segment `image` (H, W); labels are numbered from 1 without gaps."""
-
-
 @dataclass(frozen=True)
-class ClassicalSegmenter:
-    """A segmenter that is one function."""
+class Segmenter:
+    """Finds the same parts in every image; same image, same output.
+
+    name: what callers ask for. version: rises when the output changes, since stored results are kept apart by it.
+    parts: what it finds, in the order of PARTS. description: what it is for, in a sentence. find: takes an image,
+    (H, W), and numbers its labels from 1 without gaps.
+    """
 
     name: str
     version: int
@@ -55,36 +37,32 @@ class ClassicalSegmenter:
     description: str
     find: Callable[[Image], Segmentation]
 
-    def __call__(self, image: Image) -> Segmentation:
-        """Segment `image` (H, W)."""
-        return self.find(image)
-
 
 def builtin_segmenters() -> dict[str, Segmenter]:
     """The segmenters that need no weights, by name."""
     segmenters = (
-        ClassicalSegmenter(
+        Segmenter(
             "cells",
             2,
             ("cells",),
             "Whole cells in phase contrast, by texture and a watershed of brightness; a first attempt.",
             lambda image: Segmentation(cells=find_cells(image)),
         ),
-        ClassicalSegmenter(
+        Segmenter(
             "nuclei",
             2,
             ("nuclei",),
             "Bright nuclei on a dark ground (fluorescence), by threshold and distance watershed.",
             lambda image: Segmentation(nuclei=find_nuclei(image)),
         ),
-        ClassicalSegmenter(
+        Segmenter(
             "scratch",
             3,
             ("cells", "wound"),
             "Cells and wound of a scratch assay in phase contrast; cells within the wound are cut out of it.",
             find_scratch,
         ),
-        ClassicalSegmenter(
+        Segmenter(
             "wound",
             1,
             ("wound",),

@@ -63,7 +63,7 @@ def segmentation_service(runtime: Runtime) -> Service:
 
 
 def _outcome(segmenter: Segmenter, image: Image) -> Outcome:
-    found = segmenter(image)
+    found = segmenter.find(image)
     return Outcome(
         {FILE: encode_segmentation(found)},
         {

@@ -20,14 +20,6 @@ from services.training.checkpoint import FILE, load_checkpoint, read_state, save
 _LOG_EVERY = 50
 
 
-class Config(Protocol):
-    """Hyper-parameters: a dataclass with at least the number of steps."""
-
-    @property
-    def steps(self) -> int:
-        """How many steps the training has."""
-
-
 class Reporter(Protocol):
     """Who tells people how the training goes; the command line's console is one."""
 
@@ -41,19 +33,20 @@ class Reporter(Protocol):
 class Training(ABC):
     """Holds all that a step changes; `save` and `resume` carry it over. What a step does, subclasses say.
 
-    modules: networks and averages by name. random: the generator that batches are drawn with. dataset: its fingerprint.
+    config: hyper-parameters, a dataclass with `steps` among them. modules: networks and averages by name. random: the
+    generator that batches are drawn with. dataset: its fingerprint.
     """
 
     def __init__(
         self,
-        config: Config,
+        config: Any,
         modules: Mapping[str, nn.Module],
         optimisers: Sequence[torch.optim.Optimizer],
         random: np.random.Generator,
         dataset: str,
     ) -> None:
-        self._hyper_parameters: dict[str, Any] = asdict(config)  # type: ignore[call-overload] # a dataclass, says Config
-        self.steps = config.steps
+        self._hyper_parameters: dict[str, Any] = asdict(config)
+        self.steps: int = config.steps
         self._modules, self._optimisers, self._random, self._dataset = modules, optimisers, random, dataset
         self.step, self.seconds = 0, 0.0
 

@@ -55,7 +55,7 @@ def _fields(folder: Path, index: str, split: str) -> Iterator[tuple[NDArray[np.u
 def _measured(part: str, image: NDArray[np.uint8] | NDArray[np.uint16], true: Labels) -> tuple[float, ...]:
     """AP50, AP75, mean AP, Dice of the covered pixels and seconds of one field."""
     start = time.perf_counter()
-    found = getattr(builtin_segmenters()[part](image), part)
+    found = getattr(builtin_segmenters()[part].find(image), part)
     seconds = time.perf_counter() - start
     scores = average_precision(true, found)
     covered = int((true > 0).sum() + (found > 0).sum())

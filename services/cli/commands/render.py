@@ -11,6 +11,7 @@ from biosynth.v1.reference_pb2 import RenderRequest, RenderResponse
 from services.cli.console import Console
 from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
 from services.cli.numbers import COUNT
+from services.cli.run_record import level_pixels
 from services.cli.session import Session, add_endpoint, open_session
 from services.common.errors import InvalidSchema
 
@@ -53,12 +54,11 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         f"wrote {folder / names['reference']} under {response.schema.name}"
         + (f", tier limits {limits}" if limits else "")
     )
-    levels = zip(response.schema.levels, response.level_pixels, strict=True)
     record = {
         "files": {field: str(folder / name) for field, name in names.items()},
         "schema": response.schema.name,
         "tier_limits": list(response.tier_limits),
-        "levels": [{"index": level.index, "name": level.name, "pixels": pixels} for level, pixels in levels],
+        "levels": list(level_pixels(response)),
         "cached": response.cached,
     }
     console.answer(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -40,6 +41,24 @@ def decode_image(data: bytes, channel: int | None = None, limits: ImageLimits = 
     if channel:
         raise InvalidImage(f"expected channel 0, for a PNG or JPEG holds one image, got channel {channel}")
     return _to_grey(_decode_by_opencv(data))
+
+
+def choose_channel(names: Sequence[str], channel: int | None) -> int:
+    """The channel to take of those with these names; None: the only one.
+
+    Raises InvalidImage where there are several to choose from, or no such one.
+    """
+    called = f" ({', '.join(names)})" if all(names) else ""
+    if channel is None and len(names) > 1:
+        raise InvalidImage(
+            f"expected one channel, got {len(names)}{called}; choose one with --channel 0 to {len(names) - 1}"
+        )
+    chosen = channel or 0
+    if not 0 <= chosen < len(names):
+        raise InvalidImage(
+            f"expected a channel from 0 to {len(names) - 1}{called}, got {chosen}; choose one with --channel"
+        )
+    return chosen
 
 
 def encode_png(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
@@ -97,24 +116,11 @@ def _decode_by_opencv(data: bytes) -> NDArray[Any]:
 def _decode_tiff(data: bytes, channel: int | None, limits: ImageLimits) -> Image:
     file = TiffPlanes(data, limits)
     planes = file.planes
-    if channel is None and len(planes) > 1:
-        raise InvalidImage(
-            f"expected one channel, got {len(planes)}{_names(planes)}; choose one with --channel 0 to {len(planes) - 1}"
-        )
-    chosen = channel or 0
-    if not 0 <= chosen < len(planes):
-        raise InvalidImage(
-            f"expected a channel from 0 to {len(planes) - 1}{_names(planes)}, got {chosen}; choose one with --channel"
-        )
+    chosen = choose_channel([plane.name for plane in planes], channel)
     pixels = file.read(planes[chosen])
     if pixels.ndim == 3:
         pixels = pixels[:, :, [2, 1, 0]]  # RGB(A) -> BGR
     return _to_grey(pixels)
-
-
-def _names(planes: tuple[object, ...]) -> str:
-    names = [getattr(plane, "name", "") for plane in planes]
-    return f" ({', '.join(names)})" if all(names) else ""
 
 
 def _to_grey(pixels: NDArray[Any]) -> Image:

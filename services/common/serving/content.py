@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from services.common.errors import ContentMismatch, InvalidArgument, InvalidImage, InvalidReference, ObjectTooLarge
 from services.common.imaging.formats import png
-from services.common.imaging.images import Image, ImageLimits, decode_image
+from services.common.imaging.images import Image, ImageLimits, choose_channel, decode_image
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import decode_segmentation, segmentation_from_planes
 from services.common.serving.raster import decode_raster, encode_raster
@@ -151,12 +151,8 @@ def _fetch_object(ref: types_pb2.ObjectRef, store: Store, limits: ImageLimits) -
 
 
 def _choose(fetched: Fetched, channel: int | None) -> Image:
-    planes, names = fetched.raster, ", ".join(fetched.channels)
+    planes = fetched.raster
     if planes is None or planes.dtype not in (np.uint8, np.uint16):
         raise InvalidImage(f"expected samples of 8 or 16 bit, got {planes.dtype if planes is not None else 'none'}")
-    if channel is None and len(planes) > 1:
-        raise InvalidImage(f"expected one channel, got {len(planes)} ({names}); choose one with --channel")
-    if not 0 <= (chosen := channel or 0) < len(planes):
-        raise InvalidImage(f"expected a channel from 0 to {len(planes) - 1} ({names}), got {chosen}")
-    plane: Image = planes[chosen].astype(planes.dtype.newbyteorder("="), copy=False)
+    plane: Image = planes[choose_channel(fetched.channels, channel)].astype(planes.dtype.newbyteorder("="), copy=False)
     return plane

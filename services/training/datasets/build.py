@@ -96,7 +96,7 @@ def _segmentation(job: Job, root: Path, image: Image, schema: Schema) -> Segment
     }
     found = {}
     if job.source.segmenter:
-        result = builtin_segmenters()[job.source.segmenter](image)
+        result = builtin_segmenters()[job.source.segmenter].find(image)
         found = {part: getattr(result, part) for part in result.parts}
     return Segmentation(**{part: array for part, array in {**found, **absent, **parts}.items() if part in schema.parts})
 

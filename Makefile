@@ -6,7 +6,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-EXTRAS := segmentation reference generation evaluation pipeline cli
+# One lock for each set of packages: reference, evaluation and pipeline need what every server needs, and no more.
+EXTRAS := server segmentation generation generation-cuda cli training test
+LOCKS := services/requirements
 OUT ?= demo
 
 .PHONY: help demo test test-training lint protos lock bench images image-cuda up down test-compose test-cluster docker-engine clean
@@ -45,19 +47,19 @@ bench: $(BIN)/.test  ## our figures beside the baseline's, as a table and as ben
 
 lock: $(UV)  ## write the hashed requirement files anew
 	printf 'uv\nsetuptools\n' | $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements-uv.txt
-	for extra in $(EXTRAS); do $(call compile,$$extra,services/$$extra/requirements.txt) || exit 1; done
-	$(call compile,generation-cuda,services/generation/requirements-cuda.txt)
-	$(call compile,training,services/training/requirements.txt)
-	$(call compile,test,tests/requirements.txt)
+	for extra in $(EXTRAS); do $(call compile,$$extra,$(LOCKS)/$$extra.txt) || exit 1; done
 
 images: docker-engine  ## build the container images biosynth/*, but not the one for GPUs
-	for name in $(IMAGES); do $(call image,$$name,services/$$name/Dockerfile) || exit 1; done
-	$(call image,generation-cpu,services/generation/Dockerfile) --target cpu
+	$(call image,segmentation,services/Dockerfile) --build-arg SERVICE=segmentation --build-arg REQUIREMENTS=segmentation
+	for name in reference evaluation pipeline; do \
+	  $(call image,$$name,services/Dockerfile) --build-arg SERVICE=$$name --build-arg REQUIREMENTS=server || exit 1; done
+	$(call image,generation-cpu,services/Dockerfile) --build-arg SERVICE=generation --build-arg REQUIREMENTS=generation
+	$(call image,cli,services/cli/Dockerfile)
 	$(call image,minio,deploy/minio/Dockerfile) --build-arg MINIO_MODULE=$(MINIO_MODULE)
 	$(call image,prometheus,deploy/monitoring/Dockerfile)
 
 image-cuda: docker-engine  ## build biosynth/generation-cuda: torch, gigabytes
-	$(call image,generation-cuda,services/generation/Dockerfile) --target cuda
+	$(call image,generation-cuda,services/Dockerfile) --build-arg SERVICE=generation --build-arg REQUIREMENTS=generation-cuda
 
 up: docker-engine $(BIN)/.cli  ## start everything in containers and say how to use it; MTLS=1: mutual TLS
 	deploy/secrets.sh $(SECRETS)
@@ -84,8 +86,6 @@ test-cluster: $(BIN)/.test  ## the local overlay on the cluster of KUBECONFIG, p
 clean:  ## remove what make made
 	rm -rf $(VENV) demo bench build
 
-# One image for each of these from services/NAME/Dockerfile; the others are spelled out in `images`.
-IMAGES := segmentation reference evaluation pipeline cli
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
 DOCKER_BUILD_FLAGS ?= --network=host
 image = docker build $(DOCKER_BUILD_FLAGS) --build-arg VERSION=$(VERSION) -t biosynth/$(1):$(VERSION) -f $(2) .
@@ -110,16 +110,16 @@ $(UV): requirements-uv.txt
 install = $(UV) pip install -q --python $(BIN)/python --require-hashes -r $(1) && \
 	  $(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e protos -e .
 
-$(BIN)/.cli: $(UV) services/cli/requirements.txt pyproject.toml protos/pyproject.toml
-	$(call install,services/cli/requirements.txt)
+$(BIN)/.cli: $(UV) $(LOCKS)/cli.txt pyproject.toml protos/pyproject.toml
+	$(call install,$(LOCKS)/cli.txt)
 	touch $@
 
-$(BIN)/.test: $(UV) tests/requirements.txt pyproject.toml protos/pyproject.toml
-	$(call install,tests/requirements.txt)
+$(BIN)/.test: $(UV) $(LOCKS)/test.txt pyproject.toml protos/pyproject.toml
+	$(call install,$(LOCKS)/test.txt)
 	touch $@
 
-$(BIN)/.training: $(BIN)/.test services/training/requirements.txt
-	$(call install,services/training/requirements.txt)
+$(BIN)/.training: $(BIN)/.test $(LOCKS)/training.txt
+	$(call install,$(LOCKS)/training.txt)
 	touch $@
 
 # A real MinIO for the store's tests, built from its pinned module where Go is present; without Go its tests skip by name.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes what a deployment keeps secret, into a folder: a test CA, a certificate of the services and one of their callers
-# (client/, for mutual TLS), a token, and keys of the store's users. What is there stays, so your own files may stand in for any of these; but a certificate that ends within 30
-# days is made anew where the key of its CA is in ca/. For production, see docs/deploy.md.
+# (client/, for mutual TLS), a token, and keys of the store's users. Files that exist stay, so any of them may be your
+# own; but a certificate that ends within 30 days is renewed where its CA's key is in ca/. Production: docs/deploy.md.
 #   deploy/secrets.sh [FOLDER]     default: deploy/secrets
 set -euo pipefail
 folder=${1:-$(dirname "$0")/secrets}
@@ -11,7 +11,7 @@ users=(root segmentation reference generation evaluation pipeline models)
 
 main() {
   command -v openssl >/dev/null || fail "expected the command openssl, found none; install it"
-  umask 022  # containers run as user 10001 and must read the files; the folder around them is closed
+  umask 022  # containers run as user 10001 and must read the files; the folder around them has mode 700
   mkdir -p "$folder" && chmod 700 "$folder"
   certificate tls service
   if is_ours; then certificate client caller; fi
@@ -39,7 +39,7 @@ random() { openssl rand -hex 24; }
 
 key() { openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt; }
 
-certificate() {  # certificate FOLDER KIND: a key and its certificate, unless they are there and last
+certificate() {  # certificate FOLDER KIND: a key and its certificate, unless there is one that does not end soon
   local file=$folder/$1/tls.crt
   if [ ! -s "$file" ]; then
     authority "$file"

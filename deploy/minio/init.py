@@ -1,7 +1,7 @@
-"""Prepares a MinIO server for biosynth: the bucket, and a user with no more than its rights for every policy.
+"""Prepares a MinIO server for biosynth: the bucket and, for every policy, a user with the rights that it grants.
 
-It states what should be there and changes only what is not, so it may run as often as one likes: after a new policy,
-after a new secret key, or never again. It needs Python and the packages `minio` and `certifi`, nothing of biosynth.
+It changes only what is missing or different, so it may run any number of times, such as after a change of a policy or
+a secret key. It needs Python and the packages `minio` and `certifi`, nothing of biosynth.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class User:
-    """Who there should be, and what this user may do."""
+    """A user to set up, and what it may do."""
 
     keys: Keys
     policy: dict[str, Any]
@@ -84,7 +84,7 @@ class Server:
         return ["made"]
 
     def set_up_user(self, user: User) -> list[str]:
-        """See to the user's policy, keys and rights, in this order: no user has more rights even for a moment.
+        """Set up policy, keys and rights, in this order: at no moment has the user more rights than these.
 
         Says what it changed.
         """
@@ -96,21 +96,21 @@ class Server:
             self._admin.user_add(name, user.keys.secret)
             changes.append("new secret key" if why == "SignatureDoesNotMatch" else "made or enabled")
         if json.loads(self._admin.user_info(name)).get("policyName") != name:
-            self._admin.policy_set(name, user=name)  # unlike attach_policy, takes any others away
+            self._admin.policy_set(name, user=name)  # unlike attach_policy, removes all other policies
             changes.append("policy attached")
         return changes
 
     def _refusal(self, keys: Keys) -> str | None:
-        """Why the server does not know the user by these keys; None: it does."""
+        """Why the server refuses these keys; None: it accepts them."""
         try:
             self._client(keys).list_buckets()
         except S3Error as error:
-            # Nobody may list buckets, but only who is known is told so.
+            # No user may list buckets; AccessDenied, unlike other codes, means that the keys are right.
             return None if error.code == "AccessDenied" else str(error.code)
         return None
 
     def _reason_to_wait(self) -> str | None:
-        """Why the administrator cannot work yet; None: can. Raises SetupError where waiting is of no use."""
+        """What is still to be waited for; None: nothing. Raises SetupError where waiting is of no use."""
         try:
             self._admin.user_list()
         except MinioAdminException as error:
@@ -126,7 +126,7 @@ class Server:
             raise SetupError(f"expected https with a certificate that --ca vouches for, got {error}") from error
         except urllib3.exceptions.HTTPError as error:
             return f"no answer ({error.__class__.__name__})"
-        except ValueError as error:  # what came cannot be decrypted
+        except ValueError as error:  # the SDK cannot decrypt the answer
             raise SetupError(f"expected a MinIO server at {self._url.geturl()}, got some other server") from error
         return None
 
@@ -187,7 +187,7 @@ def _ordered(value: Any) -> Any:
 
 
 def set_up(server: Server, bucket: str, users: list[User]) -> None:
-    """Change what is not as it should be, and say it."""
+    """Change what is not as it should be, and print it."""
     try:
         changes = {f"bucket {bucket}": server.make_bucket(bucket)}
         changes |= {f"user {user.keys.access}": server.set_up_user(user) for user in users}

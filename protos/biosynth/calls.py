@@ -12,7 +12,7 @@ from biosynth.failures import failure_of
 from biosynth.retry import RetryPolicy
 from biosynth.status import REQUEST_ID_KEY
 
-# Streams that may begin again after messages have come: what was made is in the store, and only progress repeats.
+# Streams that may begin again after messages have come: results are in the store, so only progress repeats.
 _REPEATABLE = ("/biosynth.v1.PipelineService/Run",)
 
 
@@ -30,7 +30,7 @@ class _DetailsOfCall(grpc.ClientCallDetails, _Details):  # type: ignore[misc] # 
 
 
 class ReliableCalls(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
-    """Around each call over a channel; it raises BiosynthCallError for whatever goes wrong.
+    """Wraps each call over a channel; whatever goes wrong is raised as BiosynthCallError.
 
     timeout_s bounds a call with all its retries, unless the call names its own.
     """
@@ -42,7 +42,7 @@ class ReliableCalls(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInte
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        """Call, and call again while that makes sense."""
+        """Call, and call again after failures that may pass."""
         attempt = self._attempts(continuation, client_call_details, request)
         retry = 0
         while True:
@@ -56,7 +56,7 @@ class ReliableCalls(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInte
             retry += 1
 
     def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        """Call; begin again only while no message has come, unless the method may repeat them."""
+        """Call; begin again only while no message has come, unless the method is one of _REPEATABLE."""
         is_repeatable = client_call_details.method in _REPEATABLE
         attempt = self._attempts(continuation, client_call_details, request)
         return Responses(attempt, self._policy, self._target, is_repeatable)
@@ -80,9 +80,9 @@ class ReliableCalls(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInte
 
 
 class Responses(Iterator[Any]):
-    """The messages of a stream; begins again after a passing failure.
+    """The messages of a stream, which begins again after a failure that may pass.
 
-    That is before the first message or, where it `is_repeatable`, at any time: messages may then come twice.
+    It does so before the first message only or, where it `is_repeatable`, at any time: messages may then come twice.
     """
 
     def __init__(

@@ -14,9 +14,10 @@ from biosynth.errors import InvalidInputError
 
 @dataclass(frozen=True)
 class TlsOptions:
-    """PEM files. ca: who vouches for the server (None: the system's); certificate and key: mutual TLS.
+    """PEM files. ca: authorities that may sign the server's certificate (None: the system's).
 
-    server_name: the name in the server's certificate, where it is not the endpoint's.
+    certificate, key: the client's own, for mutual TLS. server_name: as in the server's certificate, where it is not
+    the endpoint's.
     """
 
     ca: Path | None = None
@@ -47,8 +48,8 @@ def channel_options(
         ("grpc.lb_policy_name", "round_robin"),  # over all replicas that the name resolves to
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 5_000),
-        ("grpc.dns_min_time_between_resolutions_ms", 5_000),  # not 30 s: replicas may be others by then
-        ("grpc.keepalive_time_ms", 60_000),  # a server that vanished is noticed before the deadline
+        ("grpc.dns_min_time_between_resolutions_ms", 5_000),  # gRPC's 30 s are long where replicas come and go
+        ("grpc.keepalive_time_ms", 60_000),  # so that a vanished server is noticed before the deadline
         ("grpc.keepalive_timeout_ms", 20_000),
     ]
 
@@ -69,7 +70,13 @@ def open_channel(
 
 
 def check_token_is_safe(endpoint: str, tls: TlsOptions | None) -> None:
-    """Raise InvalidInputError where a token would cross a network in the clear."""
+    """Raise InvalidInputError where a token would cross a network unencrypted.
+
+    >>> check_token_is_safe("localhost:50051", None)
+    >>> check_token_is_safe("example.org:50051", None)
+    Traceback (most recent call last):
+    biosynth.errors.InvalidInputError: a token to example.org:50051 would travel unencrypted; pass tls=TlsOptions(...)
+    """
     if tls is None and not endpoint.startswith("unix:") and not _is_loopback(endpoint):
         raise InvalidInputError(f"a token to {endpoint} would travel unencrypted; pass tls=TlsOptions(...)")
 

@@ -47,7 +47,7 @@ class Client(Connections):
     """
 
     def segment(self, image: Image, *, segmenter: str = "", channel: int | None = None) -> SegmentationResult:
-        """Find cells, nuclei and the wound. channel: counted from 0, for a file of several; segmenter "": `auto`."""
+        """Find cells, nuclei and the wound. channel: from 0, for a file of several channels; segmenter "": `auto`."""
         request = segmentation_pb2.SegmentRequest(
             image=self._image(image), channel=channel, segmenter=segmenter, delivery=_RASTER
         )
@@ -64,10 +64,10 @@ class Client(Connections):
         size: tuple[int, int] | None = None,
         tier_limits: Sequence[float] = (),
     ) -> ReferenceResult:
-        """Draw the reference. schema: a name, or a schema of one's own as YAML (text of more than one line).
+        """Draw the reference. schema: a name, or a schema of your own as YAML (text of more than one line).
 
-        image: needed where the schema has grey tiers. size: (height, width), None: the
-        segmentation's. boundary_thickness_px 0: the schema's own.
+        image: needed where the schema has grey tiers. size: (height, width), None: the segmentation's.
+        boundary_thickness_px 0: the schema's own. tier_limits (): the schema's, else measured on the image.
         """
         height, width = size or (0, 0)
         request = reference_pb2.RenderRequest(
@@ -125,8 +125,8 @@ class Client(Connections):
     ) -> RunOutcome:
         """Run the pipeline from one of image, reference and scenario; names left empty are chosen to fit.
 
-        After a passing failure the run begins again and finds what it had made in the store; `on_progress` may then
-        be told of a stage twice.
+        After a failure that may pass, the run begins again and finds its earlier results in the store; `on_progress`
+        may then be told of a stage twice.
         """
         if sum(source is not None for source in (image, reference, scenario)) != 1:
             raise InvalidInputError("expected exactly one of image, reference and scenario")
@@ -145,7 +145,7 @@ class Client(Connections):
         )
         responses, outcome = self.pipeline.Run(request), None
         try:
-            # To the very end: a stream that is left before it is a cancelled call to the server and its metrics.
+            # Read to the very end: the server and its metrics count a stream that is left earlier as a cancelled call.
             for response in responses:
                 if response.WhichOneof("event") == "result":
                     outcome = RunOutcome.of(response.result)
@@ -155,7 +155,7 @@ class Client(Connections):
                 raise unexpected("the run ended without a result")
             return outcome
         finally:
-            responses.cancel()  # of a run that has ended, nothing; else, as at Ctrl-C, the server may stop too
+            responses.cancel()  # no effect after the end; before it, as at Ctrl-C, the server may stop too
 
     def list_segmenters(self) -> tuple[Segmenter, ...]:
         """The segmenters that the server offers, by name."""
@@ -174,19 +174,19 @@ class Client(Connections):
         return self.generation.GetModel(generation_pb2.GetModelRequest(name=name))
 
     def upload(self, source: bytes | Path) -> ObjectRef:
-        """Put a PNG, TIFF or JPEG file into the store, once however often; returns its name for later requests."""
+        """Put a PNG, TIFF or JPEG file into the store, unless it is there; returns its name for later requests."""
         request = pipeline_pb2.CreateUploadRequest(
             sha256=transfer.sha256_of(source),
             size_bytes=transfer.size_of(source),
             extension=transfer.extension_of(source),
         )
         link = self.pipeline.CreateUpload(request)
-        if link.url:  # empty: it is there
+        if link.url:  # empty where it is in the store already
             transfer.put(link.url, link.headers, source, link.object.key, self._timeout_s)
         return link.object
 
     def download(self, ref: ObjectRef, *, max_bytes: int = 1024 * MIB) -> bytes:
-        """The bytes of an object, which must have the reference's SHA-256 where it names one."""
+        """The bytes of an object. Raises BiosynthCallError where `ref` names a SHA-256 that is not theirs."""
         link = self.pipeline.CreateDownload(pipeline_pb2.CreateDownloadRequest(object=ref))
         data = transfer.get(link.url, ref.key, max_bytes, self._timeout_s)
         found = hashlib.sha256(data).hexdigest()

@@ -27,7 +27,7 @@ class Connections:
 
     endpoint: host:port, dns:///host:port or unix:/path for all services, or one for each name of SERVICES that is used.
     token: sent as `authorization: Bearer`, only by TLS, to a Unix socket or to this machine. timeout_s: bounds a call
-    with all its retries; a stub's own `timeout=` goes before. retries: at most so many, or a policy.
+    with all its retries; `timeout=` at a stub's call overrides it. retries: the most per call, or a policy.
     max_request_bytes, max_reply_bytes: of one message; servers refuse requests over a limit of their own (36 MiB).
     A context manager; it connects with the first call.
     """
@@ -51,7 +51,7 @@ class Connections:
         self._policy = retries if isinstance(retries, RetryPolicy) else RetryPolicy(retries)
         self._token, self._tls, self._timeout_s = token, tls, timeout_s
         self._message_bytes = max_request_bytes, max_reply_bytes
-        self._channels: dict[str, tuple[grpc.Channel, grpc.Channel]] = {}  # by endpoint: bare, with our calls
+        self._channels: dict[str, tuple[grpc.Channel, grpc.Channel]] = {}  # by endpoint: bare, and with ReliableCalls
 
     @cached_property
     def segmentation(self) -> SegmentationServiceStub:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 MIB = 1024 * 1024
-# Of pixels inside a message: a file, or a raster as sent.
+# Limit on pixels inside a message: a file, or a raster after compression.
 INLINE_BYTES = 16 * MIB
-# Requests have at most two such parts (Render), replies four (Run); and room for the rest.
+# A request has at most two such parts (Render), a reply four (Run); 4 MiB are left for all else.
 REQUEST_BYTES = 36 * MIB
 REPLY_BYTES = 68 * MIB
 LINK_SECONDS = 15 * 60
@@ -28,7 +28,11 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def is_sha256(text: str) -> bool:
-    """Whether the text can be a SHA-256 as the contract writes it: 64 lower-case hex digits."""
+    """Whether the text can be a SHA-256 as the contract writes it: 64 lower-case hex digits.
+
+    >>> is_sha256("0a" * 32), is_sha256("0A" * 32)
+    (True, False)
+    """
     return _SHA256.fullmatch(text) is not None
 
 

@@ -11,8 +11,8 @@ class BiosynthCallError(Exception):
     """A call that failed, after such retries as make sense.
 
     code: the gRPC status. message: what was expected, what came and what to do. reason: a word for programs, such as
-    UNKNOWN_NAME; "" where the server gave none. metadata: names and values that belong to the reason. request_id: what
-    the server's log calls the call; "" where it never reached one.
+    UNKNOWN_NAME; "" where the server gave none. metadata: names and values that belong to the reason. request_id: the
+    call's id in the server's log; "" where the call reached no server.
     """
 
     def __init__(

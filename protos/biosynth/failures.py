@@ -22,7 +22,7 @@ class EndedCall(Protocol):
 
 @dataclass(frozen=True)
 class Failure:
-    """The error to raise, whether the same call may succeed later, and when the server wants to see it again."""
+    """The error to raise, whether the same call may succeed later, and how long the server asks to wait until then."""
 
     error: BiosynthCallError
     is_passing: bool
@@ -38,7 +38,7 @@ def failure_of(call: EndedCall, target: str) -> Failure:
     if status is None or info is None:
         message, reason = _explained(code, message, target)
         error = BiosynthCallError(code, message, reason, request_id=request_id)
-        # gRPC's own words: a message over the limit is too large however often it is sent.
+        # The status is gRPC's own. A message over the limit stays too large however often it is sent.
         passing = code is grpc.StatusCode.UNAVAILABLE or (
             code is grpc.StatusCode.RESOURCE_EXHAUSTED and reason != "MESSAGE_TOO_LARGE"
         )
@@ -50,7 +50,7 @@ def failure_of(call: EndedCall, target: str) -> Failure:
 
 
 def _explained(code: grpc.StatusCode, text: str, target: str) -> tuple[str, str]:
-    """What gRPC itself says, with what to do about it, and a reason."""
+    """What gRPC itself says, with what to do about it; and a reason for programs."""
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text:
         advice = "upload the file, or ask for DELIVERY_OBJECT; or raise the limit on both sides"
         return f"a message is over the limit ({text}); {advice}", "MESSAGE_TOO_LARGE"
@@ -59,7 +59,7 @@ def _explained(code: grpc.StatusCode, text: str, target: str) -> tuple[str, str]
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return f"{target} did not answer in time; allow more with timeout_s", "TIMEOUT"
     if code is grpc.StatusCode.UNIMPLEMENTED:
-        # `run` and links are all that a deployment's pipeline offers.
+        # A deployment's pipeline service offers Run and the links only.
         advice = "where each service has an endpoint of its own, name that of the service that does"
         return f"the server at {target} does not offer this call ({text}); {advice}", "NO_SUCH_CALL"
     return text, ""

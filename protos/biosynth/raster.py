@@ -20,7 +20,7 @@ _TYPES: dict[Any, np.dtype[Any]] = {
     SampleType.SAMPLE_TYPE_UINT32: np.dtype("<u4"),
 }
 _SAMPLE_TYPES = {dtype: sample_type for sample_type, dtype in _TYPES.items()}
-_LARGEST_LABEL = int(np.iinfo(np.int32).max)  # what the services count with
+_LARGEST_LABEL = int(np.iinfo(np.int32).max)  # the services hold labels as int32
 
 
 def image_raster(image: NDArray[Any]) -> RasterMessage:
@@ -56,9 +56,10 @@ def segmentation_raster(parts: Mapping[str, NDArray[Any]]) -> RasterMessage:
 
 
 def pack(planes: Mapping[str, NDArray[Any]]) -> RasterMessage:
-    """Planes by name, (H, W) each and of one size, of one type: the smallest that holds what each is or counts to.
+    """Planes by name, (H, W) each and of one size, as a raster of the smallest type that holds them all.
 
-    bool becomes 0 and 1. Raises InvalidInputError for numbers below 0 or above 2**31 - 1, and for no whole numbers.
+    bool becomes 0 and 1. Raises InvalidInputError for numbers that are not whole, are below 0, or, unless uint32, are
+    above 2**31 - 1.
     """
     dtype = np.result_type(*(_smallest(name, plane) for name, plane in planes.items())).newbyteorder("<")
     height, width = next(iter(planes.values())).shape
@@ -100,14 +101,18 @@ def samples_of(raster: RasterMessage) -> NDArray[Any]:
 
 
 def planes_of(raster: RasterMessage) -> dict[str, NDArray[Any]]:
-    """The planes by name, each (H, W) of the raster's type. Raises ValueError as samples_of."""
+    """The planes by name, each (H, W) of the raster's type. Raises ValueError as samples_of.
+
+    >>> planes_of(image_raster(np.array([[0, 9]], np.uint8)))
+    {'image': array([[0, 9]], dtype=uint8)}
+    """
     samples = samples_of(raster)
     native = samples.dtype.newbyteorder("=")
     return {name: plane.astype(native) for name, plane in zip(raster.channels, samples, strict=True)}
 
 
 def _smallest(name: str, plane: NDArray[Any]) -> np.dtype[Any]:
-    """What a plane travels as: bool in 8 bit, uint8 to uint32 as they are, labels by the largest."""
+    """The type that a plane needs: 8 bit for bool, its own for uint8 to uint32, else by its largest number."""
     if plane.dtype == np.bool_:
         return np.dtype(np.uint8)
     if plane.dtype.kind == "u" and plane.dtype.itemsize <= 4:

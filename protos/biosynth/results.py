@@ -1,4 +1,4 @@
-"""What the client's calls return: arrays and what is to be known about them."""
+"""What the client's calls return: arrays, and what the services tell about them."""
 
 from __future__ import annotations
 
@@ -111,7 +111,11 @@ class Progress:
 
     @classmethod
     def of(cls, progress: StageProgress) -> Progress:
-        """Name the stage; one that this client is too old to know is named by its number."""
+        """Name the stage; a stage that this client is too old to know is named by its number.
+
+        >>> [Progress.of(StageProgress(stage=number)).stage for number in (3, 99)]
+        ['render', 'stage 99']
+        """
         known = progress.stage in Stage.values()
         stage = Stage.Name(progress.stage).removeprefix("STAGE_").lower() if known else f"stage {progress.stage}"
         return cls(stage, progress.done, progress.seconds, progress.message, progress.cached)

@@ -26,13 +26,19 @@ class RetryPolicy:
     clock: Callable[[], float] = time.monotonic
 
     def wait_s(self, retry: int, failure: Failure) -> float:
-        """Seconds to wait before retry number `retry`, from 0."""
+        """Seconds to wait before retry number `retry`, from 0.
+
+        >>> policy = RetryPolicy(first_s=0.25, longest_s=1.0, draw=lambda: 0.5)
+        >>> busy = Failure(error=..., is_passing=True, retry_after_s=2.0)
+        >>> [policy.wait_s(retry, busy) for retry in range(4)]
+        [2.125, 2.25, 2.5, 2.5]
+        """
         return failure.retry_after_s + self.draw() * min(self.longest_s, self.first_s * 2.0**retry)
 
     def pause(self, retry: int, failure: Failure, deadline: float) -> None:
         """Wait before retry number `retry`; raises the failure's error where trying again is of no use.
 
-        That is where the failure is not a passing one, the retries are used up, or the wait would reach the deadline.
+        It is of no use where the failure will not pass, the retries are used up, or the wait would reach the deadline.
         """
         wait = self.wait_s(retry, failure)
         if not failure.is_passing or retry >= self.retries or self.clock() + wait >= deadline:

@@ -1,4 +1,4 @@
-"""The google.rpc.Status with which a server of ours ends a call that failed."""
+"""The google.rpc.Status with which a biosynth server ends a call that failed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ T = TypeVar("T", bound=Message)
 
 
 def status_of_call(call: Any) -> Status | None:
-    """The status that came with a failed call, or a failed call's error; None where none came that can be read."""
+    """The status in a failed call or in the error it raised; None where there is none that can be read."""
     try:
         status: Status | None = rpc_status.from_call(call)
-    except (ValueError, DecodeError):  # it contradicts the call's own code and words, or is no message
+    except (ValueError, DecodeError):  # it contradicts the call's own code and text, or is damaged
         return None
     return status
 
@@ -33,6 +33,6 @@ def detail_of(status: Status, kind: type[T]) -> T | None:
 
 
 def is_ours(status: Status) -> bool:
-    """Whether a biosynth server made it, and not gRPC or something in between."""
+    """Whether a biosynth server made the status, and not gRPC or a proxy."""
     info = detail_of(status, ErrorInfo)
     return info is not None and info.domain == DOMAIN

@@ -53,7 +53,7 @@ def extension_of(source: bytes | Path) -> str:
 
 
 def put(url: str, headers: Mapping[str, str], source: bytes | Path, key: str, timeout_s: float) -> None:
-    """Send the bytes. An object that is already there is as good: its key derives from the content."""
+    """Send the bytes. An object that is there already counts as sent: its key derives from its content."""
     with open_source(source) as file:
         request = _request(url, key, data=file, method="PUT")
         for name, value in {"Content-Length": str(size_of(source)), **headers}.items():
@@ -63,14 +63,14 @@ def put(url: str, headers: Mapping[str, str], source: bytes | Path, key: str, ti
                 return
         except urllib.error.HTTPError as error:
             with error:
-                if error.code != 412:  # Precondition Failed: If-None-Match
+                if error.code != 412:  # Precondition Failed, by If-None-Match: it is there already
                     raise _failed("upload", key, error.code) from None
         except (OSError, http.client.HTTPException) as error:
             raise _failed("upload", key, error) from None
 
 
 def get(url: str, key: str, max_bytes: int, timeout_s: float) -> bytes:
-    """Receive at most `max_bytes`. Raises BiosynthCallError for more, and where the store does not answer well."""
+    """Receive at most `max_bytes`. Raises BiosynthCallError for more, or where the store refuses or does not answer."""
     try:
         with urllib.request.urlopen(_request(url, key), timeout=timeout_s) as response:  # noqa: S310
             data: bytes = response.read(max_bytes + 1)
@@ -93,7 +93,7 @@ def _request(url: str, key: str, data: Reader | None = None, method: str = "GET"
 
 
 def _failed(what: str, key: str, cause: int | Exception) -> BiosynthCallError:
-    """The error of a transfer; it never shows the link, which is a secret while it lasts."""
+    """The error of a transfer; it never shows the link, which grants access until it expires."""
     if isinstance(cause, int):
         code = _CODES.get(cause, grpc.StatusCode.UNAVAILABLE if cause >= 500 else grpc.StatusCode.FAILED_PRECONDITION)
         return BiosynthCallError(code, f"the store refused the {what} of {key} with HTTP {cause}", "TRANSFER_FAILED")

@@ -1,4 +1,4 @@
-"""--appearance: what labels cannot say about an image, ordered on the command line."""
+"""--appearance: what labels cannot say about an image (docs/method.md, Appearance), set on the command line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def add_appearance(parser: argparse.ArgumentParser) -> None:
 
 
 def appearance_of(arguments: argparse.Namespace) -> Appearance:
-    """Return the ordered values as the contract has them."""
+    """Return the values that were set, as the contract's message."""
     return Appearance(**dict(arguments.appearance))
 
 

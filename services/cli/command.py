@@ -18,4 +18,4 @@ class Command(Protocol):
         """Declare the command's arguments."""
 
     def execute(self, arguments: argparse.Namespace, console: Console) -> None:
-        """Do the work and give the answer to the console. Raises what main() turns into words and an exit code."""
+        """Do the work and give the answer to the console. Raises what main() turns into a message and an exit code."""

@@ -1,4 +1,4 @@
-"""What a command shows: progress and words for people on stderr, JSON for programs on stdout."""
+"""What a command shows: progress and messages for people on stderr, JSON for programs on stdout."""
 
 from __future__ import annotations
 

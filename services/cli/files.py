@@ -31,7 +31,7 @@ def check_folder(path: Path) -> Path:
 
 
 def refuse_overwriting(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
-    """Raise InvalidArgument where a result would take the place of what it is made from."""
+    """Raise InvalidArgument where an output would overwrite an input."""
     sources = {path.resolve() for path in inputs}
     if struck := [path for path in outputs if path.resolve() in sources]:
         raise InvalidArgument(

@@ -18,7 +18,7 @@ MOST_WIDTH_PX = 4 * PANEL_HEIGHT_PX
 TITLE_PX = 34
 GAP_PX = 6
 WOUND = (255, 176, 0)
-# Golden-ratio steps round the colour circle: neighbours in number are far apart in hue.
+# Golden-ratio steps round the colour circle: consecutive labels get very different hues.
 HUE_STEP = 0.61803398875
 
 
@@ -88,7 +88,7 @@ def _palette(count: int) -> RGB:
 
 def _scaled(panel: RGB) -> RGB:
     height, width = panel.shape[:2]
-    # A strip of a few rows would be enlarged to gigabytes: it is scaled to the greatest width, on white.
+    # An image of a few rows would be enlarged to gigabytes: its width is limited, and white fills the height.
     scale = min(PANEL_HEIGHT_PX / height, MOST_WIDTH_PX / width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST

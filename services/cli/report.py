@@ -1,4 +1,4 @@
-"""A run as one HTML file that needs nothing beside it."""
+"""A run as one HTML file that needs no other file."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from services.cli.versions import versions
 def run_record(
     arguments: argparse.Namespace, source: bytes, result: RunResult, stages: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """What was done, as JSON has it. source: the image's file. stages: as they were passed through."""
+    """Return what was done, ready for JSON. source: the image file's bytes. stages: in the order of their ends."""
     found, drawn, made = result.segmentation, result.reference, result.generation
     return {
         "format": "biosynth.run/1",

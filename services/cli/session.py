@@ -48,11 +48,11 @@ class Session:
         return Content(file=data) if len(data) <= INLINE_BYTES else Content(object=self._put(data))
 
     def ask(self, call: Callable[[Any], T], request: Any) -> T:
-        """Make a call that delivers pixels; every Content of its reply holds a file, wherever that came from.
+        """Make a call that delivers pixels, and return its reply with a file in every Content.
 
-        call: takes the request and returns a message. Files come as objects of our own store, or inside the reply of a
-        deployed service; what is too large for a reply is asked for again, as objects to be downloaded by link: the
-        work is done already.
+        call: takes the request and returns a message. Embedded services deliver files as objects of our own store,
+        deployed ones inside the reply. A result too large for a reply is asked for again, as objects to download by
+        link; it is in the store by then, so nothing is computed twice.
         """
         reply = self._deliver(call, request)
         for content in _contents(reply):
@@ -131,7 +131,7 @@ def _embedded(env: Mapping[str, str]) -> Iterator[Session]:
     store = open_store(config)
     store.check()
     with private_address() as address, opened(store, usable_cores()) as runtime:
-        # Some grace, though nothing is in flight: without it gRPC tells the user of every connection that it cuts.
+        # Some grace, though no call is in flight: without it gRPC prints a line for every connection that it cuts.
         server = ServerConfig(address=address, drain_seconds=1.0)
         composition = Composition(SERVICES, GenerationConfig.from_env(env), EndpointsConfig(address, address, address))
         with in_background(lambda: _serving(server, composition, runtime)), Client(address, timeout_s=3600.0) as client:

@@ -1,4 +1,4 @@
-"""Ranges of numbers that several services refuse alike, each before it works."""
+"""Ranges of numbers that several services check in the same way, before any work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from services.common.errors import InvalidArgument
 
 
 def check_appearance(values: Mapping[str, float]) -> None:
-    """Raise InvalidArgument for appearance values that no image can have."""
+    """Raise InvalidArgument for appearance values that no image can have.
+
+    >>> check_appearance({"contrast": 0.5, "sharpness": 8.0})
+    >>> check_appearance({"contrast": 1.5})
+    Traceback (most recent call last):
+    services.common.errors.InvalidArgument: expected appearance.contrast from 0 to 1; got 1.5
+    """
     for name, value in values.items():
         if name not in APPEARANCE_LIMITS:
             raise InvalidArgument(f"expected appearance values among {', '.join(APPEARANCE_LIMITS)}; got {name}")

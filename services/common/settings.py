@@ -1,4 +1,4 @@
-"""Typed reading of settings from a mapping such as the environment; what is wrong names its variable."""
+"""Typed reading of settings from a mapping such as the environment; errors name the variable that is wrong."""
 
 from __future__ import annotations
 

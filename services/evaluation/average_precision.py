@@ -1,4 +1,4 @@
-"""How well found objects match true ones: average precision at IoU thresholds, as the field reports it."""
+"""How well found objects match true ones: average precision at thresholds of IoU (intersection over union)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ def average_precision(
 
     true, found: (H, W) instance labels, 0 = background. A pair matches where its IoU is at least t, t >= 0.5, so that
     matches are one to one. Two empty maps agree: 1. Raises InvalidArgument for two sizes, or a threshold below 0.5.
+    docs/method.md, Average precision.
+
+    >>> true, found = np.array([[1, 1, 0, 2, 2]]), np.array([[5, 5, 5, 0, 0]])
+    >>> average_precision(true, found, thresholds=(0.5, 0.75))
+    array([0.5, 0. ])
     """
     if true.shape != found.shape:
         raise InvalidArgument(f"expected label maps of one size; got {true.shape} and {found.shape}")
@@ -28,8 +33,8 @@ def average_precision(
     ious, count_true, count_found = _ious(true, found)
     scores = []
     for threshold in thresholds:
-        # At exactly 0.5 two halves can both match one whole, a star of two leaves. Such pairs form a forest, and each
-        # of its trees (vertices - edges of them) is one match.
+        # At exactly 0.5 two halves can both reach one whole. Each group of linked objects is a tree and counts as one
+        # match: its objects less its links.
         hits = ious >= threshold
         matched = int(hits.any(1).sum()) + int(hits.any(0).sum()) - int(hits.sum())
         total = count_true + count_found - matched
@@ -40,7 +45,7 @@ def average_precision(
 def _ious(true: Labels, found: Labels) -> tuple[NDArray[np.float64], int, int]:
     _, first = np.unique(true, return_inverse=True)
     _, second = np.unique(found, return_inverse=True)
-    # A zero that is absent would shift the numbers: put it back.
+    # Number 0 is the background, also in a map without any: its objects are numbered from 1 all the same.
     first, second = first.ravel() + int(not (true == 0).any()), second.ravel() + int(not (found == 0).any())
     rows, columns = int(first.max()) + 1, int(second.max()) + 1
     overlap = np.bincount(first * columns + second, minlength=rows * columns).reshape(rows, columns).astype(np.float64)

@@ -1,4 +1,7 @@
-"""What labels cannot say about an image, measured on real images and drawn by seed for new ones."""
+"""What labels cannot say about an image, measured on real images and drawn by seed for new ones.
+
+docs/method.md, Appearance, defines each value.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ from services.generation.roles import LevelRoles
 
 # Fewer background pixels than this share say nothing about the background's brightness.
 MINIMUM_BACKGROUND = 0.01
-QUANTUM = 1.0 / 255.0
+QUANTUM = 1.0 / 255.0  # one grey level
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """Acquisition of one image; the contract's message of the same name says what each value means."""
+    """How one image was acquired; the contract's message of the same name says what each value means."""
 
     background: float
     contrast: float
@@ -47,7 +50,7 @@ class Look:
 def measure(
     image: NDArray[np.float32], reference: NDArray[np.uint8], objects: NDArray[np.int32], roles: LevelRoles
 ) -> Look:
-    """Measure the look of a real image under its reference.
+    """Measure the look of a real image with the help of its reference.
 
     image: (H, W), 0 to 1. reference: (H, W) level indices. objects: (H, W) from `find_objects`.
     """
@@ -85,7 +88,7 @@ def draw(
     objects = pool[generator.integers(len(pool), size=count)]
     centre, drawn = pool[:, 0].mean(), pool[:, 0].std()
     if "spread" in ordered:
-        # Objects that were all alike have no distribution to stretch: a normal one stands in.
+        # Objects that are all alike have no distribution to stretch: a normal one stands in.
         unit = (objects[:, 0] - centre) / drawn if drawn > 0 else generator.standard_normal(count, np.float32)
         objects[:, 0] = centre + appearance.spread * unit
     return Look(appearance, objects)
@@ -115,7 +118,7 @@ def _noise(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float:
 
 
 def _sharpness(normal: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
-    """Energy of detail below 1 px (Gaussian sigma) relative to that between 1 and 4 px, on and near objects."""
+    """Standard deviation of detail below 1 px (Gaussian sigma) over that from 1 to 4 px, on and near objects."""
     fine, coarse = cv2.GaussianBlur(normal, (0, 0), 1.0), cv2.GaussianBlur(normal, (0, 0), 4.0)
     near = cv2.dilate(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     if not near.any():

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from services.generation.appearance import QUANTUM, Appearance, Look
 
-# Noise as an input at the scales that texture has (Gaussian sigma, px): mixing scales is easier than making them.
+# Gaussian sigmas (px) of the noise that the network is given: mixing scales of texture is easier than making them.
 TEXTURE_SCALES_PX = (0.7, 1.5, 3.0)
 # object mean, object deviation, noise, sharpness, and the texture noises, which come last
 EXTRA_PLANES = 4 + len(TEXTURE_SCALES_PX)
@@ -20,7 +20,7 @@ def plane_count(levels: int) -> int:
 
 
 def acquisition_values(appearance: Appearance) -> tuple[float, float]:
-    """Noise and sharpness as the network sees them: noise relative to the contrast, compressed."""
+    """Noise and sharpness as the network sees them: noise relative to the contrast, on a logarithmic scale."""
     # An ordered contrast may be 0; a measured one is never below the quantum.
     contrast = max(appearance.contrast, QUANTUM)
     return float(np.log1p(10.0 * appearance.noise / contrast)), appearance.sharpness
@@ -32,7 +32,7 @@ def draw_texture(shape: tuple[int, int], generator: np.random.Generator) -> NDAr
     for sigma in TEXTURE_SCALES_PX:
         white = generator.standard_normal(shape, np.float32)
         smooth = cv2.GaussianBlur(white, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
-        # Deviation of white noise after a Gaussian: 1 / (2 sigma sqrt(pi)); near enough for the smallest too.
+        # Deviation of white noise after a Gaussian: 1 / (2 sigma sqrt(pi)); accurate enough for the smallest sigma too.
         planes.append(smooth * np.float32(2.0 * sigma * np.sqrt(np.pi)))
     return np.stack(planes)
 
@@ -43,6 +43,14 @@ def build_planes(
     """Stack the input planes of one image.
 
     reference, objects: (H, W). texture: (scales, H, W) from `draw_texture`. Returns (planes, H, W) float32.
+
+    >>> look = Look(Appearance(0.1, 0.3, 0.2, 0.0, 0.5), np.array([[1.2, 0.3]], np.float32))
+    >>> reference = objects = np.array([[0, 1, 1]], np.uint8)
+    >>> build_planes(reference, objects, look, np.zeros((3, 1, 3), np.float32), levels=2)[:4, 0]
+    array([[1. , 0. , 0. ],
+           [0. , 1. , 1. ],
+           [0. , 1.2, 1.2],
+           [0. , 0.3, 0.3]], dtype=float32)
     """
     height, width = reference.shape
     planes = np.zeros((plane_count(levels), height, width), np.float32)

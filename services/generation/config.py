@@ -19,7 +19,7 @@ SOURCES = ("shipped", "store")
 class GenerationConfig:
     """model_folders: searched in order, later over earlier. device: where networks run.
 
-    from_store: models come from the store, not with this package; required: names that it must have before the start.
+    from_store: models come from the store, not with this package. required: models that the store must have at start.
     """
 
     model_folders: tuple[Path, ...] = (SHIPPED,)
@@ -29,9 +29,8 @@ class GenerationConfig:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read BIOSYNTH_MODELS (folders separated by `:`), _MODELS_FROM, _MODELS_REQUIRED (by `,`) and _DEVICE.
-
-        Raises ConfigError naming the variable.
+        """Read BIOSYNTH_MODELS (folders, separated by `:`), BIOSYNTH_MODELS_FROM, BIOSYNTH_DEVICE and
+        BIOSYNTH_MODELS_REQUIRED (names, separated by `,`). Raises ConfigError naming the variable.
         """
         settings = Settings(env)
         extra = tuple(Path(text) for text in (settings.text("BIOSYNTH_MODELS") or "").split(":") if text)

@@ -15,10 +15,10 @@ _log = logging.getLogger(__name__)
 
 
 def choose_engine(device: str) -> Callable[[StoredModel], Engine]:
-    """What loads a model on `device`: auto, cpu or cuda.
+    """The function that loads models on `device`: auto, cpu or cuda.
 
-    Raises ConfigError for `cuda` where there is none: running elsewhere than asked would hide a missing GPU. Only
-    `auto` picks the CPU, and says so; it looks when the first model is loaded, for torch takes seconds to import.
+    Raises ConfigError for `cuda` without a GPU: running elsewhere than asked would hide that it is missing. Only `auto`
+    may fall back on the CPU, and logs it; it looks for a GPU at the first model, since torch takes seconds to import.
     """
     if device == "cuda":
         return _on_gpu()

@@ -17,7 +17,7 @@ from services.generation.model import ModelDescription
 from services.generation.roles import find_objects
 
 ALGORITHM_VERSION = 1
-# Side of a tile's inner: large, since the halo is computed twice; small enough for half a gigabyte of activations.
+# Side of a tile without its halo: large, since halos are computed twice; small enough for 0.5 GB of activations.
 TILE_PX = 768
 
 
@@ -40,8 +40,9 @@ def generate(
     """Generate the image of a reference.
 
     reference: (H, W) level indices under the model's schema, any size. seed: of appearance, texture and camera noise.
-    ordered: appearance values that are not to be drawn. The tiles' results are those of the whole image in one piece,
-    up to float rounding. Raises InvalidReference for a level that the schema lacks, InvalidArgument for `ordered`.
+    ordered: appearance values that are not to be drawn. Tiles give the image of the whole, up to float rounding
+    (docs/method.md, Exact tiling). Raises InvalidReference for a level that the schema lacks, InvalidArgument for a
+    name or value in `ordered` that no appearance has.
     """
     check_levels(reference, model)
     generator = np.random.default_rng(seed)
@@ -64,7 +65,7 @@ def generate_as(
     Returns (H, W) uint8.
     """
     height, width = reference.shape
-    # The network's grid: sizes divisible by its stride. What is added below and to the right is cut off again.
+    # The network needs sizes divisible by its stride. What is added below and to the right is cut off again.
     rest = ((0, -height % model.stride_px), (0, -width % model.stride_px))
     reference, objects = np.pad(reference, rest, mode="edge"), np.pad(objects, rest, mode="edge")
     texture = draw_texture(reference.shape, generator)
@@ -77,7 +78,7 @@ def generate_as(
 
 
 def check_levels(reference: NDArray[np.uint8], model: ModelDescription) -> None:
-    """Refuse a map with levels beyond the schema's: a grey rendering sent by mistake, most often."""
+    """Refuse a map with levels beyond the schema's: most often a grey rendering that was sent by mistake."""
     highest = int(reference.max())
     if highest >= model.roles.count:
         raise InvalidReference(
@@ -106,7 +107,12 @@ def run_tiles(
 
 
 def expose(clean: NDArray[np.float32], look: Appearance, generator: np.random.Generator) -> NDArray[np.uint8]:
-    """Turn the normalised image into camera counts: background and contrast, noise, rounding."""
+    """Turn the normalised image into camera counts: background and contrast, noise, rounding.
+
+    >>> look = Appearance(background=0.2, contrast=0.4, spread=0.0, noise=0.0, sharpness=0.0)
+    >>> expose(np.array([[0.0, 1.0, 3.0]], np.float32), look, np.random.default_rng(0))
+    array([[ 51, 153, 255]], dtype=uint8)
+    """
     noise = generator.standard_normal(clean.shape, np.float32)
     counts = 255.0 * (look.background + look.contrast * clean + look.noise * noise)
     return np.clip(np.rint(counts), 0, 255).astype(np.uint8)

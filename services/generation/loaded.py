@@ -34,7 +34,7 @@ class LoadedModels:
             self.get(stored.description.name)
 
     def get(self, name: str) -> LoadedModel:
-        """Return a loaded model. Raises UnknownName, or ConfigError where its weights are absent or not its own."""
+        """Return a loaded model. Raises UnknownName, or ConfigError where weights are absent or not those described."""
         stored = self.shelf.get(name)
         with self._lock:
             if name not in self._loaded:

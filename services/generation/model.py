@@ -39,9 +39,9 @@ class ModelDescription:
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model's folder and what stands in its description.
+    """A model's folder and the description in it.
 
-    fingerprint: SHA-256 of the whole description, which holds that of the weights: all that its images depend on.
+    fingerprint: SHA-256 of the description, which holds those of the weights: so it covers all that images depend on.
     """
 
     folder: Path
@@ -62,7 +62,7 @@ class StoredModel:
             raise ConfigError(f"expected {name} in the folder of model {self.description.name}; it is absent")
         data = path.read_bytes()
         if (actual := hashlib.sha256(data).hexdigest()) != sha256:
-            # The folder is not told: this reaches callers.
+            # Without the folder's path: this text reaches callers.
             raise ConfigError(
                 f"expected {name} of model {self.description.name} with sha256 {sha256}; got {actual}; "
                 "get the model again"
@@ -100,7 +100,7 @@ def read_model(folder: Path) -> StoredModel:
 
 
 def _check_numbers(description: ModelDescription) -> None:
-    """Refuse what would end in a division by zero, or in no memory, with the first call."""
+    """Refuse numbers with which the first call would divide by zero or run out of memory."""
     for name, low, high in (("halo_px", 0, 4096), ("stride_px", 1, 256), ("schema_version", 1, 10**6)):
         value = getattr(description, name)
         if type(value) is not int or not low <= value <= high:
@@ -108,7 +108,7 @@ def _check_numbers(description: ModelDescription) -> None:
 
 
 def write_description(folder: Path, description: ModelDescription) -> None:
-    """Write `model.json`; one record a line, so that a diff of two trainings stays readable."""
+    """Write `model.json`; one record per line, so that a diff of two trainings stays readable."""
     body = {"format": FORMAT, **asdict(description)}
     records = body.pop("records")
     lines = ",\n  ".join(json.dumps(record, separators=(",", ":")) for record in records)
@@ -128,7 +128,7 @@ class ModelShelf:
         return [self._models[name] for name in sorted(self._models)]
 
     def get(self, name: str) -> StoredModel:
-        """Return one model. Raises UnknownName that lists those there are."""
+        """Return one model. Raises UnknownName, which lists the models there are."""
         if name not in self._models:
             raise UnknownName(
                 f"expected a model among {', '.join(sorted(self._models)) or 'none installed'}; got {name!r}"

@@ -23,7 +23,7 @@ class NetworkConfig:
     @property
     def halo_px(self) -> int:
         """Reach of the receptive field to each side, rounded up to the total stride."""
-        # stem 2 (3x3 at stride 2), squeeze 2, blocks 2 convolutions of 4 px each, rise 2, finish 1 + 1;
+        # stem 2 (3x3 at stride 2), squeeze 2, blocks 2 convolutions of 4 px each, rise 2, finish 1, last 1;
         # resampling by 2 (unshuffle, nearest) can add up to 1 + 2 px of misalignment.
         reach = 2 + 2 + 8 * self.blocks + 2 + 1 + 1 + 3
         return -(-reach // STRIDE) * STRIDE

@@ -19,9 +19,9 @@ from services.generation.repository import pull_models
 
 @contextmanager
 def opened_models(config: GenerationConfig, runtime: Runtime) -> Iterator[LoadedModels]:
-    """The models of the configured folders and, where so configured, of the store, once it has some.
+    """The models of the configured folders and, where configured, of the store; waits until the store has them.
 
-    Raises ConfigError or StoreUnavailable in plain words.
+    Raises ConfigError, or StoreUnavailable where it waits in vain.
     """
     open_engine = choose_engine(config.device)
     with ExitStack() as stack:

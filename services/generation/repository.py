@@ -34,7 +34,7 @@ class ModelVersion:
 
     @property
     def order(self) -> tuple[int, ...]:
-        """Sorts 2 before 10."""
+        """A key for sorting: version 2 comes before 10."""
         return tuple(int(number) for number in self.version.split("."))
 
 
@@ -44,7 +44,9 @@ def push_model(store: Store, model: StoredModel) -> None:
     Raises ConfigError where files are absent or not the described ones, for a name or version that cannot be a key,
     and where the store has other files under this version: versions never change.
     """
-    model.weights(), model.torch_weights()  # whole, before anything is put
+    # Reading them checks them: nothing of a broken model may reach the store.
+    model.weights()
+    model.torch_weights()
     version = ModelVersion(model.description.name, model.description.version)
     if not _KEY.fullmatch(version.prefix + DESCRIPTION):
         raise ConfigError(
@@ -59,8 +61,8 @@ def push_model(store: Store, model: StoredModel) -> None:
 def pull_models(store: Store, into: Path, required: Sequence[str] = ()) -> Path:
     """Copy the newest version of every model in the store to `into`, a folder for a ModelShelf.
 
-    required: names without which nothing is copied: while models are being pushed, the first are there before the last.
-    Raises ConfigError where one of them or all are absent, or where one cannot be read.
+    required: names that must all be there, or nothing is copied: several models are pushed one after the other.
+    Raises ConfigError where one of them is absent, the store has no model, or a model cannot be read.
     """
     newest = list(newest_versions(store))
     names = [version.name for version in newest]
@@ -71,7 +73,7 @@ def pull_models(store: Store, into: Path, required: Sequence[str] = ()) -> Path:
         )
     for version in newest:
         folder = into / version.name
-        shutil.rmtree(folder, ignore_errors=True)  # of an attempt that the store broke off
+        shutil.rmtree(folder, ignore_errors=True)  # left by an earlier attempt that failed
         folder.mkdir(parents=True)
         for key in sorted(store.list(version.prefix)):
             if (name := key.removeprefix(version.prefix)) in _FILES:
@@ -95,7 +97,7 @@ def newest_versions(store: Store) -> Iterator[ModelVersion]:
 def _put(store: Store, key: str, path: Path) -> None:
     data = path.read_bytes()
     put = store.put(key, data, _TYPES.get(path.suffix[1:], "application/octet-stream"))
-    # No image depends on the card: a better worded one is no reason to refuse a model that is there.
+    # No image depends on the card: a reworded one is no reason to refuse a push.
     if path.name != CARD and put.sha256 != hashlib.sha256(data).hexdigest():
         raise ConfigError(
             f"expected {key} to be {path.name} of this folder; the store has another file there, and versions never "

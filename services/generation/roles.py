@@ -27,7 +27,11 @@ def find_objects(reference: NDArray[np.uint8], roles: LevelRoles) -> NDArray[np.
     """Number the objects of a reference from 1; 0 is background.
 
     reference: (H, W) level indices. Returns (H, W) int32. An object is an 8-connected piece of interior (the
-    interiors of touching labels never meet, since both keep their boundary); a boundary pixel goes to the nearest.
+    interiors of touching labels never meet, since both keep their boundary) with the boundary pixels nearest to it.
+
+    >>> roles = LevelRoles(background=(0,), interior=(1,), boundary=(2,))
+    >>> find_objects(np.array([[2, 1, 2, 2, 1, 1, 2, 0]], np.uint8), roles)
+    array([[1, 1, 1, 2, 2, 2, 2, 0]], dtype=int32)
     """
     interior = np.isin(reference, roles.interior)
     count, pieces = cv2.connectedComponents(interior.astype(np.uint8), connectivity=8)
@@ -36,7 +40,7 @@ def find_objects(reference: NDArray[np.uint8], roles: LevelRoles) -> NDArray[np.
     _, nearest = cv2.distanceTransformWithLabels(
         (~interior).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_CCOMP
     )
-    # OpenCV numbers the zero-components itself: translate its numbers into those of the pieces.
+    # OpenCV numbers the pieces anew here: translate its numbers into the first ones.
     translation = np.zeros(int(nearest.max()) + 1, np.int32)
     translation[nearest[interior]] = pieces[interior]
     return np.where(np.isin(reference, roles.background), 0, translation[nearest]).astype(np.int32)

@@ -21,7 +21,7 @@ from services.generation.loaded import LoadedModel, LoadedModels
 from services.generation.model import ModelDescription
 
 FILE = "generated.png"
-# Concatenation and blending come with the presets that need them.
+# The contract's other tilings are not implemented yet.
 TILINGS = (generation_pb2.TILING_UNSPECIFIED, generation_pb2.TILING_EXACT)
 
 
@@ -99,7 +99,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
 
 
 def generation_seconds(registry: CollectorRegistry) -> Histogram:
-    """Time per Generate by model; names that are no model count as `unknown`, lest callers make labels."""
+    """Time per Generate by model; other names count as `unknown`, so that callers cannot make labels."""
     return Histogram(
         "biosynth_generation_seconds", "Time per Generate, cached answers included.", ("model",), registry=registry
     )

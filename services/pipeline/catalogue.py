@@ -17,7 +17,7 @@ from services.common.serving.channels import open_channel
 from services.common.serving.config import EndpointsConfig
 from services.pipeline.plan import Catalogue, ModelFacts, SegmenterFacts
 
-if TYPE_CHECKING:  # these names are in the stubs' types only
+if TYPE_CHECKING:  # only the type stubs have these names
     from biosynth.v1.generation_pb2_grpc import GenerationServiceAsyncStub
     from biosynth.v1.reference_pb2_grpc import ReferenceServiceAsyncStub
     from biosynth.v1.segmentation_pb2_grpc import SegmentationServiceAsyncStub

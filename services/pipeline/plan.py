@@ -37,7 +37,7 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Wish:
-    """What the caller asked for; empty: not said."""
+    """What the caller asked for; empty: left to the plan."""
 
     segmenter: str = ""
     schema: str = ""
@@ -59,7 +59,7 @@ class Plan:
 def make_plan(catalogue: Catalogue, wish: Wish) -> Plan:
     """Match every segmenter that the caller allows with a model.
 
-    Of several segmenters for one wished schema or model, the one with the fewest parts beyond need is taken.
+    Of several segmenters for one wished schema or model, the one with the fewest parts beyond those needed is taken.
     Raises UnknownName, InvalidArgument, MissingPart or NoFittingModel, each saying what would fit.
     """
     models = wished_models(catalogue, wish)

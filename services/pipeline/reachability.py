@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 async def unreachable_reported(endpoints: EndpointsConfig) -> AsyncIterator[None]:
     """While open, log each service that does not answer, again and again until it does.
 
-    The pipeline serves meanwhile: links need no other service, and a restart would not mend theirs.
+    The pipeline serves meanwhile: upload and download links need no other service, and its restart would not help.
     """
     watch = asyncio.gather(*(_watch(name, endpoints) for name in ("segmentation", "reference", "generation")))
     try:

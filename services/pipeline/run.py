@@ -25,7 +25,7 @@ class Run:
 
     request: RunRequest
     stubs: Stubs
-    seconds: float  # at most, for each call
+    seconds: float  # time limit of each call
 
     async def events(self) -> AsyncIterator[RunResponse]:
         """Yield progress by stage, and the result last, its pixels as objects of the store.
@@ -40,7 +40,7 @@ class Run:
         yield RunResponse(result=result)
 
     def _check(self) -> None:
-        """Refuse what the last stages would refuse, before the first has worked."""
+        """Refuse what the last stages would refuse, before the first one works."""
         check_delivery(self.request.delivery)
         check_appearance({field.name: value for field, value in self.request.appearance.ListFields()})
         check_thickness(self.request.boundary_thickness_px)

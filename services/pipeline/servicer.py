@@ -24,7 +24,7 @@ from services.common.storage.keys import check_readable
 from services.pipeline.catalogue import Stubs
 from services.pipeline.run import Run
 
-# Of a call whose caller set no deadline: a service that has vanished must not hold a run for ever.
+# The deadline where the caller set none: a service that never answers must not hold a run for ever.
 MOST_SECONDS = 3600.0
 
 

@@ -16,12 +16,17 @@ def label_boundary(labels: Labels, thickness_px: int = 1) -> Mask:
     labels: (H, W) int32, 0 = background. Returns (H, W) bool, False on the background. Raises InvalidArgument for a
     thickness outside 1 to 64.
 
-    The definition is per label: "the label minus its 3x3-cross erosion (scipy's default structure; pixels at the
-    image's edge count as boundary), per label, so touching cells keep both boundaries" (facts.md). Thickness t takes
-    the t-fold erosion instead: the pixels at most t steps, up, down, left or right, from a pixel that is not of their
-    label, the outside of the image among these.
-    One pass over neighbours is the same: a pixel stays iff its four neighbours bear its own label. What stays of
-    different labels never touches along a side, so that further erosions need no labels.
+    "The boundary of a label is the label minus its 3x3-cross erosion (scipy's default structure; pixels at the image's
+    edge count as boundary), per label, so touching cells keep both boundaries." "Thickness t is the label minus its
+    t-fold erosion: the pixels at most t steps, up, down, left or right, from a pixel that is not of their label, the
+    outside of the image among these." (docs/method.md, Boundaries)
+    One pass over all labels gives the same pixels: a pixel is inside if and only if its four neighbours bear its own
+    label. What is left inside different labels never touches along a side, so further erosions need no labels.
+
+    >>> label_boundary(np.array([[1, 1, 1, 2, 2, 2]] * 3)).astype(int)
+    array([[1, 1, 1, 1, 1, 1],
+           [1, 0, 1, 1, 0, 1],
+           [1, 1, 1, 1, 1, 1]])
     """
     if not 1 <= thickness_px <= MAX_THICKNESS_PX:
         raise InvalidArgument(f"expected a boundary thickness of 1 to {MAX_THICKNESS_PX} px; got {thickness_px}")
@@ -33,7 +38,12 @@ def label_boundary(labels: Labels, thickness_px: int = 1) -> Mask:
 
 
 def dilate_square(mask: Mask) -> Mask:
-    """The mask and all pixels next to it, corners too: a dilation by a 3x3 square. (H, W) bool to (H, W) bool."""
+    """The mask and all pixels next to it, corners too: a dilation by a 3x3 square. (H, W) bool to (H, W) bool.
+
+    >>> dilate_square(np.array([[0, 0, 0, 1], [0, 0, 0, 0]], bool)).astype(int)
+    array([[0, 0, 1, 1],
+           [0, 0, 1, 1]])
+    """
     square = np.ones((3, 3), np.uint8)
     return cv2.dilate(mask.view(np.uint8), square, borderType=cv2.BORDER_CONSTANT, borderValue=0).view(np.bool_)
 

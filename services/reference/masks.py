@@ -16,8 +16,8 @@ from services.reference.sources import tier_of
 class Masks:
     """Masks (H, W) bool of one segmentation by the source's name (sources.py), such as `masks["cells_interior"]`.
 
-    tier_of_label: (largest cell label + 1,) uint8, needed for `cell_tier:k` only. The segmentation has the
-    parts that the sources need: render() has checked.
+    tier_of_label: (largest cell label + 1,) uint8, needed for `cell_tier:k` only. The segmentation must have the parts
+    that the sources need, as render() checks.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class Masks:
     @cached_property
     def cell_boundary(self) -> Mask:
         """Boundaries of cells, dilated where the schema says so."""
-        # "Option: cytoplasm boundary dilated with a 3x3 square before use" (facts.md): before any use, so that the
-        # interior shrinks too.
+        # "Option: cytoplasm boundary dilated with a 3x3 square before use" (docs/method.md, Boundaries): before any
+        # use, so that the interior shrinks too.
         boundary = label_boundary(self._cell_labels, self._thickness_px)
         return dilate_square(boundary) if self._dilate_cell_boundary else boundary
 
@@ -72,7 +72,7 @@ class Masks:
 
     @property
     def cell_boundary_outside_wound(self) -> Mask:
-        """ "Cytoplasm boundary where the wound mask is False" (facts.md)."""
+        """The "cytoplasm boundary where the wound mask is False" (docs/method.md, Levels)."""
         return self.cell_boundary & ~self.wound
 
     @cached_property

@@ -29,7 +29,7 @@ def check_parts(segmentation: Segmentation, schema: Schema) -> None:
 
 
 def present(plane: _T | None) -> _T:
-    """The plane, for the reader who has called `check_parts`. Raises MissingPart where it is not there after all."""
+    """The plane, which is there once `check_parts` has passed. Raises MissingPart where it is None all the same."""
     if plane is None:
         raise MissingPart("expected a segmentation that has been checked; got one that lacks a part the schema needs")
     return plane

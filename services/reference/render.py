@@ -43,15 +43,22 @@ def render(
     size: tuple[int, int] | None = None,
     tier_limits: Sequence[float] | None = None,
 ) -> Rendered:
-    """Draw the segmentation: the schema's painting rules in order, "later over earlier" (the seed's method, facts.md).
+    """Draw the segmentation: the schema's painting rules in order, "later over earlier" (docs/method.md, Levels).
 
     image: (H, W) uint8 or uint16, of the segmentation's size; needed where the schema has grey tiers, for each cell's
     brightness. boundary_thickness_px: 1 to 64; 0: the schema's own (boundaries.py defines it). size: (H, W) of the
-    reference; labels are resized (nearest) before boundaries are drawn, which so keep their thickness. tier_limits: one
-    fewer than tiers, 0 to 255, none below the one before; None or empty: the schema's, else measured on this image.
+    reference; labels are resized (nearest) before boundaries are drawn, which therefore keep their thickness.
+    tier_limits: one fewer than tiers, 0 to 255, none below the one before; None or empty: the schema's, else measured.
 
     Raises MissingPart where the segmentation lacks a part that the schema needs, InvalidSegmentation for labels below
-    0, InvalidArgument for a missing or odd-sized image and for values out of range.
+    0, InvalidArgument for an image that is missing or of another size, and for values out of range.
+
+    >>> from services.reference.schemas import named
+    >>> nuclei = np.array([[0, 5, 5, 5]] * 3, np.int32)
+    >>> render(Segmentation(nuclei=nuclei), named("nuclei3")).reference
+    array([[0, 2, 2, 2],
+           [0, 2, 1, 2],
+           [0, 2, 2, 2]], dtype=uint8)
     """
     check_parts(segmentation, schema)
     check_labels(segmentation)

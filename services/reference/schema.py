@@ -28,7 +28,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Rule:
-    """Paint the pixels of `source` (a word of sources.py) with the level of this index."""
+    """Paint the pixels of `source` (sources.py lists them) with the level of this index."""
 
     level: int
     source: str
@@ -38,9 +38,9 @@ class Rule:
 class Schema:
     """A named, versioned list of levels and how they are painted: rule after rule, later over earlier.
 
-    boundary_thickness_px: see boundaries.py. dilate_cell_boundary: the seed's option, "cytoplasm boundary dilated with
-    a 3x3 square before use". tier_range: (low, high), outer limits of the cells' grey tiers, () for none; tier_limits:
-    limits fixed for good, () where they are measured (tiers.py). Raises InvalidSchema where these disagree.
+    boundary_thickness_px: see boundaries.py. dilate_cell_boundary: "cytoplasm boundary dilated with a 3x3 square before
+    use" (docs/method.md, Boundaries). tier_range: (low, high), outer limits of the cells' grey tiers, () for none;
+    tier_limits: fixed, or () where measured (tiers.py). Raises InvalidSchema where fields contradict each other.
     """
 
     name: str

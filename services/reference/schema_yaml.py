@@ -35,7 +35,14 @@ _OPTIONAL = ("description", "boundary_thickness_px", "dilate_cell_boundary", "ti
 
 
 def read_schema(text: str) -> Schema:
-    """The schema that the YAML describes. Raises InvalidSchema, saying what was expected and what came."""
+    """The schema that the YAML describes. Raises InvalidSchema, saying what was expected and what came.
+
+    >>> levels = "levels: [{index: 0, name: ground}, {index: 1, name: cell}]"
+    >>> painting = "painting: [{level: ground, source: everything}, {level: cell, source: cells}]"
+    >>> schema = read_schema("\\n".join(["name: covered", "version: 1", levels, painting]))
+    >>> schema.parts, [level.grey for level in schema.levels]
+    (('cells',), [0, 255])
+    """
     fields = _mapping(load_plain(text), "a schema", _REQUIRED, _OPTIONAL)
     levels = _read_levels(_typed(fields["levels"], list, "levels"))
     return Schema(
@@ -52,7 +59,7 @@ def read_schema(text: str) -> Schema:
 
 
 def write_schema(schema: Schema) -> str:
-    """The schema as YAML that `read_schema` reads back to an equal one; a start for one's own."""
+    """The schema as YAML, from which `read_schema` makes an equal one; a start for a schema of your own."""
     names = {level.index: level.name for level in schema.levels}
     fields = {
         "name": schema.name,
@@ -109,7 +116,7 @@ def _mapping(value: object, what: str, required: tuple[str, ...], optional: tupl
 
 
 def _typed(value: object, kind: type[_T], what: str) -> _T:
-    # YAML's `true` is an int to Python, and no number to anyone else.
+    # In Python True is an int; in a schema `true` is no number.
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         words = {int: "a whole number", str: "text", bool: "true or false", list: "a list"}
         raise InvalidSchema(f"expected {what} as {words[kind]}; got {value!r:.80}")

@@ -1,4 +1,4 @@
-"""The schemas at hand: the five built in, and one's own."""
+"""The five built-in schemas, by name and by the parts they need; and schemas of your own."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["Level", "Rule", "Schema", "builtin_schemas", "fitting", "named", "pa
 
 
 def builtin_schemas() -> dict[str, Schema]:
-    """The built-in schemas by name, sorted by it."""
+    """The built-in schemas by name, sorted."""
     return {schema.name: schema for schema in (_cells4(), _levels4(), _levels7(), _levels9(), _nuclei3())}
 
 
 def named(name: str) -> Schema:
-    """The built-in schema of this name. Raises UnknownName, listing those that there are."""
+    """The built-in schema of this name. Raises UnknownName, which lists the built-in ones."""
     schemas = builtin_schemas()
     if name not in schemas:
         raise UnknownName(f"expected a schema among {', '.join(schemas)}, or one of your own as YAML; got {name!r:.80}")
@@ -34,8 +34,8 @@ def fitting(parts: Collection[str]) -> tuple[str, ...]:
 def parse_schema(yaml_text: str) -> Schema:
     """The schema that the YAML describes (schema_yaml.py has the format).
 
-    Raises InvalidSchema where it is none, or bears a built-in schema's name and is not that schema: a model trained
-    under `levels4` would be given references that mean something else.
+    Raises InvalidSchema where it describes none, or another one under a built-in schema's name: a model trained under
+    `levels4` would be given references that mean something else.
     """
     schema = read_schema(yaml_text)
     if builtin_schemas().get(schema.name, schema) != schema:
@@ -44,7 +44,7 @@ def parse_schema(yaml_text: str) -> Schema:
 
 
 def _levels(names: str, greys: int) -> tuple[Level, ...]:
-    # "Grey value = uint8(linspace(0, 255, n)[index])" (facts.md): truncated, not rounded.
+    # "Grey value = uint8(linspace(0, 255, n)[index])" (docs/method.md, Levels): truncated, not rounded.
     scale = np.linspace(0, 255, greys).astype(np.uint8)
     return tuple(Level(index, name, int(scale[index])) for index, name in enumerate(names.split()))
 
@@ -54,10 +54,10 @@ def _painting(*sources: str) -> tuple[Rule, ...]:
 
 
 def _levels4() -> Schema:
-    """The seed's 4-level drawing (5 levels, 0 to 4).
+    """The original pipeline's "4-level" drawing, of 5 levels (docs/method.md, Levels).
 
-    facts.md: "4-level (n=5): 0 wound; 1 all that is not wound; 2 cytoplasm without its boundary; 3 cytoplasm boundary
-    where the wound mask is False (this only bites when the boundary is dilated); 4 nucleus without its boundary."
+    "0 wound; 1 all that is not wound; 2 cytoplasm without its boundary; 3 cytoplasm boundary where the wound mask is
+    False; 4 nucleus without its boundary."
     """
     return Schema(
         name="levels4",
@@ -69,10 +69,10 @@ def _levels4() -> Schema:
 
 
 def _levels7() -> Schema:
-    """The seed's 7-level drawing (8 levels, 0 to 7).
+    """The original pipeline's "7-level" drawing, of 8 levels (docs/method.md, Levels).
 
-    facts.md: "7-level (n=8): 2,3,4 = three cytoplasm tiers; 5 cytoplasm boundary, as above; 6 nucleus without boundary;
-    7 nucleus boundary"; "the sorted means are cut at indexes n/3 and 2n/3".
+    "0 and 1 as above; 2, 3, 4 = three cytoplasm tiers; 5 cytoplasm boundary, as above; 6 nucleus without boundary; 7
+    nucleus boundary."; "the sorted means are cut at indexes n/3 and 2n/3" (Grey tiers).
     """
     return Schema(
         name="levels7",
@@ -84,10 +84,10 @@ def _levels7() -> Schema:
 
 
 def _levels9() -> Schema:
-    """The seed's 9-level drawing (10 levels, 0 to 9).
+    """The original pipeline's "9-level" drawing, of 10 levels (docs/method.md, Levels).
 
-    facts.md: "9-level (n=10): 2..6 = five cytoplasm tiers; 7 cytoplasm boundary; 8 nucleus; 9 nucleus boundary"; "outer
-    limits 55 and 95, and the tertiles of the means in [55, 95) between them".
+    "0 and 1 as above; 2..6 = five cytoplasm tiers; 7 cytoplasm boundary, as above; 8 nucleus without boundary; 9
+    nucleus boundary."; "outer limits 55 and 95, and the tertiles of the means in [55, 95) between them" (Grey tiers).
     """
     names = (
         "wound gap cell_darkest cell_dark cell_medium cell_bright cell_brightest cell_boundary nucleus nucleus_boundary"
@@ -118,8 +118,8 @@ def _nuclei3() -> Schema:
 
 
 def _cells4() -> Schema:
-    # Painted after wound and gap wherever there is a cell: unlike the seed's levels, a cell that reaches into the
-    # wound keeps a closed outline.
+    # Boundaries are painted inside the wound too, unlike those of the original pipeline's levels, so that a cell that
+    # reaches into it keeps a closed outline.
     return Schema(
         name="cells4",
         version=1,

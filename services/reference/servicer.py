@@ -91,7 +91,7 @@ def schema_message(schema: Schema) -> types_pb2.Schema:
 
 
 def _check(request: reference_pb2.RenderRequest) -> None:
-    """Refuse values that no schema and no segmentation could make right, before anything is fetched."""
+    """Refuse values that are wrong for every schema and segmentation, before anything is fetched."""
     check_delivery(request.delivery)
     if not are_limits(request.tier_limits):
         limits = list(request.tier_limits)[:20]

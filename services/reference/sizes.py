@@ -25,7 +25,7 @@ def check_labels(segmentation: Segmentation) -> None:
 
 
 def compact(segmentation: Segmentation) -> Segmentation:
-    """The same cells, renumbered where numbers exceed the pixels: tables by number would be larger than the image."""
+    """The same cells, renumbered if a label exceeds the count of pixels: a table by label would outgrow the image."""
     cells = segmentation.cells
     if cells is None or cells.max() <= cells.size:
         return segmentation

@@ -1,4 +1,4 @@
-"""Where a level's pixels come from: the words that a schema's painting order is written in."""
+"""Sources: the words of a schema's painting order, each of which stands for a set of pixels (masks.py)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,11 @@ def tier_of(source: str) -> int | None:
 
 
 def parts_of(source: str) -> tuple[str, ...]:
-    """Parts that a segmentation must have for this source. Raises InvalidSchema for an unknown one."""
+    """Parts that a segmentation must have for this source. Raises InvalidSchema for an unknown one.
+
+    >>> parts_of("cell_boundary_outside_wound"), parts_of("cell_tier:2")
+    (('cells', 'wound'), ('cells', 'nuclei'))
+    """
     if tier_of(source) is not None:
         return TIER_PARTS
     if source not in SOURCES:

@@ -1,4 +1,4 @@
-"""YAML from strangers: plain values only, small, flat, no aliases."""
+"""YAML from callers who are not trusted: plain values only, small, flat, no aliases."""
 
 from __future__ import annotations
 

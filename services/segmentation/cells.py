@@ -1,4 +1,4 @@
-"""Whole cells in phase contrast: texture tells them from bare ground, polarity and a watershed from each other.
+"""Whole cells in phase contrast: told from bare ground by texture, from halos by brightness, apart by a watershed.
 
 A classical first attempt; its lengths were tuned on 34 fields of adherent cells about 30 px wide (oist/Usiigaci).
 """
@@ -28,7 +28,7 @@ Image = NDArray[np.uint8] | NDArray[np.uint16]
 
 # Lengths in pixels after binning by `_bin_factor`.
 DETAIL_SIGMA_PX = 3.0
-COARSER = 1.25  # this much stronger is clearly stronger; 36 fields of cells about 30 px wide lie at 0.45 to 1.0
+COARSER = 1.25  # ratio of detail, see _bin_factor; 36 fields of cells about 30 px wide lie at 0.45 to 1.0
 BACKGROUND_SIGMA_PX = 20.0
 TEXTURE_RADIUS_PX = 2
 LEAST_SEPARATION = 0.2  # decades; camera noise alone reaches 0.1, a confluent sheet 0.3
@@ -42,7 +42,7 @@ BRIGHTNESS_WEIGHT = 4.0  # pixels of thickness that one standard deviation of br
 
 @dataclass(frozen=True)
 class _Look:
-    """How cells differ from their halo: `limit` in standard deviations towards the halo, else (square) pixels."""
+    """How cells differ from their halos. limit: in standard deviations towards the halo; others in (square) pixels."""
 
     limit: float
     margin_px: float
@@ -64,8 +64,8 @@ def find_cells(image: Image) -> Labels:
     numbered from 1 in reading order.
 
     The image is binned so that detail has the size that the lengths above were tuned for. The textured zone holds
-    cells and their halos. Whether cells are the dark or the bright part of it is read off its rim: next to bare ground
-    lies the halo. What is left after the halo is taken away is cut where it is thin or looks like halo.
+    cells and their halos. Its rim, next to bare ground, is halo: whether that is bright or dark tells which part of the
+    zone is cells. What is left after the halo is taken away is cut where it is thin or looks like halo.
     """
     plane = image.astype(np.float32)
     labels = _cells(flattened(shrunk(plane, _bin_factor(plane)), BACKGROUND_SIGMA_PX))
@@ -89,7 +89,7 @@ def _cells(flat: Plane) -> Labels:
     covered = upper_class(log_local_deviation(flat, TEXTURE_RADIUS_PX), LEAST_SEPARATION)
     if covered is None:
         return np.zeros(flat.shape, np.int32)
-    # Patches without texture within cells are filled; at the image's edge too, where they are no holes.
+    # Fills patches without texture within cells; those at the image's edge too, which fill_holes would leave.
     zone = ~without_small(~without_small(covered, BRIGHT.smallest_px), LARGEST_GAP_PX)
     if not zone.any():
         return np.zeros(flat.shape, np.int32)

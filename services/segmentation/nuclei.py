@@ -15,7 +15,7 @@ from services.segmentation.regions import distance_inside, fill_holes, split_by_
 from services.segmentation.texture import QUANTISATION_NOISE, Plane, noise_deviation, smoothed, upper_class
 
 GAMMA = 0.7  # below 1: dim nuclei beside bright ones stay above the common threshold
-NOISY = 0.08  # noise as a fraction of contrast from which on smoothing gains more than it blurs
+NOISY = 0.08  # noise / contrast, from which on smoothing gains more than its blur costs
 NOISE_SIGMA_PX = 1.0
 LEAST_CONTRAST = 1.0  # in standard deviations of the noise, after smoothing; noise alone reaches 0.45
 SMALLEST_PX = 20
@@ -63,7 +63,7 @@ def _brightness(image: NDArray[np.uint8] | NDArray[np.uint16]) -> Plane | None:
 
 
 def _contrast(plane: Plane) -> float:
-    """Distance between the means of the two classes that Otsu's threshold makes; 0 where rounding alone makes them."""
+    """Distance between the means of the two classes that Otsu's threshold makes; 0 where rounding explains it."""
     above = upper_class(plane, QUANTISATION_NOISE)
     return 0.0 if above is None else float(plane[above].mean(dtype=np.float64) - plane[~above].mean(dtype=np.float64))
 
@@ -78,7 +78,7 @@ def _height(compressed: Plane, mask: Mask) -> Plane:
 def _with_own_edges(labels: Labels, brightness: Plane, mask: Mask) -> Labels:
     """Each nucleus cut back to EDGE_FRACTION of its upper quartile of brightness, holes filled.
 
-    One threshold for all draws bright nuclei too large.
+    A common threshold would draw bright nuclei too large.
     """
     ground = float(np.median(brightness[~mask])) if not mask.all() else 0.0
     quartiles = _upper_quartiles(labels, brightness)

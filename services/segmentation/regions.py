@@ -35,6 +35,11 @@ def tidy(labels: NDArray[np.integer], smallest_px: float) -> Labels:
     """Label maps as promised to callers: each label 4-connected, at least `smallest_px`, numbered 1..n by first pixel.
 
     labels: (H, W), 0 = background. A label in several parts becomes several labels. Returns (H, W) int32.
+
+    >>> tidy(np.array([[7, 7, 0, 3], [0, 0, 0, 0], [7, 7, 7, 0]]), 2)
+    array([[1, 1, 0, 0],
+           [0, 0, 0, 0],
+           [2, 2, 2, 0]], dtype=int32)
     """
     parts = label(labels, connectivity=1, background=0)
     keep = np.bincount(parts.ravel()) >= smallest_px
@@ -47,7 +52,7 @@ def tidy(labels: NDArray[np.integer], smallest_px: float) -> Labels:
 def distance_inside(mask: Mask) -> NDArray[np.float32]:
     """Distance of each pixel of `mask` (H, W) to the nearest outside it, in pixels; 0 outside.
 
-    Beyond the image's edge is no outside.
+    The image's edge does not count as outside.
     """
     if mask.all():
         return np.full(mask.shape, np.hypot(*mask.shape), np.float32)
@@ -60,11 +65,17 @@ def split_by_depth(height: NDArray[np.float32], mask: Mask, depth: float) -> Lab
 
     Returns (H, W) int32, not yet tidy. Seeds are the domes of height `depth` within the mask (h-maxima; Soille,
     Morphological Image Analysis, 6.3).
+
+    >>> height = np.array([[0, 1, 4, 1, 3, 1, 0]], np.float32)
+    >>> split_by_depth(height, height > 0, depth=1.0)
+    array([[0, 1, 1, 1, 2, 2, 0]], dtype=int32)
+    >>> split_by_depth(height, height > 0, depth=3.0)
+    array([[0, 1, 1, 1, 1, 1, 0]], dtype=int32)
     """
-    # A 256th of the depth is the step of height: exact arithmetic finds the tops of domes without a tolerance.
+    # Heights in whole steps of depth / 256: exact arithmetic needs no tolerance to find the tops of domes.
     steps = np.where(mask, np.rint(height * np.float32(256 / depth)), np.float32(-1e6)).astype(np.float32)
     lowered = _reconstructed(steps - 256, steps)
-    # Tops of one height that no deep pass parts lie on one plateau of the lowered image: they are one seed.
+    # Tops of equal height without a deep pass between them lie on one plateau of the lowered image: one seed.
     plateaus = label(local_maxima(lowered, connectivity=2), connectivity=2)
     seeds = np.where((steps - lowered >= 256) & mask, plateaus, 0)
     return np.asarray(watershed(-height, seeds, mask=mask), np.int32)

@@ -11,8 +11,9 @@ from services.segmentation.wound import find_wound
 
 
 def find_scratch(image: NDArray[np.uint8] | NDArray[np.uint16]) -> Segmentation:
-    """Cells and wound, apart: cells in the wound, those that migrate or float, are cut out of it, as the seed did.
+    """Cells and wound, which share no pixel: cells in the wound, those that migrate or float, are cut out of it.
 
+    So did the original wound-healing pipeline (docs/method.md, Wound zone).
     image: (H, W). Returns a Segmentation with cells and wound.
     """
     cells, wound = find_cells(image), find_wound(image)

@@ -79,6 +79,11 @@ def choose(image: Image) -> str:
     image: (H, W). Fluorescence is bright objects on a dark ground, so a quarter of the pixels lie in the lowest part of
     the range of brightness. Phase contrast has halos above and cell bodies below a grey ground. Measured: that quarter
     ends below 0.08 of the range in 433 fields of nuclei, and above 0.13 in 51 of phase contrast.
+
+    >>> image = np.full((20, 20), 10, np.uint8)
+    >>> image[5:9, 5:9] = 200
+    >>> choose(image), choose(255 - image)
+    ('nuclei', 'scratch')
     """
     calm = cv2.medianBlur(image, 3)  # single hot or dead pixels must not set the range
     low, quarter, high = np.percentile(calm, (0.1, 25, 99.9))

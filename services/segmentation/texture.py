@@ -58,7 +58,10 @@ def log_local_deviation(image: Plane, radius_px: int) -> Plane:
 def upper_class(plane: Plane, least_separation: float) -> Mask | None:
     """Where `plane` (H, W) lies above Otsu's threshold.
 
-    None where the means of the two classes are fewer than `least_separation` apart: all of one kind.
+    None where the means of the two classes are less than `least_separation` apart: all is of one kind.
+
+    >>> upper_class(np.array([[1, 2, 8, 9]], np.float32), least_separation=3.0)
+    array([[False, False,  True,  True]])
     """
     if float(plane.max()) - float(plane.min()) < least_separation:
         return None

@@ -22,7 +22,7 @@ LEAST_SEPARATION = 0.45  # decades of grey levels between bare ground and cells
 def find_wound(image: NDArray[np.uint8] | NDArray[np.uint16]) -> Mask:
     """The cell-free zone that spans the image, filled; all False where there is none.
 
-    image: (H, W) phase contrast or bright field. Returns (H, W) bool.
+    image: (H, W) phase contrast or bright field. Returns (H, W) bool. docs/method.md, Wound zone, has the steps.
     Texture (the log of the local standard deviation) is split by Otsu's threshold; where fewer than half of the
     pixels around are textured, ground is bare. A confluent image splits too, but into classes less than
     LEAST_SEPARATION apart: that is "no wound".

@@ -1,4 +1,4 @@
-"""The wound zone of a scratch assay by the seed's morphology, from cells and nuclei that are already found."""
+"""The wound zone of a scratch assay, as in the original wound-healing pipeline, from cells and nuclei found before."""
 
 from __future__ import annotations
 
@@ -19,12 +19,19 @@ def wound_zone(
 ) -> Mask:
     """Where a disk of `erosion_px` fits between cells and frame, grown by `dilation_px`, with the cells taken out.
 
-    cells, nuclei: (H, W) int32 labels, 0 = background. Returns (H, W) bool. The seed's definition: the pixels without
-    cytoplasm, framed by False, are eroded and then dilated by disks {x^2 + y^2 <= r^2}. A pixel survives the erosion
-    when its distance to the nearest False exceeds r, and is reached by the dilation when its distance to the nearest
-    True is at most r: two exact Euclidean distance transforms (Felzenszwalb & Huttenlocher, 2012) in place of two
-    passes with kernels of 11,000 and 61,000 pixels.
+    cells, nuclei: (H, W) int32 labels, 0 = background. Returns (H, W) bool. By definition (docs/method.md, Wound
+    zone), the free pixels, those without cytoplasm, are eroded and then dilated by disks {x^2 + y^2 <= r^2}; nothing
+    outside the image is free. A pixel survives the erosion if its distance to the nearest pixel that is not free
+    exceeds r, and is reached by the dilation if its distance to the nearest survivor is at most r. So two exact
+    Euclidean distance transforms (Felzenszwalb & Huttenlocher, 2012) replace passes with kernels of 11,000 and 61,000
+    pixels.
     Raises InvalidArgument for a radius below 1, InvalidSegmentation for two sizes or a side above 4096 px.
+
+    >>> wound_zone(np.array([[1, 0, 0, 0, 0, 2]] * 4), erosion_px=1, dilation_px=1).astype(int)
+    array([[0, 0, 1, 1, 0, 0],
+           [0, 1, 1, 1, 1, 0],
+           [0, 1, 1, 1, 1, 0],
+           [0, 0, 1, 1, 0, 0]])
     """
     if min(erosion_px, dilation_px) < 1:
         raise InvalidArgument(f"expected radii of at least 1 px; got {erosion_px} and {dilation_px}")
@@ -33,7 +40,7 @@ def wound_zone(
     if max(cells.shape) > MAX_SIDE_PX:
         raise InvalidSegmentation(f"expected sides of at most {MAX_SIDE_PX} px; got {cells.shape}")
     free = cells == 0
-    # One pixel of False all round is as near as any frame of more.
+    # One pixel of frame is as near as any wider one.
     framed = np.pad(free, 1)
     core = _distance_to_false(framed)[1:-1, 1:-1] > erosion_px
     if not core.any():

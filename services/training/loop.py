@@ -21,7 +21,7 @@ _LOG_EVERY = 50
 
 
 class Reporter(Protocol):
-    """Who tells people how the training goes; the command line's console is one."""
+    """Tells people how the training goes, as the command line's console does."""
 
     def say(self, text: str) -> None:
         """Tell something in words."""
@@ -31,7 +31,7 @@ class Reporter(Protocol):
 
 
 class Training(ABC):
-    """Holds all that a step changes; `save` and `resume` carry it over. What a step does, subclasses say.
+    """Holds, saves and resumes all that a step changes; subclasses define the step.
 
     config: hyper-parameters, a dataclass with `steps` among them. modules: networks and averages by name. random: the
     generator that batches are drawn with. dataset: its fingerprint.

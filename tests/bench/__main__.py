@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--quick] [--out FILE]`: what we claim to be fast, timed beside what it replaces."""
+"""`python -m tests.bench [--quick] [--out FILE]`: what is said to be fast, timed beside what it replaces."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODULES = ("tests.bench.rendering", "tests.bench.wound_zone")
 def main() -> int:
     """Run every module; 0 where all results are identical and, unless quick, all targets are met; else 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--out", type=Path, help="write machine facts and rows here, as JSON")
+    parser.add_argument("--out", type=Path, help="write the machine's data and the rows here, as JSON")
     parser.add_argument("--quick", action="store_true", help="small images, to see that it runs; no target is judged")
     options = parser.parse_args()
     # All imports come first: a module that is missing stops the run before minutes have been spent.

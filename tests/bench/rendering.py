@@ -1,4 +1,4 @@
-"""Reference rendering against the seed's method, which erodes the whole image once for every label."""
+"""Reference rendering beside the original wound-healing pipeline's, which eroded the whole image for every label."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.common.imaging.images import autocontrast
 from services.common.imaging.labels import Labels, Mask, Segmentation
 from services.reference.render import render
 from services.reference.schemas import named
-from tests.unit.reference import seed
+from tests.unit.reference import original
 
 TARGET = 500.0
 
@@ -46,12 +46,12 @@ def bench(quick: bool = False) -> list[dict[str, Any]]:
     timed = 4 if quick else 24
     boundary_s = _boundary_seconds(found, timed)
     mean_s = _mean_seconds(found, image, timed)
-    labels = [int(np.unique(plane[plane > 0]).size) for plane in seed.planes(found)[:2]]
+    labels = [int(np.unique(plane[plane > 0]).size) for plane in original.planes(found)[:2]]
     shape = f"{image.shape[0]}x{image.shape[1]}, {labels[0]} cells, {labels[1]} nuclei"
     note = (
-        f"baseline: median seconds a label, over {timed} cells and {timed} nuclei spread over the label numbers, "
-        "times the number of labels; only its loops over labels, its painting is given for free. "
-        "identical: on the full map, against the per-label definition cut to bounding boxes"
+        f"baseline: median seconds per label, over {timed} cells and {timed} nuclei spread over the label numbers, "
+        "times the number of labels; its loops over labels alone, without its painting. "
+        "identical: on the full map, to the per-label definition applied within bounding boxes"
     )
     rows = []
     for name, baseline_s in (("levels4", boundary_s), ("levels7", boundary_s + mean_s)):
@@ -92,17 +92,17 @@ def synthetic(field: Field) -> tuple[Segmentation, NDArray[np.uint8]]:
 
 
 def _boundary_seconds(found: Segmentation, timed: int) -> float:
-    """What the seed's loop over cells and nuclei takes: labels == i, erosion of the whole image, union."""
-    return sum(_loop_seconds(plane, timed, _add_boundary) for plane in seed.planes(found)[:2])
+    """What the original loop over cells and nuclei takes: labels == i, erosion of the whole image, union."""
+    return sum(_loop_seconds(plane, timed, _add_boundary) for plane in original.planes(found)[:2])
 
 
 def _add_boundary(labels: Labels, label: int, total: Mask) -> None:
-    total |= seed.boundary_of_one(labels == label)
+    total |= original.boundary_of_one(labels == label)
 
 
 def _mean_seconds(found: Segmentation, image: NDArray[np.uint8], timed: int) -> float:
     """What a loop over cells for their mean grey takes."""
-    cells, nuclei, _ = seed.planes(found)
+    cells, nuclei, _ = original.planes(found)
 
     def add_mean(labels: Labels, label: int, _: Mask) -> None:
         image[(labels == label) & (nuclei == 0)].mean()
@@ -134,15 +134,15 @@ def _ours(found: Segmentation, image: NDArray[np.uint8], name: str) -> tuple[flo
 
 def _expected(found: Segmentation, image: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
     if name == "levels4":
-        return seed.draw_levels4(found, of=seed.boundaries_in_boxes)
-    cells, nuclei, _ = seed.planes(found)
+        return original.draw_levels4(found, of=original.boundaries_in_boxes)
+    cells, nuclei, _ = original.planes(found)
     grey = autocontrast(image)
     means = {}
     for label, box in enumerate(ndimage.find_objects(cells), 1):
         if box is not None:
-            means.update(seed.means(np.where(cells[box] == label, cells[box], 0), nuclei[box], grey[box]))
-    limits = seed.limits7(list(means.values()))
+            means.update(original.means(np.where(cells[box] == label, cells[box], 0), nuclei[box], grey[box]))
+    limits = original.limits7(list(means.values()))
     tiers = np.zeros(int(cells.max()) + 1, np.uint8)
     for label, mean in means.items():
-        tiers[label] = seed.tier(mean, limits)
-    return seed.draw_tiered(found, tiers[cells], 3, of=seed.boundaries_in_boxes)
+        tiers[label] = original.tier(mean, limits)
+    return original.draw_tiered(found, tiers[cells], 3, of=original.boundaries_in_boxes)

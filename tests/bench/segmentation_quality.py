@@ -1,6 +1,6 @@
 """`BIOSYNTH_TEST_DATA=... python -m tests.bench.segmentation_quality`: the classical segmenters on fields with truth.
 
-Tuning saw the training fields alone; `val` is reported. A row says how many fields it stands for.
+The segmenters were tuned on the training fields; the figures to report are those of `val`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PACKS = (("dsb2018-fluo", "split.csv", "nuclei"), ("usiigaci-phase", "index.csv"
 
 
 def main() -> int:
-    """Print a row a pack and split."""
+    """Print one row per pack and split."""
     folder = os.environ.get("BIOSYNTH_TEST_DATA")
     if not folder:
         print("set BIOSYNTH_TEST_DATA to the folder that holds the data packs", file=sys.stderr)

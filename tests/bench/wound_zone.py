@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def bench(quick: bool = False) -> list[dict[str, Any]]:
-    """One row; the baseline runs between two halves of our repeats, so that a drift of the machine meets both."""
+    """One row; the baseline runs between two halves of our repeats, so that a slower machine slows both."""
     shape, radii = ((384, 512), (15, 35)) if quick else ((1536, 2048), (EROSION_PX, DILATION_PX))
     cells, nuclei = assay(shape)
     ours: list[float] = []

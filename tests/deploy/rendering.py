@@ -52,7 +52,7 @@ def production_with(component: str, folder: Path) -> list[Object]:
 
 
 def of_kind(objects: list[Object], *kinds: str) -> dict[str, Object]:
-    """By name."""
+    """The objects of this kind, by name."""
     return {found["metadata"]["name"]: found for found in objects if found["kind"] in kinds}
 
 

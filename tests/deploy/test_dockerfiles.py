@@ -28,14 +28,14 @@ def test_hadolint_finds_nothing(file: Path) -> None:
 
 @each
 def test_an_image_runs_as_a_numeric_user_that_is_not_root(file: Path) -> None:
-    # The kubelet cannot tell that a user with a name is not root.
+    # The kubelet cannot tell whether a user given by name is root.
     users = [line for line in instructions(file) if line.startswith("USER ")]
     assert users[-1] == "USER 10001:10001"
 
 
 @each
 def test_the_process_of_an_image_gets_signals_itself(file: Path) -> None:
-    # In the shell's form, the shell gets SIGTERM and the server is killed.
+    # In ENTRYPOINT's shell form, the shell gets SIGTERM, and the server is killed later without a drain.
     entrypoints = [line for line in instructions(file) if line.startswith("ENTRYPOINT ")]
     assert entrypoints and all(line.startswith('ENTRYPOINT ["/') for line in entrypoints)
 

@@ -192,7 +192,7 @@ def end_soon(folder: Path, ca_key: Path | None = None) -> None:
 
 
 def own_ca(folder: Path, key: str) -> None:
-    """Make secrets whose CA has its key elsewhere, in own.key; what lies where the script looks for it is `key`."""
+    """Make secrets whose CA's key is in own.key; `key` says what lies where the script looks for it."""
     made(folder)
     (folder / "ca" / "ca.key").rename(folder / "own.key")
     if key != "none":
@@ -205,7 +205,7 @@ def openssl(*arguments: str) -> None:
 
 
 def run(script: Path, *arguments: str, **commands: str) -> subprocess.CompletedProcess[str]:
-    """Run it with these commands instead of the machine's."""
+    """Run the script with these commands instead of the machine's."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in commands.items():
             (Path(folder) / name).write_text(text)

@@ -1,4 +1,4 @@
-"""What keeps others out, and a pod in."""
+"""Who can reach a deployment, and what its pods may do."""
 
 from __future__ import annotations
 

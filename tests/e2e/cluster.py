@@ -118,7 +118,7 @@ def gpu_node(secrets: Path, keep: bool) -> Iterator[None]:
 
 
 def a_run_says_that_generation_is_missing(secrets: Path) -> None:
-    """What a caller is told while no node has a GPU."""
+    """The error that a caller gets while no node has a GPU."""
     with (
         forwarded("service/pipeline", PIPELINE_PORT, 50051) as endpoint,
         Deployment(endpoint, secrets, "").client() as client,
@@ -225,7 +225,7 @@ def bad_settings_are_told(secrets: Path) -> None:
 
 
 def told(service: str, words: str) -> str:
-    """The last words of a container of this service, where they hold these."""
+    """The last line of the message with which this service's container ended, if it holds `words`; else empty."""
     for pod in pods(service):
         for status in pod["status"].get("containerStatuses", []):
             for state in (status["state"], status["lastState"]):

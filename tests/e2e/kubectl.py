@@ -1,4 +1,4 @@
-"""kubectl for the cluster's proof: what it does is printed, for the transcript is the proof."""
+"""kubectl for cluster.py: every command is printed, since the transcript is the proof."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def objects(kind: str, *arguments: str) -> list[dict[str, Any]]:
 
 
 def until(what: str, is_so: Callable[[], Any], seconds: float = 180) -> Any:
-    """What `is_so()` returns, once that is true; ends the proof where it stays false."""
+    """Wait for `is_so()` to return something true, and return it; ends the proof where it stays false."""
     end = time.monotonic() + seconds
     while not (found := is_so()):
         if time.monotonic() > end:
@@ -55,7 +55,7 @@ def until(what: str, is_so: Callable[[], Any], seconds: float = 180) -> Any:
 
 
 def pods(service: str) -> list[dict[str, Any]]:
-    """The pods of a service, those that are going excepted."""
+    """The pods of a service, except those being deleted."""
     found = objects("pods", "--selector", f"app.kubernetes.io/name={service}")
     return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 

@@ -140,7 +140,7 @@ def test_prometheus_sees_every_service_and_counts_calls(prometheus: str, client:
 
 
 def wait_for_scrapes(prometheus: str) -> None:
-    """Until every service was asked after now: what Prometheus kept of an earlier deployment says nothing."""
+    """Wait until Prometheus has scraped every service again: it may keep values of an earlier deployment."""
     begin = time.time()
     while not all(query(prometheus, "timestamp(up)").get(service, 0) > begin for service in SERVICES):
         assert time.time() < begin + 60, "expected Prometheus to ask every service within a minute"
@@ -157,7 +157,7 @@ def query(prometheus: str, expression: str) -> dict[str, float]:
 
 
 def whole(outcome: RunOutcome) -> tuple[SegmentationResult, ReferenceResult, GenerationResult]:
-    """All parts of a run from an image."""
+    """Segmentation, reference and generation of a run, which one from an image has."""
     assert outcome.segmentation is not None
     assert outcome.reference is not None
     assert outcome.generation is not None

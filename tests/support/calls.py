@@ -21,14 +21,14 @@ def dial(address: str, trusted: Authority, client: Issued | None = None) -> grpc
 def call(channel: grpc.Channel, method: str, token: str | None, request: bytes = b"") -> Any:
     """Call a method, whichever its kind, and wait for its first answer or its end; returns the call.
 
-    All kinds begin alike on the wire. What answers is cancelled then, since a stream may be endless.
+    Calls of all kinds look the same on the wire. One that answers is then cancelled, since a stream may be endless.
     """
     metadata = None if token is None else (("authorization", f"Bearer {token}"),)
     stream = channel.stream_stream(method, bytes, bytes)(iter([request]), metadata=metadata, timeout=PATIENCE_S)
     try:
         next(stream, None)
     except grpc.RpcError:
-        pass  # it is the call itself, and knows its code
+        pass  # the stream itself is this error, and has its code
     else:
         stream.cancel()
     return stream

@@ -61,7 +61,7 @@ def matrix(services: SecuredServices) -> list[Row]:
 
 
 def _row(method: str, good: grpc.Channel, bad: Mapping[str, grpc.Channel]) -> Row:
-    """What must be refused is sent no message at all: refusals come before the request is read."""
+    """Calls that must be refused send no valid message: the refusal must come before the request is read."""
     return Row(
         method,
         {name: code(good, method, token, b"" if token == RIGHT else NO_MESSAGE) for name, token in TOKENS.items()},

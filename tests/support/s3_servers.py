@@ -28,7 +28,7 @@ REGION = "us-east-1"
 # Users that deploy/minio/init.py makes, by the names of their policies.
 USERS = ("segmentation", "reference", "generation", "evaluation", "pipeline", "models")
 _INIT = Path(__file__).parents[2] / "deploy" / "minio" / "init.py"
-# Everything that SeaweedFS listens on, lest two servers meet.
+# All ports that SeaweedFS listens on: free ones are chosen for all, so that servers can run side by side.
 _WEED_PORTS = (
     "s3.port",
     "s3.port.grpc",

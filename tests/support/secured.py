@@ -46,11 +46,11 @@ class SecuredServices:
     client: Issued | None  # for mutual TLS: the client's own certificate
 
     def connect(self) -> grpc.Channel:
-        """A channel as it should be."""
+        """A channel with all that a good connection needs."""
         return dial(self.address, self.ours, self.client)
 
     def bad_channels(self) -> dict[str, grpc.Channel]:
-        """Channels that must not come to a connection, by what is wrong with them."""
+        """Channels whose connection must fail, by what is wrong with them."""
         ways = {
             "in the clear": grpc.insecure_channel(self.address),
             "server's CA unknown": dial(self.address, self.theirs, self.client),
@@ -70,7 +70,7 @@ class SecuredServices:
         self.token_file.write_text(TOKEN_FILE)
 
     def calls(self) -> int:
-        """How many calls have come past the connection, to whatever method."""
+        """How many calls, of any method, have reached the server."""
         samples = [sample for family in self.metrics.started.collect() for sample in family.samples]
         return round(sum(sample.value for sample in samples if sample.name.endswith("_total")))
 

@@ -14,7 +14,7 @@ def _network(config: NetworkConfig) -> Generator:
     torch.manual_seed(0)
     network: Generator = Generator(config).double()
     with torch.no_grad():
-        for parameter in network.parameters():  # the residual branches start at zero: without reach
+        for parameter in network.parameters():  # the residual branches start at zero, and would have no reach
             parameter.copy_(torch.rand_like(parameter) * 0.1)
     return network
 
@@ -31,7 +31,7 @@ def test_the_default_network_reaches_no_farther_than_its_halo() -> None:
     config = NetworkConfig(plane_count(3), width=10)
     reaches = [_reach(config, 80 + offset, 80 + offset) for offset in range(STRIDE)]
     assert max(reaches) <= config.halo_px
-    # Tight, or tiles would compute what nobody needs.
+    # And not much wider: tiles would compute pixels that nobody needs.
     assert max(reaches) > config.halo_px - 2 * STRIDE
 
 

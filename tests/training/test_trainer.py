@@ -46,7 +46,7 @@ def test_a_resumed_training_goes_on_bit_for_bit(dataset: Path, tmp_path: Path, b
     first = _trainer(dataset, config)
     seen = [first.train_step() for _ in range(3)]
     first.save(tmp_path)
-    torch.manual_seed(99)  # another process: nothing may come from its own generators
+    torch.manual_seed(99)  # as in another process, whose own generators must not matter
     second = _trainer(dataset, replace(config))
     second.crops.generator.random(7)
     second.resume(tmp_path)

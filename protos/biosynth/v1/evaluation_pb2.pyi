@@ -90,7 +90,7 @@ class ComparePairResponse(_message.Message):
     METRICS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def metrics(self) -> _containers.RepeatedCompositeFieldContainer[Global___Metric]:
-        """One a metric."""
+        """One entry per metric."""
 
     def __init__(
         self,

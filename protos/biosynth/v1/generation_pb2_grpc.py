@@ -79,7 +79,7 @@ class GenerationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GenerateShard(self, request, context):
-        """Generates every reference of a manifest into one tar shard of the store.
+        """Generates an image for every reference of a manifest, into one tar file (a shard) in the store.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -101,7 +101,7 @@ class RunRequest(_message.Message):
 
     @_builtins.property
     def appearance(self) -> _types_pb2.Appearance:
-        """What the labels cannot say."""
+        """How the image should look; values left out are drawn by seed."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class RunResponse(_message.Message):
 
     @_builtins.property
     def result(self) -> Global___RunResult:
-        """All that the run made; the last message."""
+        """All that the run made; sent last."""
 
     def __init__(
         self,
@@ -177,9 +177,9 @@ class StageProgress(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     CACHED_FIELD_NUMBER: _builtins.int
     stage: Global___Stage.ValueType
-    """Which."""
+    """Which stage."""
     done: _builtins.bool
-    """True at its end."""
+    """False at its start, true at its end."""
     seconds: _builtins.float
     """How long it took; 0 at its start."""
     message: _builtins.str
@@ -205,7 +205,7 @@ Global___StageProgress: _TypeAlias = StageProgress  # noqa: Y015
 
 @_typing.final
 class RunResult(_message.Message):
-    """All that a run made; parts that the run did not pass through are unset."""
+    """All that a run made; results of stages that it did not pass through are unset."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -300,10 +300,10 @@ class CreateUploadResponse(_message.Message):
     HEADERS_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     url: _builtins.str
-    """PUT the bytes here; empty where the object is already in the store."""
+    """Send the bytes here by HTTP PUT; empty where the object is already in the store."""
     @_builtins.property
     def object(self) -> _types_pb2.ObjectRef:
-        """What to name in later requests."""
+        """The object, to be named in later requests."""
 
     @_builtins.property
     def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -311,7 +311,7 @@ class CreateUploadResponse(_message.Message):
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When the link ends, at most 15 minutes ahead."""
+        """When the link expires, at most 15 minutes ahead."""
 
     def __init__(
         self,
@@ -362,10 +362,10 @@ class CreateDownloadResponse(_message.Message):
     URL_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     url: _builtins.str
-    """GET the bytes here."""
+    """Fetch the bytes here by HTTP GET."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When the link ends, at most 15 minutes ahead."""
+        """When the link expires, at most 15 minutes ahead."""
 
     def __init__(
         self,

@@ -64,14 +64,14 @@ class PipelineServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateUpload(self, request, context):
-        """Makes a link under which one input may be uploaded.
+        """Makes a link to upload one input file with.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateDownload(self, request, context):
-        """Makes a link under which one object may be downloaded.
+        """Makes a link to download one object with.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,9 +36,9 @@ class PipelineServiceStub:
     Run: _grpc.UnaryStreamMultiCallable[_pipeline_pb2.RunRequest, _pipeline_pb2.RunResponse]
     """Runs the pipeline; progress by stage, the run last."""
     CreateUpload: _grpc.UnaryUnaryMultiCallable[_pipeline_pb2.CreateUploadRequest, _pipeline_pb2.CreateUploadResponse]
-    """Makes a link under which one input may be uploaded."""
+    """Makes a link to upload one input file with."""
     CreateDownload: _grpc.UnaryUnaryMultiCallable[_pipeline_pb2.CreateDownloadRequest, _pipeline_pb2.CreateDownloadResponse]
-    """Makes a link under which one object may be downloaded."""
+    """Makes a link to download one object with."""
 
 @_typing.type_check_only
 class PipelineServiceAsyncStub(PipelineServiceStub):
@@ -48,9 +48,9 @@ class PipelineServiceAsyncStub(PipelineServiceStub):
     Run: _aio.UnaryStreamMultiCallable[_pipeline_pb2.RunRequest, _pipeline_pb2.RunResponse]  # type: ignore[assignment]
     """Runs the pipeline; progress by stage, the run last."""
     CreateUpload: _aio.UnaryUnaryMultiCallable[_pipeline_pb2.CreateUploadRequest, _pipeline_pb2.CreateUploadResponse]  # type: ignore[assignment]
-    """Makes a link under which one input may be uploaded."""
+    """Makes a link to upload one input file with."""
     CreateDownload: _aio.UnaryUnaryMultiCallable[_pipeline_pb2.CreateDownloadRequest, _pipeline_pb2.CreateDownloadResponse]  # type: ignore[assignment]
-    """Makes a link under which one object may be downloaded."""
+    """Makes a link to download one object with."""
 
 class PipelineServiceServicer(metaclass=_abc_1.ABCMeta):
     """Runs segmentation, reference and generation in one call, and hands out links for upload and download."""
@@ -69,7 +69,7 @@ class PipelineServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _pipeline_pb2.CreateUploadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_pipeline_pb2.CreateUploadResponse, _abc.Awaitable[_pipeline_pb2.CreateUploadResponse]]:
-        """Makes a link under which one input may be uploaded."""
+        """Makes a link to upload one input file with."""
 
     @_abc_1.abstractmethod
     def CreateDownload(
@@ -77,6 +77,6 @@ class PipelineServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _pipeline_pb2.CreateDownloadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_pipeline_pb2.CreateDownloadResponse, _abc.Awaitable[_pipeline_pb2.CreateDownloadResponse]]:
-        """Makes a link under which one object may be downloaded."""
+        """Makes a link to download one object with."""
 
 def add_PipelineServiceServicer_to_server(servicer: PipelineServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -64,7 +64,7 @@ class ReferenceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Simulate(self, request, context):
-        """Simulates a scratch assay; one message a frame.
+        """Simulates a scratch assay; one message per frame.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -77,7 +77,7 @@ class SegmentResponse(_message.Message):
     """True where the result was already in the store and nothing was computed."""
     @_builtins.property
     def segmentation(self) -> _types_pb2.Content:
-        """An OME-TIFF with one named channel a part."""
+        """An OME-TIFF with one named channel per part."""
 
     @_builtins.property
     def summary(self) -> _types_pb2.SegmentationSummary:
@@ -105,7 +105,7 @@ Global___SegmentResponse: _TypeAlias = SegmentResponse  # noqa: Y015
 
 @_typing.final
 class ListSegmentersRequest(_message.Message):
-    """Nothing to say."""
+    """No fields: all segmenters are listed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -162,7 +162,7 @@ class Segmenter(_message.Message):
     """What it is for, in a sentence."""
     @_builtins.property
     def parts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Parts that it finds, among `cells`, `nuclei` and `wound`; of `auto`, those that every choice finds: none."""
+        """Parts that it finds, among `cells`, `nuclei` and `wound`; empty for `auto`, whose parts depend on the image."""
 
     def __init__(
         self,

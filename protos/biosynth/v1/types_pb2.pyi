@@ -77,14 +77,14 @@ Global___Delivery: _TypeAlias = Delivery  # noqa: Y015
 
 @_typing.final
 class ObjectRef(_message.Message):
-    """An object in the deployment's one bucket, named by key and, where known, by content."""
+    """An object in the deployment's store, named by its key and, where known, by the SHA-256 of its bytes."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     KEY_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     key: _builtins.str
-    """Key inside the bucket; callers may name `inputs/`, `results/` and `datasets/` only."""
+    """Key inside the store's bucket; callers may name keys under `inputs/`, `results/` and `datasets/` only."""
     sha256: _builtins.str
     """SHA-256 of the object's bytes, 64 lower-case hex digits; empty: not checked."""
     def __init__(
@@ -122,7 +122,7 @@ class Raster(_message.Message):
     """The samples, plane by plane, row by row, compressed by zlib (RFC 1950)."""
     @_builtins.property
     def channels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """One name a plane, in the order of the planes; a plain image has one plane named "image"."""
+        """One name per plane, in the order of the planes; a plain image has one plane named "image"."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class Content(_message.Message):
 
     @_builtins.property
     def raster(self) -> Global___Raster:
-        """A bare array, at most 16 MiB as sent."""
+        """A bare array, at most 16 MiB after compression."""
 
     def __init__(
         self,
@@ -253,7 +253,7 @@ Global___Level: _TypeAlias = Level  # noqa: Y015
 
 @_typing.final
 class Schema(_message.Message):
-    """A named, versioned list of levels and the parts that it needs."""
+    """A named, versioned list of levels, and the parts of a segmentation that are needed to draw them."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -268,7 +268,7 @@ class Schema(_message.Message):
     version: _builtins.int
     """Version; it rises when the drawing changes."""
     tiers: _builtins.int
-    """Number of grey tiers into which cells are sorted; 0: none, and no image is needed."""
+    """Number of grey tiers into which cells are sorted by their brightness; 0: none, and no image is needed."""
     description: _builtins.str
     """What it is for, in a sentence."""
     @_builtins.property
@@ -299,7 +299,7 @@ Global___Schema: _TypeAlias = Schema  # noqa: Y015
 
 @_typing.final
 class Appearance(_message.Message):
-    """What the labels cannot say about an image; unset values are drawn by seed from the model's training set."""
+    """How an image looks beyond what its labels say; unset values are drawn by seed from those of the training images."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -313,7 +313,7 @@ class Appearance(_message.Message):
     contrast: _builtins.float
     """Mean absolute difference of object pixels from the background, 0 to 1 of full scale."""
     spread: _builtins.float
-    """Standard deviation of mean brightness between objects, in units of the contrast."""
+    """Standard deviation, over objects, of their mean brightness, in units of the contrast."""
     noise: _builtins.float
     """Standard deviation of the pixel noise, 0 to 1 of full scale."""
     sharpness: _builtins.float

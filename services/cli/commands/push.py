@@ -33,12 +33,12 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command. Raises ConfigError or StoreUnavailable."""
     config = StoreConfig.from_env(os.environ)
     store = open_store(config)
-    # In a deployment, its users may be in the making.
+    # In a deployment, another Job may still be making the store's users.
     seconds = Settings(os.environ).number("BIOSYNTH_START_WAIT_SECONDS", 0.0, 0, 3600)
     folders = arguments.folders or sorted(path.parent for path in SHIPPED.glob(f"*/{MODEL_FILE}"))
     models = [read_model(folder) for folder in folders]
     console.say(f"pushing {len(models)} models to {config.place}")
-    wait_until(lambda: next(newest_versions(store), None), seconds)  # a model that is refused needs no waiting
+    wait_until(lambda: next(newest_versions(store), None), seconds)  # for the store alone, not for a refused model
     for model in models:
         push_model(store, model)
         console.say(f"{model.description.name} {model.description.version} is in the store")

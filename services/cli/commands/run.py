@@ -108,7 +108,7 @@ def _request(arguments: argparse.Namespace, image: Content) -> RunRequest:
 
 
 def _run(request: RunRequest, client: Client, stages: list[dict[str, Any]], console: Console) -> RunResult:
-    """Follow a run to its result; `stages` then says what it went through, and nothing of earlier attempts."""
+    """Follow a run to its result; `stages` then holds its stages, and none of earlier attempts."""
     stages.clear()
     result = None
     with console.progress(total=len(STAGES), unit="stage") as bar:
@@ -152,7 +152,7 @@ def _write(files: dict[str, bytes], record: dict[str, Any], folder: Path) -> Non
     pictures = [(name, files[name]) for name in ("reference_grey.png", "generated.png")]
     page = report(record, files["overview.png"], pictures)
     told = json.dumps(record, indent=1, sort_keys=True) + "\n"
-    (folder / "run.json").unlink(missing_ok=True)  # an old one must not vouch for new files
-    # run.json last: it vouches for the others.
+    (folder / "run.json").unlink(missing_ok=True)  # an old one has the hashes of old files
+    # run.json last: its hashes say that the others are whole.
     for name, data in {**files, "report.html": page.encode(), "run.json": told.encode()}.items():
         write_file(folder / name, data)

@@ -45,9 +45,9 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:  # noqa: A
 
 @asynccontextmanager
 async def _start(composition: Composition, address: str, runtime: Runtime) -> AsyncIterator[Sequence[Service]]:
-    """The services, and those of them that the pipeline calls also on a socket of this process's own.
+    """Build the services; those that the pipeline calls are also served on a private socket of this process.
 
-    There its calls need no token and no certificate, which the public address may ask for.
+    There calls need no token and no certificate, which the public address may ask for.
     """
     async with composition.start(runtime) as services:
         inner = [service for service in services if not service.name.endswith("PipelineService")]
@@ -69,5 +69,5 @@ def _with_options(env: Mapping[str, str], arguments: argparse.Namespace) -> dict
 def _endpoints(env: Mapping[str, str], address: str) -> EndpointsConfig:
     """Where the pipeline finds the others: in this process, unless told otherwise."""
     told = EndpointsConfig.from_env({**dict.fromkeys(ENDPOINTS, address), **env})
-    # Credentials are for the endpoints that were told; gRPC would ask our own socket for a certificate.
+    # The caller's credentials are for configured endpoints: with them gRPC would expect TLS of our own socket.
     return told if any(variable in env for variable in ENDPOINTS) else EndpointsConfig(address, address, address)

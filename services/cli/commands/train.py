@@ -46,7 +46,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         work=arguments.work or out.with_name(out.name + ".training"),
         out=out,
         naming=Naming(arguments.name or out.name, arguments.version, arguments.description),
-        remarks=_remarks(arguments.remarks),  # now: training takes long, and a wrong path must not waste it
+        remarks=_remarks(arguments.remarks),  # read now, so that a wrong path shows before the long training
     )
     console.answer(train_generator(job, console))
 

@@ -1,4 +1,4 @@
-"""How many cores this process may use; libraries would count those of the whole machine."""
+"""How many cores this process may use; by default libraries count those of the whole machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 def usable_cores(cgroups: Path = _CGROUPS) -> int:
     """Cores that this process may use.
 
-    cgroups: where a container finds its quota, in microseconds of a period: cpu.max (version 2) or cpu/cpu.cfs_*
+    cgroups: the folder with a container's quota and its period, in microseconds: cpu.max (version 2) or cpu/cpu.cfs_*
     (version 1). More threads than the quota has cores would use it up early in each period and then all stand still.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -21,12 +21,12 @@ def usable_cores(cgroups: Path = _CGROUPS) -> int:
 
 
 def _quota(cgroups: Path) -> float | None:
-    """Cores by quota; None where there is none: no limit, no container, or no Linux."""
+    """Cores by quota; None without a limit, a container or Linux."""
     files = (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
     for names in files:
         try:
             quota, period = " ".join((cgroups / name).read_text(encoding="ascii") for name in names).split()
             return int(quota) / int(period) if int(quota) > 0 else None
-        except (OSError, ValueError):  # another version, or `max` for no limit
+        except (OSError, ValueError):  # the other version's files, or `max`, which means no limit
             continue
     return None

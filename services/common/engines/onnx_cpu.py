@@ -24,8 +24,8 @@ class OnnxCpuEngine:
         options.inter_op_num_threads = 1
         # Warnings about the machine (no GPU found and the like) belong in `biosynth info`, not on stderr.
         options.log_severity_level = 3
-        # A model may name a file under the working directory as its weights. Ours hold their own, and a stranger's
-        # shall not paint a file of ours into an image: nothing lies under a device.
+        # ONNX files may take weights from other files, by default of the working directory; a hostile one could copy a
+        # secret file into its image that way. Our models need no other files, and no path under /dev/null exists.
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
         source = model if isinstance(model, bytes) else str(model)
         self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])

@@ -31,9 +31,9 @@ class TorchEngine:
     precision = "float32"
 
     def __init__(self, network: nn.Module, device: str = "cuda") -> None:
-        self.name = f"torch-{torch.__version__}-{device}"  # results are kept apart by it, and versions differ in bits
+        self.name = f"torch-{torch.__version__}-{device}"  # in a result's identity: versions differ in bits
         self._device = torch.device(device)
-        # Else cuDNN rounds to TF32's 10 bits, and float32 would be no true word for the precision.
+        # By default cuDNN rounds to TF32, a mantissa of 10 bits, and `precision` would be wrong.
         torch.backends.cudnn.allow_tf32 = False
         self._network = network.float().eval().requires_grad_(False).to(self._device)
 

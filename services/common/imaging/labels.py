@@ -21,6 +21,10 @@ class Segmentation:
 
     cells, nuclei: (H, W) int32 instance labels, 0 = background. wound: (H, W) bool.
     Raises InvalidSegmentation where all are absent, sizes differ or a dtype is wrong.
+
+    >>> found = Segmentation(nuclei=np.array([[0, 1, 1], [2, 0, 0]], np.int32), wound=np.zeros((2, 3), np.bool_))
+    >>> found.parts, found.shape
+    (('nuclei', 'wound'), (2, 3))
     """
 
     cells: Labels | None = None

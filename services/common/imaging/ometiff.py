@@ -1,4 +1,4 @@
-"""A segmentation as a file: one OME-TIFF with a named channel a part, which napari and Fiji open."""
+"""A segmentation as a file: one OME-TIFF with a named channel for each part, which napari and Fiji open."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.common.imaging.formats.tiff import TiffPlanes
 from services.common.imaging.labels import Segmentation
 
 _DEFAULT = ImageLimits()
-# A namespace of our own (RFC 9562, version 5), so that equal contents carry equal UUIDs and others never the same.
+# The namespace of our UUIDs (RFC 9562, version 5), which derive from the content: equal contents, equal UUIDs.
 _NAMESPACE = uuid.UUID("7f5d8d0e-6b1b-5c53-9d43-0c3d8f0b2a51")
 _WAY_OUT = "send them as a raster whose planes are named cells or nuclei"
 _NUMPY_MAGIC = b"\x93NUMPY"
@@ -30,6 +30,9 @@ def encode_segmentation(segmentation: Segmentation) -> bytes:
     uint16, or uint32 where a label is above 65,535, for an OME series has one dtype. Equal segmentations give equal
     bytes: the file's UUID derives from its content, and neither dates nor library versions are written. Raises
     InvalidSegmentation for negative labels.
+
+    >>> decode_segmentation(encode_segmentation(Segmentation(cells=np.array([[0, 7]], np.int32))))
+    Segmentation(cells=array([[0, 7]], dtype=int32), nuclei=None, wound=None)
     """
     planes = _stack(segmentation)
     digest = hashlib.sha256(repr((segmentation.parts, planes.shape, planes.dtype.str)).encode() + planes.tobytes())
@@ -81,6 +84,9 @@ def segmentation_from_planes(planes: dict[str, NDArray[Any]]) -> Segmentation:
     """The segmentation of planes by part name, (H, W) unsigned each; any value above 0 is wound.
 
     Raises InvalidSegmentation for names other than cells, nuclei and wound, and for labels above 2**31 - 1.
+
+    >>> segmentation_from_planes({"wound": np.array([[0, 1, 255]], np.uint8)}).wound
+    array([[False,  True,  True]])
     """
     if unknown := sorted(set(planes) - set(PARTS)):
         raise InvalidSegmentation(f"expected channels among {', '.join(PARTS)}, got {', '.join(map(repr, unknown))}")
@@ -98,7 +104,7 @@ def _labels(name: str, plane: NDArray[Any]) -> NDArray[np.int32]:
 
 
 def _stack(segmentation: Segmentation) -> NDArray[np.uint16] | NDArray[np.uint32]:
-    """(C, H, W), in the smallest of the two dtypes that holds every label."""
+    """(C, H, W), in the smaller of the two dtypes if it holds every label."""
     parts = [getattr(segmentation, name) for name in segmentation.parts]
     for name, part in zip(segmentation.parts, parts, strict=True):
         if part.size == 0 or int(part.min()) < 0:

@@ -25,7 +25,11 @@ class Box:
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def within(self, outer: Box) -> Window:
-        """Slices of this box in an array that holds `outer`."""
+        """Slices of this box in an array that holds `outer`.
+
+        >>> Box(4, 8, 8, 12).within(outer=Box(2, 6, 10, 14))
+        (slice(2, 6, None), slice(2, 6, None))
+        """
         return (
             slice(self.top - outer.top, self.bottom - outer.top),
             slice(self.left - outer.left, self.right - outer.left),
@@ -43,8 +47,12 @@ class Tile:
 def cut(height: int, width: int, side: int, halo: int, stride: int) -> Iterator[Tile]:
     """Tile an image of (height, width), both divisible by `stride`, row by row.
 
-    side: side of an inner, a multiple of stride; halo: reach of the receptive field, a multiple of stride, so that
-    every outer starts on the network's grid (tile origins on multiples of the total stride: arXiv 2101.05846).
+    side: side of an inner, a multiple of stride; halo: at least the reach of the receptive field, a multiple of stride,
+    so that every outer starts on the network's grid (docs/method.md, Exact tiling). Raises ValueError for no multiples.
+
+    >>> for tile in cut(4, 12, side=8, halo=4, stride=4): print(tile.outer.slices[1], tile.inner.slices[1])
+    slice(0, 12, None) slice(0, 8, None)
+    slice(4, 12, None) slice(8, 12, None)
     """
     if side % stride or halo % stride or height % stride or width % stride:
         raise ValueError(

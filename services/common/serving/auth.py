@@ -28,7 +28,7 @@ class BearerToken(grpc.aio.ServerInterceptor):
     """Refuses calls without `authorization: Bearer TOKEN`, where TOKEN is one of the file's that has not expired."""
 
     def __init__(self, path: Path, exempt: tuple[str, ...] = (HEALTH,)) -> None:
-        """exempt: what methods begin with that need no token. Raises ConfigError where no token can be used."""
+        """exempt: beginnings of methods that need no token. Raises ConfigError where no token can be used."""
         self._exempt = exempt
         self._file = TokenFile("BIOSYNTH_TOKEN_FILE", path)
         self._warned = -math.inf
@@ -40,7 +40,7 @@ class BearerToken(grpc.aio.ServerInterceptor):
     async def intercept_service(self, continuation: Continue, handler_call_details: Details) -> Handler | None:
         """Pass the handler on, or one that refuses before it reads the request.
 
-        Methods that do not exist are refused alike, so that nobody learns without a token what this server has.
+        Methods that do not exist are refused in the same way: without a token nobody learns what this server has.
         """
         handler = await continuation(handler_call_details)
         if handler_call_details.method.startswith(self._exempt) or self._is_right(handler_call_details):
@@ -50,7 +50,7 @@ class BearerToken(grpc.aio.ServerInterceptor):
     def _is_right(self, details: Details) -> bool:
         sent = dict(details.invocation_metadata or ()).get("authorization", "")
         given = sent if isinstance(sent, bytes) else sent.encode()
-        # No early end: how long this takes must not tell which of them it was.
+        # All are compared, each in constant time: the duration must not reveal which one matched.
         matching = [
             token for token in self._file.tokens() if hmac.compare_digest(given, b"Bearer " + token.value.encode())
         ]
@@ -62,7 +62,7 @@ class BearerToken(grpc.aio.ServerInterceptor):
         return False
 
     def _warn(self, token: Token) -> None:
-        """Tell operators, who see the line of their file; the caller learns nothing of it."""
+        """Tell operators which line of their file has expired; the caller does not learn it."""
         if time.monotonic() - self._warned >= _QUIET_SECONDS:
             self._warned = time.monotonic()
             _log.warning("expired token", extra={"fields": {"line": token.line, "end": str(token.end)}})

@@ -1,4 +1,4 @@
-"""Channels from one service to another: TLS, token, the caller's request id, and a second try where that is safe."""
+"""Channels from one service to another: TLS, token, the caller's request id, and retries of UNAVAILABLE."""
 
 from __future__ import annotations
 
@@ -15,23 +15,15 @@ from services.common.serving.config import CallerConfig
 from services.common.serving.logs import REQUEST_ID
 from services.common.serving.tokens import TokenFile
 
-# gRPC's own retries, without the wait that RetryInfo asks for: the outer caller, who has the time, does that.
-_SERVICE_CONFIG = json.dumps(
-    {
-        "methodConfig": [
-            {
-                "name": [{}],
-                "retryPolicy": {
-                    "maxAttempts": 4,
-                    "initialBackoff": "0.2s",
-                    "maxBackoff": "2s",
-                    "backoffMultiplier": 2,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
-                },
-            }
-        ],
-    }
-)
+# gRPC's own retries, which ignore the wait that RetryInfo asks for: the first caller in the chain, the SDK, honours it.
+_RETRY_POLICY = {
+    "maxAttempts": 4,
+    "initialBackoff": "0.2s",
+    "maxBackoff": "2s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+_SERVICE_CONFIG = json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": _RETRY_POLICY}]})
 
 
 def open_channel(endpoint: str, config: CallerConfig) -> grpc.aio.Channel:
@@ -77,7 +69,7 @@ class _Unary(grpc.aio.UnaryUnaryClientInterceptor):
         try:
             await call
         except grpc.aio.AioRpcError as error:
-            error.add_note(_service(client_call_details.method))  # whoever answers this error can say who failed
+            error.add_note(_service(client_call_details.method))  # so that status.py can say who failed
             raise
         return call
 

@@ -21,7 +21,7 @@ _ADDRESS = re.compile(r"(?:unix:/.+|(?:\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):\d{1,5})
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """PEM files: the server's certificate and key, and, for mutual TLS, the CA that clients' certificates need."""
+    """PEM files: the server's certificate and key, and, for mutual TLS, the CA of the clients' certificates."""
 
     certificate: Path
     key: Path
@@ -50,7 +50,7 @@ class ServerConfig:
     reflection: bool = False
     max_message_bytes: int = REQUEST_BYTES  # of requests; replies have at most REPLY_BYTES
     drain_seconds: float = 20.0
-    connection_age_seconds: float = 0.0  # 0: connections never age; else clients come back and find new replicas
+    connection_age_seconds: float = 0.0  # 0: no limit; else clients reconnect and find new replicas
     worker_threads: int = 4
     log_level: str = "info"
     tls: TlsFiles | None = None
@@ -88,7 +88,7 @@ class ServerConfig:
         return config
 
     def _check_closed(self) -> None:
-        """Raise ConfigError unless strangers can neither listen, nor call, nor look around."""
+        """Raise ConfigError unless there are TLS and a token, and reflection is off."""
         lacking = [
             *(["BIOSYNTH_TLS_CERT_FILE and BIOSYNTH_TLS_KEY_FILE"] if self.tls is None else []),
             *(["BIOSYNTH_TOKEN_FILE"] if self.token_file is None else []),
@@ -100,7 +100,7 @@ class ServerConfig:
 
 @dataclass(frozen=True)
 class CallerConfig:
-    """How a caller knows deployed services, and proves itself to them."""
+    """How a caller verifies deployed services, and authenticates itself to them."""
 
     tls: TlsOptions | None = None
     token_file: Path | None = None

@@ -22,7 +22,7 @@ from services.common.storage.keys import check_readable
 from services.common.storage.store import Store, StoredObject
 
 _DEFAULT = ImageLimits()
-# For files that the services made: the pixels were limited when they came in, and files of noise outgrow 64 MiB.
+# For files that the services made: their pixels were limited on input, but noise compresses to more than 64 MiB.
 _OWN = ImageLimits(max_bytes=1024**3)
 
 
@@ -72,7 +72,7 @@ def read_reference(
     """Level indices, (H, W) uint8, and the SHA-256 of what was sent. Whether they fit a schema is not looked at.
 
     Raises InvalidReference for anything but a grey PNG of 8 bit or a raster of one uint8 plane: a conversion from
-    colour or a lossy file would change indices. Raises as fetch and decode_image besides.
+    colour or a lossy file would change indices. Also raises as fetch and decode_image do.
     """
     fetched = fetch(content, store, limits)
     expected = "expected a reference as grey PNG of 8 bit or as raster of one uint8 plane, got "
@@ -92,7 +92,7 @@ def read_reference(
 def read_segmentation(
     content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAULT
 ) -> tuple[Segmentation, str]:
-    """A segmentation and the SHA-256 of what was sent. Raises InvalidSegmentation, and as fetch and images do."""
+    """A segmentation and the SHA-256 of what was sent. Raises as fetch and decode_segmentation do."""
     fetched = fetch(content, store, limits)
     if fetched.raster is None:
         return decode_segmentation(fetched.data or b"", limits), fetched.sha256
@@ -101,7 +101,7 @@ def read_segmentation(
 
 
 def check_delivery(delivery: types_pb2.Delivery.ValueType) -> None:
-    """Raise InvalidArgument for a way that this version does not know; for before anything is computed."""
+    """Raise InvalidArgument for a delivery that this version does not know; call it before computing anything."""
     if delivery not in types_pb2.Delivery.values():
         raise InvalidArgument(f"expected a delivery as object, file or raster, got {int(delivery)}")
 
@@ -114,7 +114,7 @@ def deliver(
 ) -> types_pb2.Content:
     """A stored result in the way that the caller wants it; `decode` gives a file's planes by name, for rasters.
 
-    Raises InvalidArgument for an unknown way and ObjectTooLarge for more than 16 MiB inside the reply.
+    Raises InvalidArgument for an unknown delivery and ObjectTooLarge for more than 16 MiB inside the reply.
     """
     check_delivery(delivery)
     if delivery in (types_pb2.DELIVERY_UNSPECIFIED, types_pb2.DELIVERY_OBJECT):

@@ -1,4 +1,4 @@
-"""grpc.health.v1 that lets a server drain."""
+"""The service grpc.health.v1, such that its endless calls do not hold up a drain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST_NAME = 200
 
 
 class Health(health.aio.HealthServicer):  # type: ignore[misc] # shipped without types
-    """Health per service; watches end when the server drains, for an endless call would hold the drain up."""
+    """Health per service; watches, which are endless calls, end when the server drains."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class Health(health.aio.HealthServicer):  # type: ignore[misc] # shipped without
 
     async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802 - the contract's name
         """Send each change of status until the caller leaves or the server drains."""
-        if len(request.service) > _LONGEST_NAME:  # a watch keeps it as long as it lasts
+        if len(request.service) > _LONGEST_NAME:  # the watch keeps it in memory
             await context.abort(grpc.StatusCode.NOT_FOUND, "expected the name of a service")
         watch = asyncio.ensure_future(super().Watch(request, context))
         self._watches.add(watch)
@@ -31,13 +31,13 @@ class Health(health.aio.HealthServicer):  # type: ignore[misc] # shipped without
             watch.cancel()
 
     async def List(self, request: Any, context: Any) -> None:  # noqa: N802, ARG002 - the contract's name and arguments
-        """Refuse: health needs no token, so it answers who names a service and lists none."""
+        """Refuse: health needs no token, so it tells about a named service, but lists none."""
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "expected Check or Watch of one service")
 
     async def drain(self) -> None:
         """Say NOT_SERVING for all services from now on, and end the watches once they have sent it."""
         await self.enter_graceful_shutdown()
         if self._watches:
-            await asyncio.sleep(0.05)  # they wake and write
+            await asyncio.sleep(0.05)  # time for the watches to send it
         for watch in self._watches:
             watch.cancel()

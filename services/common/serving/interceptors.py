@@ -48,7 +48,7 @@ class Call:
 class Refusal(grpc.RpcMethodHandler):  # type: ignore[type-arg] # generic in the stubs only
     """Stands for a method's handler and ends each call before its request is read; counted as that method's kind.
 
-    gRPC reads the request of a unary method before it calls the handler, and that of a stream when it is asked for.
+    It poses as a stream: gRPC reads the request of a unary method before it calls the handler, that of a stream later.
     """
 
     request_streaming = response_streaming = True
@@ -93,7 +93,7 @@ class CallMetrics(Around):
         self._metrics = metrics
 
     async def intercept_service(self, continuation: Continue, handler_call_details: Details) -> Handler | None:
-        """As Around, and count the methods that do not exist, under one name however a caller spells them."""
+        """As Around, and count the methods that do not exist, all under one name."""
         handler = await super().intercept_service(continuation, handler_call_details)
         if handler is None:
             self._metrics.started.labels("unknown", "unknown", "unknown").inc()
@@ -102,12 +102,12 @@ class CallMetrics(Around):
 
     async def around(self, call: Call) -> Any:
         """Count the call, also where it is cancelled."""
-        unknown = call.grpc_type == "unknown"  # refused, and named as the caller pleased
+        unknown = call.grpc_type == "unknown"  # refused, and the method's name may be any text of the caller's
         service, _, name = ("unknown/unknown" if unknown else call.method.lstrip("/")).rpartition("/")
         labels = (call.grpc_type, service, name)
         self._metrics.started.labels(*labels).inc()
         begin = time.perf_counter()
-        code = "CANCELLED"  # unless the handler comes to an end of its own
+        code = "CANCELLED"  # unless the handler ends by itself
         try:
             answer = await call.invoke()
             code = code_of(call.context)
@@ -133,7 +133,7 @@ class Errors(Around):
             return await call.invoke()
         except grpc.aio.AbortError:
             raise
-        except Exception as error:  # noqa: BLE001 - the one place that answers whatever a handler lets out
+        except Exception as error:  # noqa: BLE001 - the one place that answers all of a handler's errors
             return await abort(call.context, status_of(error))
 
 
@@ -176,7 +176,7 @@ def kind(handler: Handler) -> str:
 
 def code_of(context: Context) -> str:
     """Name of the code that the call has or will end with."""
-    code: Any = context.code()  # a number, a StatusCode or nothing yet, as grpc.aio pleases
+    code: Any = context.code()  # from grpc.aio: a number, a StatusCode or None
     if isinstance(code, grpc.StatusCode):
         return code.name
     return _NAMES.get(code or 0, "UNKNOWN")

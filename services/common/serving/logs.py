@@ -13,7 +13,7 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 
 
 class JsonFormatter(logging.Formatter):
-    """One line a record: time, level, logger, message, request_id, the extra `fields`, and the traceback."""
+    """One line for each record: time, level, logger, message, request_id, the extra `fields`, and the traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line of JSON; line breaks inside values are escaped."""
@@ -40,5 +40,5 @@ def configure_logs(level: str, stream: TextIO) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for library in ("asyncio", "grpc", "urllib3"):
         logging.getLogger(library).setLevel(max(logging.getLogger().level, logging.WARNING))
-    # It quotes metadata that are no text, a token with a stray byte among them, and strangers could fill the disk so.
+    # It quotes metadata that are not text, maybe a token with one wrong byte; and any caller could fill the disk so.
     logging.getLogger("grpc._cython.cygrpc").setLevel(logging.CRITICAL)

@@ -16,7 +16,7 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120
 class Metrics:
     """The counters of calls, named and labelled as go-grpc-prometheus does, so that its dashboards fit.
 
-    `registry` is open to the collectors of a service's own; no label may take its value from a caller's text.
+    A service may add collectors of its own to `registry`; no label may take its value from a caller's text.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Bare arrays on the wire, within a server's limits; what a raster is, biosynth.raster says."""
+"""Bare arrays on the wire, within a server's limits; biosynth.raster defines what a raster is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.common.imaging.formats.limits import ImageLimits
 def decode_raster(raster: types_pb2.Raster, limits: ImageLimits) -> tuple[NDArray[Any], str]:
     """Check a raster's header against the limits, then inflate exactly as many bytes as it announces.
 
-    Returns the samples, (C, H, W), and the SHA-256 of their canonical header and of themselves.
+    Returns the samples, (C, H, W), and the SHA-256 of a canonical header followed by the samples.
     Raises InvalidArgument for a wrong header or samples that do not fit it; ImageTooLarge, ObjectTooLarge over limits.
     """
     names, size = tuple(raster.channels), len(raster.zlib_samples)

@@ -27,7 +27,7 @@ from services.common.storage.results import Results
 from services.common.storage.store import Store
 from services.common.storage.stores import open_store
 
-# What pixels go through: another version may give other bytes, so results are kept apart by it.
+# Libraries that compute pixels. Another version may give other bytes, so versions are in a result's identity.
 COMPUTING = ("numpy", "onnxruntime", "opencv-python-headless", "scikit-image", "scipy", "tifffile")
 
 
@@ -35,7 +35,7 @@ COMPUTING = ("numpy", "onnxruntime", "opencv-python-headless", "scikit-image", "
 class Runtime:
     """The store, what was computed before, threads for blocking work, metrics, and the limits on what comes in.
 
-    start_wait_seconds: how long a start may wait for what others have yet to put into the store.
+    start_wait_seconds: how long a start may wait for objects that others put into the store.
     """
 
     store: Store
@@ -48,7 +48,7 @@ class Runtime:
 
 @contextmanager
 def opened(store: Store, threads: int, start_wait_seconds: float = 0.0) -> Iterator[Runtime]:
-    """A runtime on this store, with as many worker threads."""
+    """A runtime on this store, with that many worker threads."""
     with Workers(threads) as workers:
         yield Runtime(store, Results(store, computed_with()), workers, start_wait_seconds=start_wait_seconds)
 
@@ -71,7 +71,7 @@ def serve(env: Mapping[str, str], start: Start) -> None:
 
     `start` is entered on the server's event loop, so that it may open channels to other services.
     """
-    # Until the server takes over: as a container's first process, Python would ignore the signal.
+    # Until the server sets its own handler: the kernel ignores SIGTERM for a container's first process without one.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         run_server(env, start)
@@ -80,10 +80,10 @@ def serve(env: Mapping[str, str], start: Start) -> None:
 
 
 def run_server(env: Mapping[str, str], start: Start) -> None:
-    """The same, for callers who answer errors themselves. Raises ConfigError or StoreUnavailable before serving."""
+    """As `serve`, for callers who handle errors themselves. Raises ConfigError or StoreUnavailable before serving."""
     config = ServerConfig.from_env(env)
     configure_logs(config.log_level, sys.stderr)
-    cv2.setNumThreads(usable_cores())  # else one for each core of the machine, whatever the container's share
+    cv2.setNumThreads(usable_cores())  # by default one for each core of the machine, whatever the quota
     store = open_store(StoreConfig.from_env(env))
     wait_until(store.check, config.start_wait_seconds)
     with opened(store, config.worker_threads, config.start_wait_seconds) as runtime:
@@ -99,5 +99,5 @@ async def _serve(
 
 @asynccontextmanager
 async def alone(service: Service) -> AsyncIterator[Sequence[Service]]:
-    """One service that opens nothing."""
+    """The service, which needs nothing opened or closed, as a `Start` yields it."""
     yield [service]

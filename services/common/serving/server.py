@@ -39,7 +39,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Running:
-    """A server that accepts calls: where, where its metrics and health without TLS are (None: nowhere), its health."""
+    """A server that accepts calls. metrics_port, health_address (health without TLS): None where not served."""
 
     address: str
     metrics_port: int | None
@@ -121,7 +121,7 @@ async def _plaintext_health(address: str, health: Health) -> AsyncIterator[tuple
 
 
 async def _stopped(stop: asyncio.Event, ended: asyncio.Future[Any]) -> None:
-    """Return once told to stop. Raises what ended a server by itself: a process that serves no more must not stay."""
+    """Return once told to stop. Raises where a server ended by itself, so that the process ends with it."""
     told = asyncio.ensure_future(stop.wait())
     await asyncio.wait({told, ended}, return_when=asyncio.FIRST_COMPLETED)
     if not told.done():
@@ -132,7 +132,7 @@ async def _stopped(stop: asyncio.Event, ended: asyncio.Future[Any]) -> None:
 
 async def _first_end(*servers: grpc.aio.Server) -> None:
     """Return, or raise what ended it, once one of these servers has ended."""
-    # Not cancelled with this task: they end with the drain.
+    # These waits are not cancelled with this task: they end with the drain.
     ends = [asyncio.ensure_future(server.wait_for_termination()) for server in servers]
     done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     for end in done:
@@ -148,13 +148,13 @@ async def _drain(server: grpc.aio.Server, health: Health, seconds: float) -> Non
 
 def _interceptors(config: ServerConfig, metrics: Metrics) -> list[grpc.aio.ServerInterceptor]:
     """Outermost first: refused and failed calls are counted and logged as well, all under their request id."""
-    # Where health has a port of its own, strangers have no business here: a request is in memory before it is read.
+    # Where health has its own port, it needs a token here: else anybody could fill memory with requests of full size.
     exempt = () if config.health_address else (HEALTH,)
     token = [BearerToken(config.token_file, exempt)] if config.token_file else []
     return [RequestIds(), CallMetrics(metrics), *token, Errors()]
 
 
-# Requests of a few dozen bytes, from a few probes: others get no memory here.
+# For a few probes, whose requests have a few dozen bytes; the limits keep others from taking memory.
 _PROBE_OPTIONS = [
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", 1024),

@@ -1,4 +1,4 @@
-"""Errors as what travels: google.rpc.Status with ErrorInfo and RetryInfo, in a call's trailing metadata."""
+"""Errors as they travel: google.rpc.Status with ErrorInfo and RetryInfo, in a call's trailing metadata."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import grpc
 import grpc.aio
 from biosynth.status import DOMAIN, REQUEST_ID_KEY, is_ours, status_of_call
-from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
@@ -19,18 +18,18 @@ from services.common.errors import BiosynthError, DependencyUnavailable
 from services.common.serving.logs import REQUEST_ID
 
 _CODES = {code.name: code for code in grpc.StatusCode}
-# gRPC refuses trailing metadata over 8 to 16 KiB, and the caller would see no status at all. Words may quote what came.
+# gRPC refuses trailing metadata over 8 to 16 KiB, and the caller would see no status at all. Messages may quote input.
 _MAX_MESSAGE, _MAX_VALUE = 1000, 200
-# What a failed call to another service says about this one: it may work later.
+# Codes of a failed call to another service that mean: try again later.
 _PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 _log = logging.getLogger(__name__)
 
 
 def status_of(error: Exception) -> Status:
-    """The status that a call ends with after `error`; long words are cut, which shows as `…` at their end.
+    """The status that a call ends with after `error`; long texts are cut and end in `…`.
 
-    A BiosynthError tells all; a failed call to another biosynth service passes through as it came. Any other error is
-    logged with an id, and the caller gets that id and a fixed text: an unexpected error's own words may hold secrets.
+    A BiosynthError is told in full; a failed call to another biosynth service passes through as it came. Any other
+    error is logged with an id, and the caller gets that id and a fixed text: its own message may hold secrets.
     """
     if isinstance(error, grpc.aio.AioRpcError):
         return _upstream(error)
@@ -58,10 +57,10 @@ def _known(error: BiosynthError) -> Status:
 
 
 def _upstream(error: grpc.aio.AioRpcError) -> Status:
-    """What a failed call to another service means for this one's caller; channels.py notes who failed."""
+    """The status for this service's caller after a failed call to another, which channels.py names in a note."""
     failed = getattr(error, "__notes__", ["a service"])[0]
     if error.code() is grpc.StatusCode.UNAUTHENTICATED:
-        # Not the caller's fault: the credentials of that call were good enough to come here.
+        # Not the caller's fault, whose own credentials were accepted by this service.
         _log.error("%s refuses the token of this service's BIOSYNTH_ENDPOINT_TOKEN_FILE", failed)
         return _known(DependencyUnavailable(f"{failed}, which this call needs, refuses this service's credentials"))
     status = status_of_call(error)
@@ -83,17 +82,14 @@ def _unknown(error: Exception) -> Status:
 
 
 def _cut(text: str, length: int) -> str:
-    """At most `length` characters, and about as many bytes, for each byte beyond ASCII travels as three."""
-    data = text.encode(errors="replace")  # half a surrogate pair has no bytes and would end in another error
+    """At most `length` characters, and about as many bytes: each byte beyond ASCII is sent as three."""
+    data = text.encode(errors="replace")  # half a surrogate pair cannot be encoded
     if len(text) <= length and len(data) <= length * 5 // 4:
         return data.decode()
     return data[: length * 5 // 4].decode(errors="ignore")[: length - 1] + "…"
 
 
-def _build(code: grpc.StatusCode, message: str, *details: ErrorInfo) -> Status:
+def _build(code: grpc.StatusCode, message: str, info: ErrorInfo) -> Status:
     status = Status(code=code.value[0], message=message)
-    for detail in details:
-        packed = AnyMessage()
-        packed.Pack(detail)
-        status.details.append(packed)
+    status.details.add().Pack(info)
     return status

@@ -1,4 +1,4 @@
-"""Files of bearer tokens, one a line: a new one is let in before the former goes."""
+"""Files of bearer tokens, one a line; several, so that a new one is accepted before the former is removed."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Token:
     end: datetime | None = None
 
     def is_good(self, now: datetime) -> bool:
-        """Whether its end has not come."""
+        """Whether it has not expired."""
         return self.end is None or now < self.end
 
 
 class TokenFile:
-    """The tokens of the file that a setting names, read again when it changes. Raises ConfigError at the start only."""
+    """The tokens of the file that a setting names, read again when it changes. Only __init__ raises ConfigError."""
 
     def __init__(self, variable: str, path: Path) -> None:
         self._variable, self._path = variable, path
@@ -37,13 +37,13 @@ class TokenFile:
         self._tokens = self._read()
 
     def tokens(self) -> tuple[Token, ...]:
-        """The tokens as the file has them now: those that a server knows, good or expired."""
+        """The tokens that the file holds now, expired ones included."""
         stamp = self._read_stamp()
         if stamp != self._stamp:
-            self._stamp = stamp  # a bad file's as well: it is named once, and read again when it has changed
+            self._stamp = stamp  # also of a bad file, which is warned of once, and read again when it changes
             try:
                 self._tokens = self._read()
-            except ConfigError as error:  # a rotation that went wrong must not open the door, nor end the service
+            except ConfigError as error:  # a failed rotation must not let anybody in, nor end the service
                 _log.warning("keeping the former tokens: %s", error.message)
         return self._tokens
 

@@ -12,12 +12,12 @@ from services.common.errors import ConfigError, StoreUnavailable
 T = TypeVar("T")
 
 _PAUSE_SECONDS = 1.0
-_REPEAT_SECONDS = 15.0  # the same words again, so that a look at the log's end tells why nothing happens
+_REPEAT_SECONDS = 15.0  # an unchanged message is repeated, so that the log's end tells why nothing happens
 _log = logging.getLogger(__name__)
 
 
 def wait_until(usable: Callable[[], T], seconds: float) -> T:
-    """What `usable()` returns, tried again until it raises no more; says what it waits for.
+    """Return `usable()`, tried again until it no longer raises; log what it waits for.
 
     Raises the last ConfigError or StoreUnavailable after `seconds`, at once for 0; other errors at once.
     """

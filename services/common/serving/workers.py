@@ -18,8 +18,8 @@ T = TypeVar("T")
 class Workers:
     """A fixed number of threads and a bounded number of waiting calls; a context manager.
 
-    Whoever awaits `run` may be cancelled: a call that still waits is then dropped, one that runs goes on to its end
-    with nobody listening, for a thread cannot be stopped.
+    Where the task that awaits `run` is cancelled, a call that still waits is dropped; one that runs goes on to its end
+    and its result is lost, since a thread cannot be stopped.
     """
 
     def __init__(self, threads: int, max_waiting: int = 64, name: str = "worker") -> None:
@@ -41,12 +41,9 @@ class Workers:
         finally:
             self._pending -= 1
 
-    def close(self) -> None:
-        """Drop what waits, and wait for what runs."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self.close()
+        """Drop calls that wait, and wait for those that run."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

@@ -19,7 +19,7 @@ _BUCKET = re.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 class StoreConfig:
     """A bucket of an S3 server and how to reach it; or, where `path` is set, a folder, and all else is unused.
 
-    Raises ConfigError for an endpoint or a bucket's name that cannot be.
+    Raises ConfigError for an endpoint or a bucket's name that is not valid.
     """
 
     endpoint: str = ""  # http(s)://host[:port], as services reach it
@@ -52,7 +52,7 @@ class StoreConfig:
 
     @property
     def place(self) -> str:
-        """Where it is, for people."""
+        """Where the store is, for messages."""
         return str(self.path or f"{self.endpoint}/{self.bucket}")
 
     @classmethod
@@ -67,7 +67,7 @@ class StoreConfig:
             endpoint=endpoint,
             public_endpoint=(settings.text("BIOSYNTH_STORE_PUBLIC_ENDPOINT") or endpoint).rstrip("/"),
             bucket=settings.required("BIOSYNTH_STORE_BUCKET", why),
-            # Always sent: without a region the SDK asks for the bucket's, which least-privilege users may not.
+            # Always sent: without a region the SDK asks for the bucket's, which least-privilege users may not do.
             region=settings.text("BIOSYNTH_STORE_REGION") or "us-east-1",
             access_key=settings.secret("BIOSYNTH_STORE_ACCESS_KEY", why),
             secret_key=settings.secret("BIOSYNTH_STORE_SECRET_KEY", why),

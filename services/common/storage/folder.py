@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -33,8 +32,8 @@ class FolderStore:
     """Objects as files under `root`/objects; `root`/writing holds what is being written.
 
     A file appears under its key by a hard link, which is atomic and fails where the name exists, and only after its
-    bytes are on the disk: nothing torn is ever seen, whatever is killed. SHA-256 are computed from the bytes when they
-    are asked for, so they cannot go stale.
+    bytes are on the disk: no reader sees a part of one, whatever is killed. A SHA-256 is computed from the bytes
+    whenever it is asked for, so it is never out of date.
     """
 
     def __init__(self, root: Path) -> None:
@@ -44,15 +43,15 @@ class FolderStore:
     def get(self, key: str, max_bytes: int) -> bytes:
         """See Store.get."""
         path = self._path(key)
-        with _errors_named(key), _opened(path, key) as file:
-            status = os.fstat(file)
-            if not stat.S_ISREG(status.st_mode):
-                raise ObjectNotFound(f"expected an object, got a folder of others under {key!r}")
-            size = status.st_size
-            if size > max_bytes:
-                raise ObjectTooLarge(f"expected an object of at most {max_bytes} bytes, got {key!r} of {size}")
-            with os.fdopen(os.dup(file), "rb") as reader:
-                return reader.read()
+        try:
+            with _errors_named(key), path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if size > max_bytes:
+                    raise ObjectTooLarge(f"expected an object of at most {max_bytes} bytes, got {key!r} of {size}")
+                return file.read()
+        except InvalidKey as error:
+            came = "a folder of others" if path.is_dir() else "none"
+            raise ObjectNotFound(f"expected an object, got {came} under {key!r}") from error
 
     def put(self, key: str, data: bytes, content_type: str) -> StoredObject:  # noqa: ARG002 - files have no type
         """See Store.put."""
@@ -108,11 +107,11 @@ class FolderStore:
             ) from error
 
     def presign_put(self, key: str, size: int, sha256: str, seconds: int) -> PresignedRequest:  # noqa: ARG002
-        """Raises Unsupported: nobody serves a folder."""
+        """Raises Unsupported: no server answers links into a folder."""
         raise Unsupported("expected an S3 store for upload links, got a folder; send the file inside the request")
 
     def presign_get(self, key: str, seconds: int) -> str:  # noqa: ARG002
-        """Raises Unsupported: nobody serves a folder."""
+        """Raises Unsupported: no server answers links into a folder."""
         raise Unsupported("expected an S3 store for download links, got a folder; ask for DELIVERY_FILE instead")
 
     def _path(self, key: str) -> Path:
@@ -120,7 +119,7 @@ class FolderStore:
         return self._objects / key
 
     def _make_folders(self, folder: Path) -> None:
-        """Folders that only the user can open: images may be of patients."""
+        """Make folders that only this user can open: images may be of patients."""
         for path in (*reversed(folder.parents), folder, self._writing):
             if path == self._objects.parent or self._objects.parent in path.parents:
                 path.mkdir(mode=0o700, exist_ok=True, parents=path == self._objects.parent)
@@ -149,20 +148,8 @@ class FolderStore:
 
 
 @contextmanager
-def _opened(path: Path, key: str) -> Iterator[int]:
-    try:
-        file = os.open(path, os.O_RDONLY)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise ObjectNotFound(f"expected an object, got none under {key!r}") from error
-    try:
-        yield file
-    finally:
-        os.close(file)
-
-
-@contextmanager
 def _errors_named(key: str) -> Iterator[None]:
-    """What the file system says, in the words of the domain."""
+    """Turn errors of the file system into those of services/common/errors.py."""
     try:
         yield
     except OSError as error:
@@ -182,7 +169,7 @@ def _describe(key: str, path: Path) -> StoredObject:
 
 
 def _sync(folder: Path) -> None:
-    """The name itself must reach the disk too."""
+    """Write the names in a folder to the disk, as fsync of a file does not."""
     file = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(file)

@@ -7,12 +7,18 @@ from biosynth.contract import READABLE
 from services.common.errors import InvalidKey, KeyNotAllowed
 
 MAX_KEY_BYTES = 512
-# What folders can hold as one name.
+# The longest name of a file or folder in common file systems.
 MAX_NAME_BYTES = 255
 
 
 def check_key(key: str) -> None:
-    """Raise InvalidKey unless `key` is one that a folder and every S3 server keep alike, inside their root."""
+    """Raise InvalidKey unless a folder and every S3 server can hold `key`, under the same name and inside their root.
+
+    >>> check_key("inputs/image.png")
+    >>> check_key("inputs/../image.png")
+    Traceback (most recent call last):
+    services.common.errors.InvalidKey: expected names joined by single slashes, ... with a name of dots
+    """
     if not key:
         raise InvalidKey("expected an object key such as inputs/image.png, got an empty one")
     try:

@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from services.common.errors import InvalidArgument, ObjectNotFound, Overloaded, ResultDamaged
@@ -47,9 +47,9 @@ class Results:
     Files are put first and the record last, each by a conditional single put: a killed writer leaves files without a
     record, which count for nothing, and of two writers in two processes the first one's files and record stand.
 
-    In one process nothing is computed twice: who asks for what is being computed waits for it. Whoever waits holds a
-    worker thread and does nothing, so at most one caller waits in all; the next ones are refused with Overloaded, whose
-    RetryInfo brings clients back a little later. However many ask for the same, they take two threads.
+    In one process nothing is computed twice: a caller who asks for what is being computed waits for it. Waiting blocks
+    a worker thread, so at most one caller of all waits; the others are refused with Overloaded, whose RetryInfo makes
+    clients ask again soon. So any number of callers who ask for the same result take at most two threads.
 
     computed_with: versions of the libraries that outcomes depend on, by name; they are part of every identity and
     stand in every record, so that another version computes anew.
@@ -73,16 +73,16 @@ class Results:
         """
         folder = f"results/{operation}/{self._digest(identity)}"
         check_key(f"{folder}/{RECORD}")
-        # Looked for before the turn as well: what is in the store is everybody's, however many ask at once.
+        # Looked for before the lock as well: who asks for what is in the store needs neither wait nor be refused.
         if (stored := self._find(folder)) is not None:
             return stored
         with self._one_at_a_time(folder):
             return self._find(folder) or self._compute(folder, operation, identity, compute)
 
     def _find(self, folder: str) -> Stored | None:
-        record = self._read(folder)
-        objects = None if record is None else self._objects(folder, record)
-        return None if record is None or objects is None else Stored(objects, record["summary"], cached=True)
+        if (record := self._read(folder)) is None or (objects := self._objects(folder, record)) is None:
+            return None
+        return Stored(objects, record["summary"], cached=True)
 
     def _digest(self, identity: Mapping[str, Json]) -> str:
         try:
@@ -111,11 +111,9 @@ class Results:
         }
         self._store.put(f"{folder}/{RECORD}", _canonical(record), _TYPES["json"])
         # Read back, for another process may have been first.
-        standing = self._read(folder)
-        objects = self._objects(folder, standing) if standing is not None else None
-        if standing is None or objects is None:
+        if (stored := self._find(folder)) is None:
             raise ResultDamaged(f"{folder}/ was deleted while it was written; ask again")
-        return Stored(objects, standing["summary"], cached=False)
+        return replace(stored, cached=False)
 
     def _read(self, folder: str) -> dict[str, Any] | None:
         """The record; None where there is none."""
@@ -124,7 +122,9 @@ class Results:
             record: dict[str, Any] = json.loads(self._store.get(key, _MAX_RECORD_BYTES))
             if record["format"] != _FORMAT or not isinstance(record["summary"], dict):
                 raise ValueError(f"format {record['format']}")
-            [(file["sha256"], int(file["size"])) for file in record["files"].values()]
+            for file in record["files"].values():
+                if not (isinstance(file["sha256"], str) and isinstance(file["size"], int)):
+                    raise ValueError(f"file {file}")
         except ObjectNotFound:
             return None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -148,7 +148,7 @@ class Results:
     @contextmanager
     def _one_at_a_time(self, folder: str) -> Iterator[None]:
         with self._guard:
-            waiting = self._callers.total() - len(self._callers)  # one caller a result computes it
+            waiting = self._callers.total() - len(self._callers)  # one caller of each result computes it
             if self._callers[folder] and waiting >= _MAX_WAITING:
                 raise Overloaded("this result is being computed and another call waits for one already; ask again soon")
             lock = self._locks.setdefault(folder, threading.Lock())

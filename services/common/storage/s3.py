@@ -32,7 +32,7 @@ _MAX_SINGLE_PUT = 5 * 1024**3
 _PAGE = 1000
 _PIECE = 1 << 20
 _META = "x-amz-meta-sha256"
-# Nobody writes this key: results are in folders of operations.
+# A key that is never written: results are in folders by operation.
 _ABSENT = "results/absent"
 _ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>")
 
@@ -48,7 +48,7 @@ class S3Store:
         """Raises ConfigError for a CA's file that cannot be read; does not contact the server."""
         self._config = config
         self._signer = Signer(config.access_key, config.secret_key, config.region)
-        # The SDK's own pool waits 300 s and tries five times: half an hour for a black hole.
+        # The SDK's own pool waits 300 s and tries five times: half an hour for a server that never answers.
         self._http = urllib3.PoolManager(
             num_pools=4,
             maxsize=config.connections,
@@ -72,7 +72,9 @@ class S3Store:
         try:
             return self._try(lambda: self._download(key, max_bytes))
         except Answer as answer:
-            raise _absent(answer, key) from answer
+            if answer.status == 404:
+                raise ObjectNotFound(f"expected an object, got none under {key!r}") from answer
+            raise _unexpected(answer, key) from answer
 
     def put(self, key: str, data: bytes, content_type: str) -> StoredObject:
         """See Store.put. Raises ObjectTooLarge above 5 GiB, what one request may carry."""
@@ -93,7 +95,7 @@ class S3Store:
         return StoredObject(key, sha256, len(data))
 
     def head(self, key: str) -> StoredObject | None:
-        """See Store.head. Objects that others uploaded without a SHA-256 are read to find it."""
+        """See Store.head. Objects that other tools put, without our SHA-256, are read to compute it."""
         check_key(key)
         try:
             found = self._try(lambda: self._client.stat_object(self._config.bucket, key))
@@ -119,14 +121,14 @@ class S3Store:
         try:
             self._read_nothing()
         except (ConfigError, StoreUnavailable) as error:
-            # Whoever starts the service may know the address; callers need not.
+            # For whoever starts the service; messages to callers leave the address out.
             raise type(error)(f"{error.message} (BIOSYNTH_STORE_ENDPOINT: {self._config.endpoint})") from error
 
     def _read_nothing(self) -> None:
-        """Expect to be told that a key is absent.
+        """Read a key that is absent; only the answer that says so will do.
 
-        Every service may ask that, while few may list or look at the bucket; and unlike HEAD, GET is answered with a
-        body that tells a wrong secret from an absent bucket and an S3 server from something else.
+        Every service may read, while few may list or look at the bucket; and unlike HEAD's, the answer to GET has a
+        body, which tells a wrong secret from an absent bucket and an S3 server from something else.
         """
         came: Exception = Answer(200, "")
         try:
@@ -144,7 +146,7 @@ class S3Store:
         check_key(key)
         if not 0 <= size <= _MAX_SINGLE_PUT or not is_sha256(sha256):
             raise InvalidArgument(f"expected a size up to {_MAX_SINGLE_PUT} and 64 hex digits, got {size}, {sha256!a}")
-        # Signed too: a download link would serve whatever type the uploader had named, a page with a script for one.
+        # Signed too: downloads have the type that the uploader named, which could be a web page with a script.
         headers = {**_upload_headers(size, sha256), "content-type": "application/octet-stream"}
         return PresignedRequest(self._link("PUT", self._config.public_endpoint, key, headers, seconds), headers)
 
@@ -219,16 +221,10 @@ def _upload_headers(size: int, sha256: str) -> dict[str, str]:
     return {
         "content-length": str(size),
         "if-none-match": "*",
-        # The server checks this one, and knows it under any scheme; x-amz-content-sha256 is not taken in links by all.
+        # Servers check this one over http and https; not all of them accept x-amz-content-sha256 in links.
         "x-amz-checksum-sha256": base64.b64encode(bytes.fromhex(sha256)).decode(),
         _META: sha256,
     }
-
-
-def _absent(answer: Answer, key: str) -> Exception:
-    if answer.status == 404:
-        return ObjectNotFound(f"expected an object, got none under {key!r}")
-    return _unexpected(answer, key)
 
 
 def _unexpected(answer: Answer, key: str) -> Exception:

@@ -1,4 +1,4 @@
-"""What an S3 server answers, in the words of the domain; and which answers are worth another try."""
+"""Answers of an S3 server as errors of services/common/errors.py; and which are worth another try."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 ATTEMPTS = 4
 _FIRST_PAUSE_SECONDS = 0.1
-# No new attempt starts later than this after the first, so that a black hole is told within seconds.
+# No new attempt starts later than this after the first, so that a server that never answers is reported within seconds.
 _GIVE_UP_SECONDS = 8.0
 
-# MinIO answers IncompleteBody where its disk is full, and stays healthy.
+# MinIO answers IncompleteBody where its disk is full, and its health check still passes.
 _FULL = (
     "XMinioStorageFull",
     "InsufficientStorage",
@@ -28,15 +28,10 @@ _FULL = (
     "XMinioAdminBucketQuotaExceeded",
     "IncompleteBody",
 )
-_REFUSED = (
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "AuthorizationHeaderMalformed",
-    "AccountProblem",
-)
+_REFUSED = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed", "AccountProblem")
 _BUSY = ("SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "OperationAborted", "IncompleteBody")
 _BUSY_STATUS = (408, 409, 429, 500, 502, 503, 504)
-# Something that is no S3 server answers what the SDK cannot read.
+# Raised by the SDK for an answer that it cannot parse, from something that is no S3 server.
 _UNREADABLE = (ValueError, ParseError)
 
 
@@ -49,19 +44,20 @@ class Answer(Exception):  # noqa: N818 - an answer, which may be the expected on
         self.code = code
 
 
-_MET = (S3Error, ServerError, InvalidResponseError, Answer, urllib3.exceptions.HTTPError, OSError, *_UNREADABLE)
+_FAILURES = (S3Error, ServerError, InvalidResponseError, Answer, urllib3.exceptions.HTTPError, OSError, *_UNREADABLE)
 
 
 def with_retries(call: Callable[[], T], bucket: str) -> T:
-    """`call()`, again after connection errors and busy servers, with full jitter between (Brooker, AWS, 2015).
+    """Return `call()`, tried again after connection errors and answers of a busy server.
 
-    Raises StoreUnavailable, StoreFull or ConfigError; `Answer`s that are none of these pass, for the caller to read.
+    Pauses have full jitter (Brooker, AWS, 2015). Raises StoreUnavailable, StoreFull or ConfigError; an `Answer` that
+    means none of these is raised as such, for the caller to judge.
     """
     start, attempt = time.monotonic(), 1
     while True:
         try:
             return call()
-        except _MET as error:
+        except _FAILURES as error:
             late = attempt == ATTEMPTS or time.monotonic() - start > _GIVE_UP_SECONDS
             if late or not _worth_a_try(error):
                 raise _in_words(error, bucket) from error
@@ -71,7 +67,7 @@ def with_retries(call: Callable[[], T], bucket: str) -> T:
 
 
 def answer_of(error: Exception) -> Answer | None:
-    """Status and code of an answer, whichever way it was met; None for a failed connection."""
+    """Status and code of an answer, from whichever exception has them; None for a failed connection."""
     if isinstance(error, Answer):
         return error
     if isinstance(error, S3Error):

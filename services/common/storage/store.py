@@ -33,31 +33,24 @@ class Store(Protocol):
 
     def get(self, key: str, max_bytes: int) -> bytes:
         """The object's bytes. Raises ObjectNotFound, or ObjectTooLarge before anything is read."""
-        ...
 
     def put(self, key: str, data: bytes, content_type: str) -> StoredObject:
-        """Write unless the key exists; either way, answer the object that is there now: the first writer wins.
+        """Write unless the key exists; either way, return the object that is there now: the first writer wins.
 
         Readers see all of it or nothing. Raises StoreFull.
         """
-        ...
 
     def head(self, key: str) -> StoredObject | None:
         """The object without its bytes; None where there is none."""
-        ...
 
     def list(self, prefix: str) -> Iterator[str]:
         """Keys that begin with `prefix` (any text; empty: all), sorted by their UTF-8 bytes."""
-        ...
 
     def check(self) -> None:
         """Raise StoreUnavailable or ConfigError, in plain words, unless the store can be used."""
-        ...
 
     def presign_put(self, key: str, size: int, sha256: str, seconds: int) -> PresignedRequest:
         """A link for one upload of these very bytes, where the key does not exist yet. Raises Unsupported."""
-        ...
 
     def presign_get(self, key: str, seconds: int) -> str:
         """A link for downloads of one object. Raises Unsupported."""
-        ...

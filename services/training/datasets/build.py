@@ -45,7 +45,7 @@ class Job:
 def plan(recipe: Recipe, root: Path) -> list[Job]:
     """List the images of a recipe below `root`, sorted.
 
-    Raises InvalidArgument for images without a split, for none, for two of one name, or an unknown segmenter.
+    Raises InvalidArgument for no images, an image without a split, two of one name, or an unknown segmenter.
     """
     jobs = [job for source in recipe.sources for job in _jobs(source, root)]
     if twice := sorted(name for name, count in Counter(job.id for job in jobs).items() if count > 1):
@@ -63,7 +63,7 @@ def build(recipe: Recipe, root: Path, folder: Path) -> Iterator[Job]:
     schema = named(recipe.schema)
     jobs = plan(recipe, root)
     folder.mkdir(parents=True, exist_ok=True)
-    # A folder with a manifest is complete: while pairs are written over, it has none.
+    # A manifest marks a folder as complete: it must go before pairs are overwritten.
     (folder / MANIFEST).unlink(missing_ok=True)
     for job in jobs:
         try:

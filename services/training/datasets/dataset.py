@@ -29,7 +29,7 @@ class Entry:
     source: str
     reference: str
     image: str
-    labelled_by: str = ""  # the segmenter that made any of the labels; empty: people
+    labelled_by: str = ""  # the segmenter that made some of the labels; empty: people made all
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def check_groups(entries: Sequence[Entry]) -> None:
-    """Refuse a split that tears a group: tiles of one field on both sides leak."""
+    """Refuse a split that tears a group: with tiles of one field on both sides, training would see test fields."""
     sides: dict[tuple[str, str], set[str]] = {}
     for entry in entries:
         sides.setdefault((entry.source, entry.group), set()).add(entry.split)

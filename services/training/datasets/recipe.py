@@ -14,7 +14,7 @@ from services.common.errors import InvalidArgument, UnknownName
 
 T = TypeVar("T")
 _SHIPPED = Path(__file__).parent / "recipes"
-# Kinds of YAML that a source's keys take.
+# The YAML types of a source's values, by key.
 _KINDS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("name", "images", "segmenter", "credit"), (str,)),
     "split": (str, dict),
@@ -30,7 +30,7 @@ class Source:
 
     images: glob below the data root. labels: part to folder of label maps with the images' stems; parts without labels
     come from `segmenter`. absent: parts that these images do not show (an assay without a wound). split: path of a CSV
-    with columns id, split and maybe group; or group to split, a group being the prefix of the file's name.
+    with columns id, split and maybe group; or a mapping from group to split, a group being a prefix of file names.
     """
 
     name: str

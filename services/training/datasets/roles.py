@@ -11,6 +11,10 @@ def roles_of(schema: Schema) -> LevelRoles:
     """Sort levels by what paints them: boundaries, insides of cells and nuclei, and all else.
 
     Raises InvalidSchema where one level is painted as two of these.
+
+    >>> from services.reference.schemas import named
+    >>> roles_of(named("cells4"))
+    LevelRoles(background=(0, 1), interior=(2,), boundary=(3,))
     """
     roles: dict[int, set[str]] = {level.index: set() for level in schema.levels}
     for rule in schema.painting:

@@ -48,7 +48,7 @@ def load_fields(folder: Path, entries: Sequence[Entry], roles: LevelRoles) -> li
 
 
 def pad_to(field: Field, size: int) -> Field:
-    """Mirror a field that is smaller than a crop."""
+    """Continue a field that is smaller than a crop by mirroring."""
     height, width = field.image.shape
     below, right = max(0, size - height), max(0, size - width)
     if not below and not right:
@@ -76,7 +76,7 @@ class Crops:
         sources: dict[str, list[Field]] = {}
         for field in fields:
             sources.setdefault(field.entry.source, []).append(pad_to(field, size))
-        # Sources count alike, however many fields each has; inside one, a field counts by the root of its area.
+        # Sources are equally likely, however many fields each has; within one, fields by the root of their area.
         self.sources = [(group, _weights(group)) for _, group in sorted(sources.items())]
 
     def batch(self, count: int) -> Batch:

@@ -44,5 +44,5 @@ class Discriminator(nn.Module):
 
 
 def _normed(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    # BatchNorm: with a spectral-norm hinge critic the verdict stayed at chance on this data.
+    # BatchNorm: with spectral norm and a hinge loss the verdict stayed at chance on this data.
     return nn.Sequential(nn.Conv2d(inputs, outputs, 4, stride=stride, padding=1, bias=False), nn.BatchNorm2d(outputs))

@@ -38,12 +38,12 @@ def export(network: Generator, folder: Path) -> tuple[str, str]:
         raise ConfigError(f"expected ONNX Runtime within {TOLERANCE} of torch; got {difference:.2e}")
     torch_path = folder / TORCH_WEIGHTS
     save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, torch_path)
-    torch_path.chmod(0o644)  # the library makes it private: servers run as another user
+    torch_path.chmod(0o644)  # the library makes it private, but servers run as another user
     return hashlib.sha256(path.read_bytes()).hexdigest(), hashlib.sha256(torch_path.read_bytes()).hexdigest()
 
 
 def _export_graph(network: Generator, example: torch.Tensor, path: Path) -> None:
-    # Dimensions in units of the stride: the exporter must know that they divide.
+    # Dimensions in units of the stride, so that the exporter knows that it divides them.
     rows, columns = torch.export.Dim("rows", min=1), torch.export.Dim("columns", min=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations

@@ -1,4 +1,4 @@
-"""How well generated images show their labels: a fixed segmenter on generated and on real fields."""
+"""How well generated images show their labels: a fixed segmenter, the judge, on generated and on real fields."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JUDGES = {"nuclei3": ("nuclei", "nuclei"), "cells4": ("cells", "cells")}
 
 @dataclass(frozen=True)
 class Fidelity:
-    """Of one field: AP at 0.5 and mean AP of the judge on the real and on the generated image, and their spectra."""
+    """Of one field: (AP at 0.5, mean AP) of the judge on the real and the generated image; their spectra's distance."""
 
     real: tuple[float, float]
     generated: tuple[float, float]
@@ -39,8 +39,8 @@ def measure_fidelity(
     """Measure the held-out fields of a dataset, each generated with the look of its own real image.
 
     Returns rows (name, value) for the model card, source by source; the true labels are the references' objects. AP is
-    told only where people made the labels: against its own labels the judge would judge itself. Read it two-sided: the
-    closer to the real images' AP the better; above it means too easy.
+    told only where people made the labels: against its own labels the judge would judge itself. The closer the AP of
+    generated images is to that of real ones, the better; a higher one means that they are too easy.
     """
     if manifest.schema_name not in JUDGES:
         return [("held-out fields", f"not judged: no segmenter is set for {manifest.schema_name}")]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-# Normalised brightness is compressed beyond this, so that a hot spot does not rule a batch.
+# Normalised brightness is compressed beyond this, so that a hot spot does not dominate a batch.
 KNEE = 2.0
 
 
@@ -59,7 +59,7 @@ def coarse_loss(clean: Tensor, target: Tensor) -> Tensor:
 
 
 def texture_loss(seen: Tensor, target: Tensor) -> Tensor:
-    """How much texture is where, not which: local deviation (5 x 5) at three octaves, averaged over 8 x 8."""
+    """Difference in how much texture is where: local deviation (5 x 5) at three octaves, averaged over 8 x 8."""
     losses = []
     for octave in range(3):
         if octave:

@@ -22,7 +22,7 @@ MOST_RECORDS = 128
 
 @dataclass(frozen=True)
 class Naming:
-    """How a model is called and what it says of itself; an empty description is filled in."""
+    """A model's name, version and description; an empty description is filled in."""
 
     name: str
     version: str

@@ -44,7 +44,7 @@ class Trainer(Training):
         torch.manual_seed(config.seed)
         self.config, self.crops = config, crops
         self.generator = Generator(NetworkConfig(planes, config.width, config.blocks))
-        # It judges under all that the generator is told, but the texture noise, the last planes.
+        # The discriminator sees all planes that the generator does, except the texture noise, which comes last.
         self.judged = planes - len(TEXTURE_SCALES_PX)
         self.discriminator = Discriminator(self.judged, config.discriminator_width)
         for network in (self.generator, self.discriminator):

@@ -120,7 +120,7 @@ def check_store(store: FolderStore) -> None:
 
 
 def check_pictures(out: Path) -> None:
-    """What is there under its own name is whole; a run.json vouches for what lies beside it."""
+    """Pictures under their final names are whole, and a run.json has the hashes of the files beside it."""
     for path in out.glob("[!.]*.png"):
         assert path.read_bytes().endswith(b"IEND\xaeB`\x82")
     if (out / "run.json").is_file():
@@ -241,7 +241,7 @@ def test_no_command_overwrites_its_input(cli: Cli, image: Path, tmp_path: Path) 
     assert found.read_bytes() == before
 
 
-def test_label_maps_from_elsewhere_are_combined_and_rendered_under_the_seeds_schemas(
+def test_label_maps_from_elsewhere_are_combined_and_rendered_under_the_original_schemas(
     cli: Cli, image: Path, tmp_path: Path
 ) -> None:
     cells = np.zeros((192, 256), np.uint16)

@@ -62,7 +62,7 @@ class FakePipeline(pipeline_pb2_grpc.PipelineServiceServicer):
 
 
 def segmentation(behaviour: Behaviour) -> Service:
-    """A segmentation service that behaves so."""
+    """A segmentation service whose Segment does this."""
     return Service(
         "biosynth.v1.SegmentationService",
         lambda server: segmentation_pb2_grpc.add_SegmentationServiceServicer_to_server(

@@ -79,7 +79,7 @@ def test_refused_calls_are_counted_as_what_they_are_and_their_requests_are_not_r
 
 
 async def no_events(request: RunRequest, context: Any) -> AsyncIterator[RunResponse]:
-    """A run without a word."""
+    """A run that sends nothing."""
     for _ in range(0):
         yield RunResponse()
 
@@ -119,7 +119,7 @@ def test_a_token_ends_at_its_time_and_only_the_log_says_so_once(
 ) -> None:
     path = write(tmp_path / "token", "the-old-one")
     with served_in_background(segmentation(answers), ServerConfig("127.0.0.1:0", token_file=path)) as (_, channel):
-        assert code(channel, LISTING, "the-old-one") is OK  # connected: what follows is quick
+        assert code(channel, LISTING, "the-old-one") is OK  # connects, so that later calls are quick
         end = datetime.now(UTC) + timedelta(seconds=3)
         write(path, f"the-new-one\nthe-old-one {end.isoformat()}\n")
         assert code(channel, LISTING, "the-old-one") is OK

@@ -72,7 +72,7 @@ def test_a_call_in_flight_ends_well_while_the_server_drains_and_health_says_so()
     answer, statuses, seconds = asyncio.run(main())
     assert answer.cached
     assert statuses == [SERVING, NOT_SERVING]
-    assert 0.2 < seconds < 2  # as long as the call takes: neither cut short, nor held up by the watch
+    assert 0.2 < seconds < 2  # as long as the call takes: not cut short, nor held up by the watch
 
 
 def test_a_call_that_outlasts_the_drain_is_cancelled() -> None:
@@ -180,7 +180,7 @@ def test_a_unix_socket_lies_in_a_folder_that_only_its_user_can_enter(tmp_path: P
 
 
 def test_a_method_that_is_no_text_ends_no_server() -> None:
-    """As it did, unasked and for good, with grpcio 1.84 to 1.85.1."""
+    """With grpcio 1.84 to 1.85.1 one such call, even without a token, ended the server for good."""
     config = ServerConfig(address="127.0.0.1:0", health_address="127.0.0.1:0")
     with in_background(lambda: running(config, [segmentation(answers)])) as server:
         for address in (server.address, str(server.health_address)):

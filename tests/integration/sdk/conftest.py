@@ -27,7 +27,7 @@ def server(script: Script) -> Iterator[Running]:
 
 @pytest.fixture
 def waits() -> list[float]:
-    """How long the client waited before each retry; it does not in truth."""
+    """The client's waits before retries, in seconds: recorded, not slept."""
     return []
 
 

@@ -47,12 +47,12 @@ GENERATED = generation_pb2.GenerateResponse(
 class Script:
     """What the services do and what they saw."""
 
-    failures: list[Exception] = field(default_factory=list)  # raised by one call after the other, first of all
+    failures: list[Exception] = field(default_factory=list)  # each call raises the next of these before anything else
     requests: list[Any] = field(default_factory=list)
     metadata: list[dict[str, Any]] = field(default_factory=list)
     segmented: segmentation_pb2.SegmentResponse = field(default_factory=lambda: SEGMENTED)
     events: list[pipeline_pb2.RunResponse | Exception] = field(default_factory=list)
-    # What runs send, one call after the other; then each sends `events`.
+    # What the first runs send, one entry each; all later ones send `events`.
     rounds: list[list[pipeline_pb2.RunResponse | Exception]] = field(default_factory=list)
     frames: list[reference_pb2.SimulateResponse | Exception] = field(default_factory=list)
     store_url: str = ""

@@ -144,7 +144,7 @@ def test_a_run_whose_progress_callback_fails_is_cancelled_at_the_server(
 
 
 def test_a_run_that_succeeded_is_not_left_before_its_end(client: Client, script: Script) -> None:
-    """As it was: the server counted it as cancelled."""
+    """Once the client left at the result, and the server counted the run as cancelled."""
     script.events = [RunResponse(result=RunResult(generation=GENERATED))]
     script.pause_seconds = 0.3
     assert client.run(reference=GREY).generation is not None

@@ -18,7 +18,7 @@ pytestmark = needs_openssl
 REFUSED = [name for name, token in TOKENS.items() if token != RIGHT]
 HEALTH = "/grpc.health.v1.Health/"
 OK, UNIMPLEMENTED = grpc.StatusCode.OK, grpc.StatusCode.UNIMPLEMENTED
-# What gRPC says of a connection that must fail; a server that does not want a client closes without a word.
+# What gRPC says of a connection that must fail; a server that refuses a client closes without giving a reason.
 CLOSED = "Socket closed|Connection reset|Broken pipe"
 REASONS = {
     "in the clear": CLOSED,
@@ -40,7 +40,7 @@ def services(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def rows(services: SecuredServices) -> dict[str, Row]:
-    """The matrix, by method; the token is rotated then."""
+    """The matrix, by method; making it rotates the token."""
     return {row.method: row for row in matrix(services)}
 
 

@@ -57,7 +57,7 @@ def user(request: pytest.FixtureRequest) -> str:
 
 
 def allowed(call: Callable[[str], object], prefixes: Iterable[str] = PREFIXES) -> set[str]:
-    """Those prefixes with which the server lets it happen; anything but a plain refusal is an error of the test."""
+    """The prefixes for which the server allows the call; any error but AccessDenied fails the test."""
     return {prefix for prefix in prefixes if _goes_through(call, prefix)}
 
 
@@ -136,7 +136,7 @@ def test_no_user_administers_not_even_itself(minio: MinioWithUsers, user: str) -
         admin.policy_list,
         lambda: admin.user_add("another", "another-secret"),
         lambda: admin.policy_set("readwrite", user=own),
-        # MinIO lets users do both of these to themselves unless a policy denies it: whoever stole a key would stay.
+        # MinIO lets users do both of these to themselves unless a policy denies it; a thief would keep access.
         lambda: admin.add_service_account(access_key=f"hidden-{user}", secret_key="hidden-secret"),  # noqa: S106
         lambda: admin.user_add(own, "another-secret"),
     ]

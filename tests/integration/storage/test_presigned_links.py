@@ -60,7 +60,7 @@ def test_an_upload_link_holds_for_fifteen_minutes_and_is_the_pipelines_own(clien
     assert 895 < link.expire_time.seconds - time.time() <= 900
 
 
-# What somebody might try with a link who has it, and what changes in the request.
+# What the holder of a link might try, and how that changes the request.
 MISUSES = {
     "another key": lambda right: replace(right, url=right.url.replace(".png", ".tif")),
     "another prefix": lambda right: replace(right, url=right.url.replace("/inputs/", "/datasets/")),

@@ -25,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, minio_binary: str) -> Itera
 
 
 def said(done: subprocess.CompletedProcess[str], code: int = 0) -> str:
-    """What it told, once it ended with this exit code."""
+    """What the script printed; it must have ended with this exit code."""
     assert done.returncode == code, done.stderr + done.stdout
     assert "Traceback" not in done.stderr
     return done.stdout if code == 0 else done.stderr

@@ -25,7 +25,7 @@ def test_there_is_a_finite_bin_for_every_cycle_of_the_shorter_side(height: int, 
 
 
 @pytest.mark.parametrize("cycles", [4, 11, 25])
-def test_a_wave_s_power_is_in_the_bin_of_its_cycles(cycles: int) -> None:
+def test_the_power_of_a_wave_is_in_the_bin_of_its_cycles(cycles: int) -> None:
     x = np.arange(128)
     wave = np.broadcast_to(np.sin(2 * np.pi * cycles * x / 128), (96, 128)).astype(np.float32)
     # Bins count cycles per shorter side, here 96 of the 128 pixels.

@@ -32,7 +32,7 @@ def test_texture_has_about_unit_variance_and_grows_coarser() -> None:
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 100))
-def test_texture_of_any_size_is_finite_and_its_seed_s(height: int, width: int, seed: int) -> None:
+def test_texture_of_any_size_is_finite_and_follows_from_its_seed(height: int, width: int, seed: int) -> None:
     first, second = (draw_texture((height, width), np.random.default_rng(seed)) for _ in range(2))
     assert first.shape[1:] == (height, width)
     assert np.isfinite(first).all()

@@ -12,7 +12,7 @@ from services.generation.generate import generate, run_tiles
 from tests.unit.generation.fakes import DEVIATION, INTERIOR, LOOKS, MEAN, BoxEngine, description, disks, windows_of
 
 SIZES = [(1, 1), (5, 7), (1, 130), (64, 64), (401, 503)]
-# Looks at nothing that is drawn pixel by pixel.
+# Uses no plane that is drawn pixel by pixel.
 PLAIN = BoxEngine((INTERIOR, MEAN, DEVIATION))
 
 
@@ -71,7 +71,7 @@ def test_an_ordered_noise_is_the_deviation_of_the_background() -> None:
     assert image.std() == pytest.approx(25.5, rel=0.03)
 
 
-def test_no_noise_ordered_leaves_nothing_to_the_seed_but_looks() -> None:
+def test_without_noise_the_seed_decides_the_look_alone() -> None:
     one = (AppearanceRecord(LOOKS[0].appearance, ((1.0, 0.2),)),)
     reference = disks(100, 100)
     quiet = [generate(reference, description(one), PLAIN, seed, {"noise": 0.0}).image for seed in (1, 2)]
@@ -104,7 +104,7 @@ def test_an_appearance_that_no_image_has_is_refused() -> None:
         generate(disks(20, 20), description(), BoxEngine(), ordered={"noise": 2.0})
 
 
-def test_an_image_s_texture_does_not_depend_on_the_tiles() -> None:
-    # Drawn once for the whole image: were it drawn by tile, the seams would show.
+def test_texture_is_drawn_for_the_whole_image_not_by_tile() -> None:
+    # A tile drawn on its own differs from its part of the whole: seams would show.
     whole = draw_texture((64, 64), np.random.default_rng(0))
     assert not np.array_equal(whole[:, :32, :32], draw_texture((32, 32), np.random.default_rng(0)))

@@ -27,7 +27,7 @@ def test_a_description_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_model(tmp_path).description == description(sha256="ab")
 
 
-def test_a_description_is_written_twice_alike_with_one_look_a_line(tmp_path: Path) -> None:
+def test_a_description_is_written_twice_alike_with_one_look_per_line(tmp_path: Path) -> None:
     write_description(tmp_path, description())
     first = (tmp_path / DESCRIPTION).read_text()
     write_description(tmp_path, read_model(tmp_path).description)

@@ -63,7 +63,7 @@ def test_pushing_the_same_again_does_nothing_and_another_file_under_that_version
     assert pulled.weights() == b"weights"
 
 
-def test_another_card_alone_is_no_other_model(store: FolderStore, tmp_path: Path) -> None:
+def test_a_reworded_card_alone_is_no_other_model(store: FolderStore, tmp_path: Path) -> None:
     push_model(store, model(tmp_path / "made"))
     reworded = model(tmp_path / "made")
     (tmp_path / "made" / "CARD.md").write_text("# In better words\n")

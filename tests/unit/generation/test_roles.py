@@ -28,7 +28,7 @@ def test_the_roles_together_count_the_levels() -> None:
 
 
 @given(references())
-def test_only_background_is_no_object_where_there_is_any_interior(reference: NDArray[np.uint8]) -> None:
+def test_all_but_background_belongs_to_objects_where_there_is_any_interior(reference: NDArray[np.uint8]) -> None:
     objects = find_objects(reference, ROLES)
     assert objects.shape == reference.shape
     assert objects.dtype == np.int32

@@ -13,7 +13,7 @@ shapes = npst.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9)
 
 
 def _blown_up(array: NDArray[np.generic], times: int) -> NDArray[np.generic]:
-    # Blocks, or random labels have no interior.
+    # Single random pixels have no interior; blocks have.
     return array.repeat(times, axis=0).repeat(times, axis=1)
 
 

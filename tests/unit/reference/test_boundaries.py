@@ -8,20 +8,20 @@ from hypothesis import strategies as st
 from services.common.errors import InvalidArgument
 from services.common.imaging.labels import Labels
 from services.reference.boundaries import dilate_square, label_boundary
-from tests.unit.reference import seed
+from tests.unit.reference import original
 from tests.unit.reference.strategies import label_maps
 
 
 @settings(deadline=None)
 @given(labels=label_maps(), thickness_px=st.integers(1, 5))
 def test_one_pass_gives_what_erosion_label_by_label_gives(labels: Labels, thickness_px: int) -> None:
-    np.testing.assert_array_equal(label_boundary(labels, thickness_px), seed.boundaries(labels, thickness_px))
+    np.testing.assert_array_equal(label_boundary(labels, thickness_px), original.boundaries(labels, thickness_px))
 
 
 @settings(deadline=None)
 @given(labels=label_maps())
 def test_the_benchmarks_shortcut_through_boxes_is_the_definition(labels: Labels) -> None:
-    np.testing.assert_array_equal(seed.boundaries_in_boxes(labels), seed.boundaries(labels))
+    np.testing.assert_array_equal(original.boundaries_in_boxes(labels), original.boundaries(labels))
 
 
 def test_a_touching_pair_keeps_both_boundaries() -> None:

@@ -12,7 +12,7 @@ from services.common.imaging.images import autocontrast
 from services.common.imaging.labels import Segmentation
 from services.reference.render import render
 from services.reference.schemas import builtin_schemas, named
-from tests.unit.reference import seed
+from tests.unit.reference import original
 from tests.unit.reference.strategies import segmentations_with_images
 
 Drawn = tuple[Segmentation, NDArray[np.uint8]]
@@ -28,27 +28,27 @@ def square_cell(size: int = 12) -> Segmentation:
 
 @settings(deadline=None)
 @given(drawn=segmentations_with_images())
-def test_levels4_is_the_seeds_drawing_pixel_for_pixel(drawn: Drawn) -> None:
+def test_levels4_is_the_original_drawing_pixel_for_pixel(drawn: Drawn) -> None:
     found, _ = drawn
-    np.testing.assert_array_equal(render(found, named("levels4")).reference, seed.draw_levels4(found))
+    np.testing.assert_array_equal(render(found, named("levels4")).reference, original.draw_levels4(found))
 
 
 @settings(deadline=None)
 @given(drawn=segmentations_with_images())
-def test_levels4_with_dilated_boundaries_is_the_seeds_option_pixel_for_pixel(drawn: Drawn) -> None:
+def test_levels4_with_dilated_boundaries_is_the_original_option_pixel_for_pixel(drawn: Drawn) -> None:
     found, _ = drawn
     schema = replace(named("levels4"), name="dilated", dilate_cell_boundary=True)
-    np.testing.assert_array_equal(render(found, schema).reference, seed.draw_levels4(found, dilated=True))
+    np.testing.assert_array_equal(render(found, schema).reference, original.draw_levels4(found, dilated=True))
 
 
 @settings(deadline=None)
 @given(drawn=segmentations_with_images())
-def test_levels7_is_the_seeds_drawing_pixel_for_pixel(drawn: Drawn) -> None:
+def test_levels7_is_the_original_drawing_pixel_for_pixel(drawn: Drawn) -> None:
     found, image = drawn
-    cells, nuclei, _ = seed.planes(found)
-    means = seed.means(cells, nuclei, autocontrast(image))
-    limits = seed.limits7(list(means.values())) if means else []
-    expected = seed.draw_tiered(found, tiers_by_pixel(found, means, limits), 3)
+    cells, nuclei, _ = original.planes(found)
+    means = original.means(cells, nuclei, autocontrast(image))
+    limits = original.limits7(list(means.values())) if means else []
+    expected = original.draw_tiered(found, tiers_by_pixel(found, means, limits), 3)
     drawn_by_us = render(found, named("levels7"), image)
     np.testing.assert_array_equal(drawn_by_us.reference, expected)
     assert drawn_by_us.tier_limits == tuple(limits)
@@ -56,13 +56,13 @@ def test_levels7_is_the_seeds_drawing_pixel_for_pixel(drawn: Drawn) -> None:
 
 @settings(deadline=None)
 @given(drawn=segmentations_with_images())
-def test_levels9_is_the_seeds_drawing_pixel_for_pixel(drawn: Drawn) -> None:
+def test_levels9_is_the_original_drawing_pixel_for_pixel(drawn: Drawn) -> None:
     found, image = drawn
-    cells, nuclei, _ = seed.planes(found)
-    means = seed.means(cells, nuclei, autocontrast(image))
+    cells, nuclei, _ = original.planes(found)
+    means = original.means(cells, nuclei, autocontrast(image))
     measurable = any(55 <= mean < 95 for mean in means.values())
-    limits = seed.limits9(list(means.values())) if measurable else [55.0, 65.0, 80.0, 95.0]
-    expected = seed.draw_tiered(found, tiers_by_pixel(found, means, limits), 5)
+    limits = original.limits9(list(means.values())) if measurable else [55.0, 65.0, 80.0, 95.0]
+    expected = original.draw_tiered(found, tiers_by_pixel(found, means, limits), 5)
     given_limits = None if measurable else limits
     drawn_by_us = render(found, named("levels9"), image, tier_limits=given_limits)
     np.testing.assert_array_equal(drawn_by_us.reference, expected)
@@ -73,16 +73,16 @@ def test_levels9_is_the_seeds_drawing_pixel_for_pixel(drawn: Drawn) -> None:
 @given(drawn=segmentations_with_images())
 def test_nuclei3_and_cells4_follow_their_definitions_pixel_for_pixel(drawn: Drawn) -> None:
     found, _ = drawn
-    np.testing.assert_array_equal(render(found, named("nuclei3")).reference, seed.draw_nuclei3(found))
-    np.testing.assert_array_equal(render(found, named("cells4")).reference, seed.draw_cells4(found))
+    np.testing.assert_array_equal(render(found, named("nuclei3")).reference, original.draw_nuclei3(found))
+    np.testing.assert_array_equal(render(found, named("cells4")).reference, original.draw_cells4(found))
 
 
 def tiers_by_pixel(found: Segmentation, means: dict[int, float], limits: list[float]) -> NDArray[np.uint8]:
     # A cell wholly under nuclei has no mean and no pixel to show a tier with; tier 0 is as good as any.
-    cells, _, _ = seed.planes(found)
+    cells, _, _ = original.planes(found)
     tiers = np.zeros(cells.shape, np.uint8)
     for label, mean in means.items():
-        tiers[cells == label] = seed.tier(mean, limits)
+        tiers[cells == label] = original.tier(mean, limits)
     return tiers
 
 
@@ -178,7 +178,7 @@ def test_labels_below_zero_are_refused() -> None:
 
 def test_huge_label_numbers_cost_no_memory_and_change_nothing() -> None:
     found = square_cell()
-    cells, nuclei, wound = seed.planes(found)
+    cells, nuclei, wound = original.planes(found)
     image = np.arange(144, dtype=np.uint8).reshape(12, 12)
     huge = Segmentation(cells * (2**31 - 1), nuclei * (2**31 - 1), wound)
     plain = render(found, named("levels7"), image)
@@ -187,8 +187,8 @@ def test_huge_label_numbers_cost_no_memory_and_change_nothing() -> None:
 
 def test_the_same_input_gives_the_same_bytes_and_is_left_as_it_was() -> None:
     found = square_cell()
-    before = [plane.copy() for plane in seed.planes(found)]
+    before = [plane.copy() for plane in original.planes(found)]
     first, second = render(found, named("levels4")), render(found, named("levels4"))
     assert first.reference.tobytes() == second.reference.tobytes()
-    for plane, kept in zip(seed.planes(found), before, strict=True):
+    for plane, kept in zip(original.planes(found), before, strict=True):
         np.testing.assert_array_equal(plane, kept)

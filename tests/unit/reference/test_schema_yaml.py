@@ -27,7 +27,7 @@ painting:
 """
 
 
-def test_a_schema_of_ones_own_is_drawn_as_it_says() -> None:
+def test_a_schema_of_your_own_is_drawn_as_it_says() -> None:
     cells = np.zeros((5, 5), np.int32)
     cells[1:4, 1:4] = 1
     schema = parse_schema(OUTLINE)
@@ -48,7 +48,7 @@ def test_every_built_in_schema_can_be_written_as_yaml_and_read_back(name: str) -
     assert parse_schema(write_schema(named(name))) == named(name)
 
 
-def test_the_seeds_dilated_boundary_is_one_line_of_yaml() -> None:
+def test_the_original_dilated_boundary_is_one_line_of_yaml() -> None:
     text = write_schema(named("levels4")).replace("name: levels4", "name: levels4-dilated")
     schema = parse_schema(text.replace("dilate_cell_boundary: false", "dilate_cell_boundary: true"))
     assert schema.dilate_cell_boundary

@@ -9,7 +9,7 @@ from services.common.errors import InvalidSchema, UnknownName
 from services.reference.schemas import Level, Rule, Schema, builtin_schemas, fitting, named
 
 
-def test_the_built_in_schemas_have_the_designs_names_parts_and_tiers() -> None:
+def test_the_built_in_schemas_have_their_documented_names_parts_and_tiers() -> None:
     assert {name: (schema.parts, schema.tiers) for name, schema in builtin_schemas().items()} == {
         "cells4": (("cells", "wound"), 0),
         "levels4": (("cells", "nuclei", "wound"), 0),

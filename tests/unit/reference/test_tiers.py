@@ -11,7 +11,7 @@ from services.common.imaging.labels import Segmentation
 from services.reference.render import render
 from services.reference.schemas import named
 from services.reference.tiers import assign_tiers, cell_means, measure_limits
-from tests.unit.reference import seed
+from tests.unit.reference import original
 
 
 def row_of_cells(*greys: int) -> tuple[Segmentation, NDArray[np.uint8]]:
@@ -100,11 +100,11 @@ def test_wrong_limits_are_refused(name: str, limits: list[float], said: str) -> 
 
 
 @pytest.mark.parametrize("count", range(1, 12))
-def test_measured_limits_agree_with_the_seeds_for_any_number_of_cells(count: int) -> None:
+def test_measured_limits_are_the_original_ones_for_any_number_of_cells(count: int) -> None:
     values = np.random.default_rng(count).uniform(50, 100, count)
-    assert list(measure_limits(values, 3)) == seed.limits7(values.tolist())
+    assert list(measure_limits(values, 3)) == original.limits7(values.tolist())
     if ((values >= 55) & (values < 95)).any():
-        assert list(measure_limits(values, 5, (55.0, 95.0))) == seed.limits9(values.tolist())
+        assert list(measure_limits(values, 5, (55.0, 95.0))) == original.limits9(values.tolist())
 
 
 def test_a_mean_on_a_limit_belongs_to_the_brighter_tier() -> None:

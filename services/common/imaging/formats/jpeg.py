@@ -20,8 +20,8 @@ _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 def check_jpeg(data: bytes, limits: ImageLimits) -> None:
     """Raise InvalidImage unless `data` is a whole JPEG of 8 bit, and ImageTooLarge where it is over `limits`.
 
-    A decoder fills missing rows with grey and says nothing, so the markers are followed to the end of the image (a
-    thumbnail inside has an end marker too).
+    Decoders silently fill missing rows with grey, so the markers are followed to the end of the image; a search for the
+    end marker alone might find that of a thumbnail inside.
     """
     framed = scanned = False
     for marker, body in _segments(data):

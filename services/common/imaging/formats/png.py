@@ -21,8 +21,8 @@ _PIECE = 1 << 20
 def check_png(data: bytes, limits: ImageLimits) -> None:
     """Raise InvalidImage unless `data` is a whole PNG, and ImageTooLarge where its header is over `limits`.
 
-    Decoders fill what is missing with grey and say nothing, so every chunk's length and checksum is followed to
-    IEND, and the pixel stream is inflated once, a piece at a time, to see that it holds every row.
+    Decoders silently fill what is missing with grey, so every chunk's length and checksum is checked up to IEND, and
+    the pixel stream is inflated once, a piece at a time, to see that it holds every row.
     """
     chunks = _chunks(data)
     kind, header = next(chunks)

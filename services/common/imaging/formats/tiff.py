@@ -24,7 +24,7 @@ NONE, LZW, DEFLATE, OLD_DEFLATE, PACKBITS = 1, 5, 8, 32946, 32773
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = 0, 1, 2, 3
 _UNSIGNED, _FLOAT = 1, 3
 _PIECE, _SLICE = 1 << 20, 1 << 16
-# Vendors' dialects make the parser follow private tags and side files; plain pages are all that we read.
+# In these vendors' dialects the parser would follow private tags and open other files; we read plain pages alone.
 _PLAIN = dict.fromkeys(("is_lsm", "is_scanimage", "is_ndpi", "is_mmstack", "is_ndtiff", "is_stk"), False)
 _NUMBERS = (
     "imagelength",
@@ -53,7 +53,7 @@ class TiffPlanes:
     """The planes of one TIFF file, checked against limits; nothing is decoded before `read`."""
 
     def __init__(self, data: bytes, limits: ImageLimits) -> None:
-        """Raises InvalidImage or ImageTooLarge: damaged, cut off, of a kind that we do not read, or over limits."""
+        """Raises InvalidImage for a damaged file or a kind that we do not read, ImageTooLarge for one over limits."""
         check_directories(data, limits)
         self._data = data
         self._limits = limits
@@ -113,7 +113,7 @@ class TiffPlanes:
 
 @contextmanager
 def _damage_named() -> Iterator[None]:
-    """The parser answers damaged files with whatever its arithmetic runs into; say it in our words."""
+    """Turn the parser's errors, which can be of any type for a damaged file, into InvalidImage."""
     try:
         yield
     except BiosynthError:
@@ -123,7 +123,7 @@ def _damage_named() -> Iterator[None]:
 
 
 def _check_types(page: Any) -> None:
-    """The parser hands on what stands in the tags, be it two numbers or a text where one number belongs."""
+    """Check what the parser does not: a tag may hold two numbers, or text, where one number belongs."""
     for name in _NUMBERS:
         if not isinstance(value := getattr(page, name), int):
             raise InvalidImage(f"expected one number as {name} of a TIFF page, got {str(value)[:80]!a}")
@@ -147,22 +147,20 @@ def check_page(page: Any, file_size: int, limits: ImageLimits) -> None:
 
 
 def _check_segments(page: Any, file_size: int) -> None:
-    """Strips and tiles must be there and in the file: parsers fill absent ones with zeros and say nothing."""
+    """Check that all strips or tiles are there and in the file: parsers silently fill absent ones with zeros."""
     offsets, counts = page.dataoffsets, page.databytecounts
     expected = math.prod(page.chunked)
     if len(offsets) != expected or len(counts) != expected or not all(offsets) or not all(counts):
         raise InvalidImage(f"expected {expected} strips or tiles a TIFF page, got {len(offsets)} or empty ones")
     end = max(offset + count for offset, count in zip(offsets, counts, strict=True))
-    stored, needed = (
-        sum(counts),
-        page.imagelength * -(-page.imagewidth * page.samplesperpixel * page.bitspersample // 8),
-    )
+    stored = sum(counts)
+    needed = page.imagelength * -(-page.imagewidth * page.samplesperpixel * page.bitspersample // 8)
     if end > file_size or (page.compression == NONE and stored < needed):
         raise InvalidImage(
             f"expected a whole TIFF, got one of {file_size} bytes whose pixels end at byte {max(end, needed)}; "
             "send the file again"
         )
-    if stored > file_size:  # one stretch named often would be inflated as often
+    if stored > file_size:  # the same bytes, listed as many strips, would be inflated as many times
         raise InvalidImage(
             f"expected TIFF strips that do not overlap, got {stored} bytes of them in a file of {file_size}"
         )
@@ -185,7 +183,7 @@ def _segment_bytes(page: Any) -> int:
 
 
 def _check_inflated(data: bytes, page: Any) -> None:
-    """Inflate every segment, up to what it may hold: the decoder has no limit, and one of 64 MiB can hold 64 GiB."""
+    """Inflate every segment, up to its expected size: the decoder has no limit, and 64 MiB can inflate to 64 GiB."""
     view, limit = memoryview(data), _segment_bytes(page)
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
         size = 0
@@ -195,7 +193,7 @@ def _check_inflated(data: bytes, page: Any) -> None:
 
 
 def _inflate(segment: memoryview) -> Iterator[bytes]:
-    """Pieces of at most 1 MiB; fed by the slice, for each piece costs a copy of what was fed and not used yet."""
+    """Pieces of at most 1 MiB. Input goes in by slices, since zlib copies the unused input for every piece."""
     inflate = zlib.decompressobj()
     try:
         for start in range(0, len(segment), _SLICE):
@@ -205,7 +203,7 @@ def _inflate(segment: memoryview) -> Iterator[bytes]:
                 fed = inflate.unconsumed_tail
             if inflate.eof:
                 return
-        yield inflate.flush()  # where the last piece was full, a little may be left inside
+        yield inflate.flush()  # after a full last piece, zlib may still hold some bytes
     except zlib.error as error:
         raise InvalidImage(f"expected an intact TIFF, got a damaged strip ({error}); send the file again") from error
     if not inflate.eof:
@@ -213,9 +211,9 @@ def _inflate(segment: memoryview) -> Iterator[bytes]:
 
 
 def _decode_by_opencv(data: bytes, page: Any, index: int) -> NDArray[Any]:
-    """OpenCV's libtiff, which decodes LZW and PackBits into a buffer of the strip's size and refuses damage.
+    """Decode LZW and PackBits by OpenCV's libtiff, which uses a buffer of the strip's size and refuses damage.
 
-    tifffile would need imagecodecs for these: 26 MB of some sixty codecs behind a door that strangers knock on.
+    tifffile would need imagecodecs for these: 26 MB, some sixty codecs, all exposed to files from anybody.
     """
     shape = page.shape
     if page.planarconfig == 2 or page.samplesperpixel not in (1, 3, 4) or page.bitspersample not in (8, 16):
@@ -230,7 +228,7 @@ def _decode_by_opencv(data: bytes, page: Any, index: int) -> NDArray[Any]:
 
 
 def _undo_opencv(pixels: NDArray[Any], page: Any) -> NDArray[Any]:
-    """OpenCV answers BGR(A) and turns white-is-zero round; give the samples as they stand in the file."""
+    """The samples as they are in the file: OpenCV returns BGR(A), and inverts white-is-zero images."""
     if pixels.ndim == 3:
         order = [2, 1, 0, 3][: pixels.shape[2]]
         return np.ascontiguousarray(pixels[:, :, order])

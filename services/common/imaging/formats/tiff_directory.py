@@ -9,7 +9,7 @@ from services.common.errors import InvalidImage
 from services.common.imaging.formats.limits import ImageLimits
 
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-# Parsers turn numbers into Python objects of 32 bytes and more; no honest tag has as many (a palette has 196,608).
+# Parsers turn numbers into Python objects of 32 bytes and more; a palette, the longest honest tag, has 196,608.
 _MAX_NUMBERS = 200_000
 # Each strip or tile costs some 10 us however small it is. One a row is enough for images 65,536 high.
 _MAX_SEGMENTS = 65_536
@@ -38,8 +38,8 @@ class _Form:
 def check_directories(data: bytes, limits: ImageLimits) -> None:
     """Raise InvalidImage where a directory or a tag's value lies outside the file, or directories form a loop.
 
-    Raises ImageTooLarge for more than `limits.max_pages` directories. Refuses document types in OME-XML as well: they
-    are what XML bombs and foreign files come through, and no microscope writes them.
+    Raises ImageTooLarge for more than `limits.max_pages` directories. Refuses document types in OME-XML as well: XML
+    bombs and references to other files need them, and no microscope writes them.
     """
     form = _Form("<" if data[:2] == b"II" else ">", data[2:4] in (b"+\x00", b"\x00+"))
     at, seen = form.read(data, 8 if form.big else 4, "I", "Q"), set[int]()

@@ -1,4 +1,4 @@
-"""TIFF: what the planes of a file are called, as OME-XML or ImageJ say."""
+"""TIFF: what the planes of a file are called, by OME-XML or the JSON of tifffile."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ _MAX_DESCRIPTION = 1 << 20
 
 
 def channel_names(description: str, planes: int) -> tuple[str, ...]:
-    """One name a plane; empty names where the file gives none, or gives another number of them than it has planes."""
+    """One name a plane; empty names where the file gives none, or gives another number of them than it has planes.
+
+    >>> channel_names('{"Channel": {"Name": ["DAPI", "GFP"]}}', planes=2)
+    ('DAPI', 'GFP')
+    """
     found: tuple[str, ...] = ()
     if description.lstrip()[:1] == "<" and len(description) <= _MAX_DESCRIPTION:
         found = _ome_names(description)

@@ -11,7 +11,7 @@ from services.common.engines.cores import usable_cores
 
 @pytest.fixture
 def cgroups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where quotas stand, on a machine of eight cores."""
+    """A folder for quotas, on a machine of eight cores."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
     return tmp_path
 

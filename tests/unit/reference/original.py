@@ -1,4 +1,4 @@
-"""The seed's drawing, written out label by label and pixel set by pixel set: slow, and plainly what facts.md says."""
+"""The original wound-healing pipeline's drawing, label by label: slow, and plainly what docs/method.md says."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def boundaries(labels: Labels, thickness_px: int = 1) -> Mask:
 
 
 def boundaries_in_boxes(labels: Labels) -> Mask:
-    """The per-label definition, each label cut out first: its box's edge is not the label, as the image's is not."""
+    """The same, each label cut out first: outside its box, as outside the image, is not the label."""
     found = np.zeros(labels.shape, np.bool_)
     for label, box in enumerate(ndimage.find_objects(labels), 1):
         if box is not None:

@@ -10,11 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from services.common.engines.onnx_cpu import OnnxCpuEngine
 from services.common.imaging.images import encode_png
-from services.common.imaging.intensity import stretch
+from services.common.imaging.intensity import brightness_range, stretch
 from services.common.imaging.labels import Labels, Segmentation
 from services.generation.generate import generate
 from services.generation.model import SHIPPED, ModelShelf
@@ -24,32 +23,30 @@ from services.reference.schemas import named
 HEIGHT, WIDTH = 320, 384
 
 
-def nuclei(generator: np.random.Generator) -> Segmentation:
-    """Ellipses at random, kept where they overlap little."""
+def ellipses(generator: np.random.Generator, tries: int, radii: tuple[float, float], right: float) -> Labels:
+    """Ellipses at random places left of column `right`, dropped where they would overlap; radii: from, to, in px."""
     labels: Labels = np.zeros((HEIGHT, WIDTH), np.int32)
-    for number in range(1, 70):
+    for _ in range(tries):
+        drawn = np.zeros((HEIGHT, WIDTH), np.uint8)
         centre = (int(generator.integers(WIDTH)), int(generator.integers(HEIGHT)))
-        axes = (int(generator.integers(11, 17)), int(generator.integers(8, 12)))
-        shape = (
-            cv2.ellipse(np.zeros((HEIGHT, WIDTH), np.uint8), centre, axes, generator.uniform(0, 180), 0, 360, 1, -1) > 0
-        )
-        if (labels[shape] > 0).mean() < 0.15:
-            labels[shape & (labels == 0)] = number
-    return Segmentation(nuclei=labels)
+        long = float(generator.uniform(*radii))
+        axes = (round(long), round(long * float(generator.uniform(0.5, 0.9))))
+        cv2.ellipse(drawn, centre, axes, float(generator.uniform(0, 180)), 0, 360, 1, -1)
+        if centre[0] < right and not (drawn.astype(bool) & (labels > 0)).any():
+            labels[drawn > 0] = labels.max() + 1
+    return labels
+
+
+def nuclei(generator: np.random.Generator) -> Segmentation:
+    """A field of nuclei."""
+    return Segmentation(nuclei=ellipses(generator, 70, (11, 17), WIDTH))
 
 
 def scratch(generator: np.random.Generator) -> Segmentation:
-    """A sheet of irregular cells beside a wavy wound."""
-    rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
-    wobble = cv2.GaussianBlur(generator.standard_normal((2, HEIGHT, WIDTH), np.float32).transpose(1, 2, 0), (0, 0), 5)
-    centres = generator.uniform((0, 0), (HEIGHT, WIDTH), (520, 2))
-    points = np.stack([rows, columns], -1) + 60 * wobble
-    distance, nearest = cKDTree(centres).query(points)
-    edge = 0.58 * WIDTH + 18 * np.sin(rows / 37) + 9 * np.sin(rows / 11 + 2)
-    outside = centres[:, 1] < edge[centres[:, 0].astype(int), 0]
-    cells = np.where(outside[nearest] & (distance < 11), nearest + 1, 0).astype(np.int32)
-    wound = (columns > edge - 4) & (cells == 0)
-    return Segmentation(cells=cells, wound=wound)
+    """The left front of a scratch: cells, and the wound to their right."""
+    cells = ellipses(generator, 600, (6, 13), 0.6 * WIDTH)
+    columns = np.arange(WIDTH)[None] + 9 * np.sin(np.arange(HEIGHT) / 23)[:, None]
+    return Segmentation(cells=cells, wound=(columns > 0.6 * WIDTH + 8) & (cells == 0))
 
 
 def pair(segmentation: Segmentation, model_name: str, seed: int) -> NDArray[np.uint8]:
@@ -58,7 +55,7 @@ def pair(segmentation: Segmentation, model_name: str, seed: int) -> NDArray[np.u
     rendered = render(segmentation, named(model.description.schema_name))
     made = generate(rendered.reference, model.description, OnnxCpuEngine(model.weights()), seed)
     gap = np.full((HEIGHT, 4), 255, np.uint8)
-    return np.concatenate([rendered.grey, gap, stretch(made.image)], 1)
+    return np.concatenate([rendered.grey, gap, stretch(made.image, brightness_range(made.image))], 1)
 
 
 def main() -> None:

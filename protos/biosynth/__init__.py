@@ -5,7 +5,7 @@ from biosynth.client import Client
 from biosynth.errors import BiosynthCallError, InvalidInputError
 from biosynth.results import GenerationResult, Progress, ReferenceResult, RunOutcome, SegmentationResult
 from biosynth.retry import RetryPolicy
-from biosynth.v1.types_pb2 import Appearance, ObjectRef
+from biosynth.v1.types_pb2 import Appearance, Look, ObjectRef
 
 __all__ = [
     "Appearance",
@@ -13,6 +13,7 @@ __all__ = [
     "Client",
     "GenerationResult",
     "InvalidInputError",
+    "Look",
     "ObjectRef",
     "Progress",
     "ReferenceResult",

@@ -17,10 +17,11 @@ from biosynth.contract import INLINE_BYTES, MIB
 from biosynth.errors import BiosynthCallError, InvalidInputError
 from biosynth.results import GenerationResult, Progress, ReferenceResult, RunOutcome, SegmentationResult, unexpected
 from biosynth.v1 import generation_pb2, pipeline_pb2, reference_pb2, segmentation_pb2
-from biosynth.v1.generation_pb2 import GetModelResponse, Model, Tiling
+from biosynth.v1.generation_pb2 import GetModelResponse, Likeness, Model, Tiling
+from biosynth.v1.pipeline_pb2 import LookSource
 from biosynth.v1.reference_pb2 import Scenario
 from biosynth.v1.segmentation_pb2 import Segmenter
-from biosynth.v1.types_pb2 import Appearance, Content, Delivery, ObjectRef, Raster, Schema
+from biosynth.v1.types_pb2 import Appearance, Content, Delivery, Look, ObjectRef, Raster, Schema
 
 # A PNG, TIFF or JPEG file as bytes, the path of one, or an object that is in the store.
 File: TypeAlias = bytes | Path | ObjectRef
@@ -31,6 +32,11 @@ _TILINGS = {
     "exact": Tiling.TILING_EXACT,
     "concatenate": Tiling.TILING_CONCATENATE,
     "blend": Tiling.TILING_BLEND,
+}
+_LOOKS = {
+    "": LookSource.LOOK_SOURCE_UNSPECIFIED,
+    "measured": LookSource.LOOK_SOURCE_MEASURED,
+    "drawn": LookSource.LOOK_SOURCE_DRAWN,
 }
 _RASTER = Delivery.DELIVERY_RASTER
 
@@ -63,11 +69,13 @@ class Client(Connections):
         boundary_thickness_px: int = 0,
         size: tuple[int, int] | None = None,
         tier_limits: Sequence[float] = (),
+        absent_parts: Sequence[str] = (),
     ) -> ReferenceResult:
         """Draw the reference. schema: a name, or a schema of your own as YAML (text of more than one line).
 
         image: needed where the schema has grey tiers. size: (height, width), None: the segmentation's.
         boundary_thickness_px 0: the schema's own. tier_limits (): the schema's, else measured on the image.
+        absent_parts: parts that the image does not show, such as `wound`; they are drawn as none.
         """
         height, width = size or (0, 0)
         request = reference_pb2.RenderRequest(
@@ -78,6 +86,7 @@ class Client(Connections):
             height_px=height,
             width_px=width,
             tier_limits=tier_limits,
+            absent_parts=absent_parts,
             delivery=_RASTER,
         )
         if "\n" in schema:
@@ -93,9 +102,17 @@ class Client(Connections):
         model: str,
         seed: int = 0,
         appearance: Appearance | None = None,
+        like: Image | Look | None = None,
+        like_reference: Image | None = None,
+        like_channel: int | None = None,
         tiling: Literal["exact", "concatenate", "blend"] = "exact",
     ) -> GenerationResult:
-        """Generate an image. reference: (H, W) uint8 level indices; appearance: values left out are drawn by seed."""
+        """Generate an image. reference: (H, W) uint8 level indices.
+
+        like: a real image to imitate, or the look of an earlier result; None: a look is drawn by seed. like_reference:
+        what the image to imitate shows, under the model's schema; None: the same as `reference`, which must then have
+        its size. appearance: values that take the place of the look's.
+        """
         if tiling not in _TILINGS:
             raise InvalidInputError(f"expected tiling to be one of {', '.join(_TILINGS)}; got {tiling!r}")
         request = generation_pb2.GenerateRequest(
@@ -106,6 +123,11 @@ class Client(Connections):
             tiling=_TILINGS[tiling],
             delivery=_RASTER,
         )
+        if isinstance(like, Look):
+            request.look.CopyFrom(like)
+        elif like is not None:
+            own = None if like_reference is None else self._image(like_reference)
+            request.like.CopyFrom(Likeness(image=self._image(like), channel=like_channel, reference=own))
         return GenerationResult.of(self.generation.Generate(request))
 
     def run(
@@ -121,15 +143,19 @@ class Client(Connections):
         seed: int = 0,
         appearance: Appearance | None = None,
         boundary_thickness_px: int = 0,
+        look: Literal["", "measured", "drawn"] = "",
         on_progress: Callable[[Progress], None] | None = None,
     ) -> RunOutcome:
         """Run the pipeline from one of image, reference and scenario; names left empty are chosen to fit.
 
+        look: of the generated image, measured on `image` (its default) or drawn by seed from training images.
         After a failure that may pass, the run begins again and finds its earlier results in the store; `on_progress`
         may then be told of a stage twice.
         """
         if sum(source is not None for source in (image, reference, scenario)) != 1:
             raise InvalidInputError("expected exactly one of image, reference and scenario")
+        if look not in _LOOKS:
+            raise InvalidInputError(f"expected look to be measured, drawn or empty; got {look!r}")
         request = pipeline_pb2.RunRequest(
             image=None if image is None else self._image(image),
             reference=None if reference is None else self._image(reference),
@@ -142,6 +168,7 @@ class Client(Connections):
             appearance=appearance,
             boundary_thickness_px=boundary_thickness_px,
             delivery=_RASTER,
+            look_source=_LOOKS[look],
         )
         responses, outcome = self.pipeline.Run(request), None
         try:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from biosynth.errors import BiosynthCallError
 from biosynth.raster import planes_of
-from biosynth.v1.generation_pb2 import GenerateResponse, Model
+from biosynth.v1.generation_pb2 import GenerateResponse, LookOrigin, Model
 from biosynth.v1.pipeline_pb2 import RunResult, Stage, StageProgress
 from biosynth.v1.reference_pb2 import RenderResponse
 from biosynth.v1.segmentation_pb2 import Segmenter, SegmentResponse
-from biosynth.v1.types_pb2 import Appearance, Content, Schema, SegmentationSummary
+from biosynth.v1.types_pb2 import Appearance, Content, Look, Schema, SegmentationSummary
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,21 @@ class ReferenceResult:
 
 @dataclass(frozen=True)
 class GenerationResult:
-    """A generated image, (H, W) uint8, and what made it; `appearance` has every value that was used."""
+    """A generated image, (H, W) uint8, and what made it; `appearance` has every value that was used.
+
+    look: can be sent again as `like`. look_origin: `drawn`, then from training images of the kind `drawn_from`;
+    `measured` or `given`. warnings: in what the look or the reference is unlike all training images.
+    """
 
     image: NDArray[np.uint8]
     model: Model
     engine: str
     precision: str
     appearance: Appearance
+    look: Look
+    look_origin: str
+    drawn_from: str
+    warnings: tuple[str, ...]
     cached: bool
 
     @classmethod
@@ -95,6 +103,10 @@ class GenerationResult:
             engine=response.engine,
             precision=response.precision,
             appearance=response.appearance,
+            look=response.look,
+            look_origin=word(LookOrigin, response.look_origin),
+            drawn_from=response.drawn_from,
+            warnings=tuple(response.warnings),
             cached=response.cached,
         )
 
@@ -111,13 +123,8 @@ class Progress:
 
     @classmethod
     def of(cls, progress: StageProgress) -> Progress:
-        """Name the stage; a stage that this client is too old to know is named by its number.
-
-        >>> [Progress.of(StageProgress(stage=number)).stage for number in (3, 99)]
-        ['render', 'stage 99']
-        """
-        known = progress.stage in Stage.values()
-        stage = Stage.Name(progress.stage).removeprefix("STAGE_").lower() if known else f"stage {progress.stage}"
+        """Name the stage as `word` does."""
+        stage = word(Stage, progress.stage)
         return cls(stage, progress.done, progress.seconds, progress.message, progress.cached)
 
 
@@ -138,6 +145,18 @@ class RunOutcome:
             reference=ReferenceResult.of(result.reference) if has("reference") else None,
             generation=GenerationResult.of(result.generation) if has("generation") else None,
         )
+
+
+def word(enum: Any, value: int) -> str:
+    """The word for a value of one of the contract's enums; one that this client is too old to know has its number.
+
+    >>> [word(Stage, number) for number in (3, 99)]
+    ['render', 'stage 99']
+    """
+    prefix = enum.Name(0).removesuffix("UNSPECIFIED")
+    if value not in enum.values():
+        return f"{prefix.rstrip('_').replace('_', ' ').lower()} {value}"
+    return str(enum.Name(value)).removeprefix(prefix).lower()
 
 
 def unexpected(message: str) -> BiosynthCallError:

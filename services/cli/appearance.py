@@ -9,21 +9,34 @@ from biosynth.v1.types_pb2 import Appearance
 NAMES = tuple(field.name for field in Appearance.DESCRIPTOR.fields)
 
 
-def add_appearance(parser: argparse.ArgumentParser) -> None:
-    """Declare --appearance."""
+SAMPLED = "sampled"
+
+
+def add_appearance(parser: argparse.ArgumentParser, sampled: bool = False) -> None:
+    """Declare --appearance; `sampled` is taken as well where a look is measured unless told otherwise."""
+    other = f"{SAMPLED}: draw the look by seed instead of measuring it on the image; " if sampled else ""
     parser.add_argument(
         "--appearance",
-        type=_pair,
+        type=_pair_or_sampled if sampled else _pair,
         action="append",
         default=[],
-        metavar="NAME=VALUE",
-        help=f"order one of {', '.join(NAMES)} rather than have it drawn by seed; may be repeated",
+        metavar=f"{SAMPLED}|NAME=VALUE" if sampled else "NAME=VALUE",
+        help=f"{other}or set one of {', '.join(NAMES)}, whatever the look says; may be repeated",
     )
 
 
 def appearance_of(arguments: argparse.Namespace) -> Appearance:
     """Return the values that were set, as the contract's message."""
-    return Appearance(**dict(arguments.appearance))
+    return Appearance(**values_of(arguments))
+
+
+def values_of(arguments: argparse.Namespace) -> dict[str, float]:
+    """Return the values that were set, by name."""
+    return dict(pair for pair in arguments.appearance if pair != SAMPLED)
+
+
+def _pair_or_sampled(text: str) -> tuple[str, float] | str:
+    return SAMPLED if text == SAMPLED else _pair(text)
 
 
 def _pair(text: str) -> tuple[str, float]:

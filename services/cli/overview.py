@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.imaging.images import Image
-from services.common.imaging.intensity import stretch
+from services.common.imaging.intensity import brightness_range, stretch
 from services.common.imaging.labels import Labels, Mask, Segmentation
 
 RGB = NDArray[np.uint8]
@@ -23,20 +22,25 @@ HUE_STEP = 0.61803398875
 
 
 def overview(
-    image: Image,
+    image: NDArray[np.uint8],
     segmentation: Segmentation,
     grey: NDArray[np.uint8],
     generated: NDArray[np.uint8],
 ) -> RGB:
     """Draw the four panels. All inputs (H, W) of one size; returns (h, w, 3) RGB uint8."""
-    stretched = stretch(image)
     panels = [
-        ("image", _rgb(stretched)),
-        ("segmentation: " + ", ".join(segmentation.parts), outline(stretched, segmentation)),
+        ("image", _rgb(image)),
+        ("segmentation: " + ", ".join(segmentation.parts), outline(image, segmentation)),
         ("reference", _rgb(grey)),
-        ("generated", _rgb(stretch(generated))),
+        ("generated", _rgb(generated)),
     ]
     return side_by_side(panels)
+
+
+def at_one_range(image: NDArray[np.uint8], generated: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Stretch both by the range of `image`, so that a difference in brightness shows as one. (H, W) each."""
+    limits = brightness_range(image)
+    return stretch(image, limits), stretch(generated, limits)
 
 
 def outline(image: NDArray[np.uint8], segmentation: Segmentation) -> RGB:

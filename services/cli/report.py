@@ -13,6 +13,7 @@ h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}img{max-width:100%;heigh
 table{border-collapse:collapse;margin:.5rem 0}
 td,th{border:1px solid #ddd;padding:.25rem .6rem;text-align:left;vertical-align:top}
 th{background:#f4f4f4;font-weight:600}code{font-size:.85em;overflow-wrap:anywhere}
+.warning{border-left:4px solid #d55e00;background:#fff4ea;padding:.3rem 1rem;margin:.5rem 0}
 .pair{display:grid;grid-template-columns:1fr 1fr;gap:1rem}figure{margin:0}figcaption{color:#555}
 """
 
@@ -34,8 +35,10 @@ def report(run: Mapping[str, Any], overview_png: bytes, pictures: Sequence[tuple
         f"<h1>biosynth run: {_text(run['input']['name'])}</h1>",
         _picture("image, segmentation, reference, generated", overview_png),
         _table(("what", "value"), facts),
-        "<h2>Appearance of the generated image</h2>",
-        _table(("value", "drawn or ordered"), [(k, f"{v:.4g}") for k, v in run["generation"]["appearance"].items()]),
+        "<h2>Look of the generated image</h2>",
+        _warnings(run["generation"]["warnings"], run["generation"]["model"]),
+        f"<p>{_text(origin(run['generation']['look']))}</p>",
+        _table(("value", "used"), [(k, f"{v:.4g}") for k, v in run["generation"]["appearance"].items()]),
         "<h2>Levels of the reference</h2>",
         _table(
             ("level", "meaning", "pixels"), [(e["index"], e["name"], e["pixels"]) for e in run["reference"]["levels"]]
@@ -54,6 +57,23 @@ def report(run: Mapping[str, Any], overview_png: bytes, pictures: Sequence[tuple
     ]
     head = f"<meta charset=utf-8><title>biosynth: {_text(run['input']['name'])}</title><style>{_STYLE}</style>"
     return f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(body)}</body></html>\n"
+
+
+def origin(look: Mapping[str, Any]) -> str:
+    """Say in words where a look came from."""
+    return {
+        "measured": "Measured on the image; values that were asked for take the place of measured ones.",
+        "drawn": f"Drawn by seed from training images with like labels, of the kind {look['drawn_from'] or 'unnamed'}.",
+        "given": "Given with the request.",
+    }.get(look["origin"], str(look["origin"]))
+
+
+def _warnings(warnings: Sequence[str], model: str) -> str:
+    if not warnings:
+        return ""
+    items = "".join(f"<li>{_text(warning)}</li>" for warning in warnings)
+    head = f"Unlike the images that model {_text(model)} was trained on, so the generated image may look wrong:"
+    return f"<div class=warning><p>{head}</p><ul>{items}</ul></div>"
 
 
 def counts(found: Mapping[str, Any]) -> str:

@@ -7,9 +7,12 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from biosynth.results import word
+from biosynth.v1.generation_pb2 import LookOrigin
 from biosynth.v1.pipeline_pb2 import RunResult
 from biosynth.v1.reference_pb2 import RenderResponse
 
+from services.cli.appearance import SAMPLED, values_of
 from services.cli.versions import versions
 
 
@@ -46,6 +49,8 @@ def run_record(
             "precision": made.precision,
             "seed": arguments.seed,
             "appearance": {field.name: value for field, value in made.appearance.ListFields()},
+            "look": {"origin": word(LookOrigin, made.look_origin), "drawn_from": made.drawn_from},
+            "warnings": list(made.warnings),
         },
         "stages": list(stages),
         "versions": versions(),
@@ -55,7 +60,8 @@ def run_record(
 def _parameters(arguments: argparse.Namespace) -> dict[str, Any]:
     """What was asked for; empty: left to be chosen or drawn."""
     names = ("segmenter", "schema", "model", "channel", "boundary_thickness", "seed")
-    return {**{name: getattr(arguments, name) for name in names}, "appearance": dict(arguments.appearance)}
+    look = "drawn" if SAMPLED in arguments.appearance else "measured"
+    return {**{name: getattr(arguments, name) for name in names}, "appearance": values_of(arguments), "look": look}
 
 
 def level_pixels(drawn: RenderResponse) -> Iterator[dict[str, Any]]:

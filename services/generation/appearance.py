@@ -1,18 +1,16 @@
-"""What labels cannot say about an image, measured on real images and drawn by seed for new ones.
+"""What labels cannot say about an image, measured on real images.
 
 docs/method.md, Appearance, defines each value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.ranges import check_appearance
 from services.generation.roles import LevelRoles
 
 # Fewer background pixels than this share say nothing about the background's brightness.
@@ -32,16 +30,11 @@ class Appearance:
 
 
 @dataclass(frozen=True)
-class AppearanceRecord:
-    """The appearance of one training image and a sample of its objects' (mean, deviation) in units of the contrast."""
-
-    appearance: Appearance
-    objects: tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True)
 class Look:
-    """An appearance with the brightness of every object: `objects` is (n, 2), mean and deviation, of objects 1..n."""
+    """An appearance with the brightness of objects: `objects` is (n, 2), mean and deviation, in units of the contrast.
+
+    A mean below 0 is that of an object darker than the background.
+    """
 
     appearance: Appearance
     objects: NDArray[np.float32]
@@ -70,36 +63,6 @@ def measure(
         ),
         np.stack([means, deviations], 1).astype(np.float32),
     )
-
-
-def draw(
-    records: Sequence[AppearanceRecord], count: int, generator: np.random.Generator, ordered: Mapping[str, float]
-) -> Look:
-    """Draw the look of a new image with `count` objects; values in `ordered` take the place of drawn ones.
-
-    Raises InvalidArgument for a name that is no appearance value, or a value out of range.
-    """
-    check_appearance(ordered)
-    record = records[int(generator.integers(len(records)))]
-    appearance = replace(record.appearance, **ordered)
-    pool = np.array(record.objects, np.float32).reshape(-1, 2)
-    if not len(pool):
-        pool = np.array([[1.0, 0.3]], np.float32)
-    objects = pool[generator.integers(len(pool), size=count)]
-    centre, drawn = pool[:, 0].mean(), pool[:, 0].std()
-    if "spread" in ordered:
-        # Objects that are all alike have no distribution to stretch: a normal one stands in.
-        unit = (objects[:, 0] - centre) / drawn if drawn > 0 else generator.standard_normal(count, np.float32)
-        objects[:, 0] = centre + appearance.spread * unit
-    return Look(appearance, objects)
-
-
-def record_of(look: Look, generator: np.random.Generator, most: int = 32) -> AppearanceRecord:
-    """Keep a look for a model file: rounded, with at most `most` of its objects."""
-    chosen = generator.permutation(len(look.objects))[:most]
-    rounded = {name: round(float(value), 5) for name, value in asdict(look.appearance).items()}
-    pairs = tuple((round(float(mean), 3), round(float(deviation), 3)) for mean, deviation in look.objects[chosen])
-    return AppearanceRecord(Appearance(**rounded), pairs)
 
 
 def _background(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float:

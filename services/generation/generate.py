@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,22 +11,32 @@ from numpy.typing import NDArray
 from services.common.engines.engine import Engine
 from services.common.errors import InvalidReference
 from services.common.imaging.tiling import Window, cut
-from services.generation.appearance import Appearance, Look, draw
+from services.generation.appearance import MINIMUM_BACKGROUND, Appearance, Look
 from services.generation.conditions import build_planes, draw_texture
+from services.generation.looks import describe_labels, draw, fitted, unlike
 from services.generation.model import ModelDescription
 from services.generation.roles import find_objects
 
-ALGORITHM_VERSION = 1
+ALGORITHM_VERSION = 2
 # Side of a tile without its halo: large, since halos are computed twice; small enough for 0.5 GB of activations.
 TILE_PX = 768
+# How far an image's contrast may be off from what was asked for: the network knows best how parts of it relate.
+CONTRAST_TOLERANCE = 0.1
+# Objects that differ less than this from the background, in units of the contrast, are left so: there is no signal.
+LEAST_CONTRAST = 0.1
 
 
 @dataclass(frozen=True)
 class Generated:
-    """image: (H, W) uint8. appearance: what was drawn or ordered."""
+    """image: (H, W) uint8. look: the one that was used. drawn_from: kind of the training image that it is of, or "".
+
+    warnings: in what the look or the reference is unlike all training images.
+    """
 
     image: NDArray[np.uint8]
-    appearance: Appearance
+    look: Look
+    drawn_from: str
+    warnings: tuple[str, ...]
 
 
 def generate(
@@ -35,20 +45,27 @@ def generate(
     engine: Engine,
     seed: int = 0,
     ordered: Mapping[str, float] | None = None,
+    like: Look | None = None,
     tile_px: int = TILE_PX,
 ) -> Generated:
     """Generate the image of a reference.
 
-    reference: (H, W) level indices under the model's schema, any size. seed: of appearance, texture and camera noise.
-    ordered: appearance values that are not to be drawn. Tiles give the image of the whole, up to float rounding
-    (docs/method.md, Exact tiling). Raises InvalidReference for a level that the schema lacks, InvalidArgument for a
-    name or value in `ordered` that no appearance has.
+    reference: (H, W) level indices under the model's schema, any size. seed: of look, texture and camera noise.
+    ordered: appearance values that take the place of others. like: a look to imitate; None: one is drawn from training
+    images whose labels are like the reference. Tiles give the image of the whole, up to float rounding (docs/method.md,
+    Exact tiling). Raises InvalidReference for a level that the schema lacks, InvalidArgument for a name or value in
+    `ordered` that no appearance has, and for a look without objects.
     """
     check_levels(reference, model)
     generator = np.random.default_rng(seed)
     objects = find_objects(reference, model.roles)
-    look = draw(model.records, int(objects.max()), generator, ordered or {})
-    return Generated(generate_as(reference, objects, look, model, engine, generator, tile_px), look.appearance)
+    labels, drawn_from = describe_labels(objects), ""
+    if like is None:
+        record = draw(model.records, labels, generator)
+        like, drawn_from = record.look, record.kind
+    look = fitted(like, int(objects.max()), ordered or {}, generator)
+    image = generate_as(reference, objects, look, model, engine, generator, tile_px)
+    return Generated(image, look, drawn_from, unlike(replace(like, appearance=look.appearance), labels, model.records))
 
 
 def generate_as(
@@ -74,7 +91,7 @@ def generate_as(
         return build_planes(reference[window], objects[window], look, texture[:, *window], model.roles.count)
 
     clean = run_tiles(planes_in, reference.shape, engine, tile_px, model.halo_px, model.stride_px)
-    return expose(clean[:height, :width], look.appearance, generator)
+    return expose(calibrated(clean[:height, :width], objects[:height, :width]), look.appearance, generator)
 
 
 def check_levels(reference: NDArray[np.uint8], model: ModelDescription) -> None:
@@ -104,6 +121,24 @@ def run_tiles(
         outer = np.ascontiguousarray(planes_in(tile.outer.slices))
         result[tile.inner.slices] = engine.run(outer[None])[0, 0][tile.inner.within(tile.outer)]
     return result
+
+
+def calibrated(clean: NDArray[np.float32], objects: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Hold the network's image to the background and contrast that it stands for: 0, and 1 within a tenth.
+
+    clean: (H, W), in units of the contrast above the background. objects: (H, W), 0 = background. The network learned
+    images whose background has the median 0 and whose objects differ from it by 1 on average. Where labels or a look
+    are unlike those of training it misses that, and the image would miss its exposure.
+
+    >>> calibrated(np.array([[0.5, 0.5, 2.0, 3.0]], np.float32), np.array([[0, 0, 1, 1]], np.int32)).round(3)
+    array([[0.   , 0.   , 0.825, 1.375]], dtype=float32)
+    """
+    inside = objects > 0
+    if 1.0 - inside.mean() >= MINIMUM_BACKGROUND:
+        clean = clean - np.median(clean[~inside])
+    contrast = float(np.abs(clean[inside]).mean()) if inside.any() else 1.0
+    held = min(max(contrast, 1.0 - CONTRAST_TOLERANCE), 1.0 + CONTRAST_TOLERANCE)
+    return clean * np.float32(held / contrast if contrast > LEAST_CONTRAST else 1.0)
 
 
 def expose(clean: NDArray[np.float32], look: Appearance, generator: np.random.Generator) -> NDArray[np.uint8]:

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from services.common.errors import ConfigError, UnknownName
-from services.generation.appearance import Appearance, AppearanceRecord
+from services.generation.appearance import Appearance
+from services.generation.looks import AppearanceRecord, LabelStatistics
 from services.generation.roles import LevelRoles
 
-FORMAT = "biosynth.generator/1"
+FORMAT = "biosynth.generator/2"
+# Before records told of their labels and kind; read as records that fit any reference (looks.nearest).
+FORMER_FORMAT = "biosynth.generator/1"
 DESCRIPTION, WEIGHTS, TORCH_WEIGHTS, CARD = "model.json", "model.onnx", "model.safetensors", "CARD.md"
 SHIPPED = Path(__file__).parent / "models"
 
@@ -81,22 +84,25 @@ def read_model(folder: Path) -> StoredModel:
     try:
         text = path.read_text(encoding="utf-8")
         body = json.loads(text)
-        if body.pop("format") != FORMAT:
-            raise ValueError(f"expected format {FORMAT}")
+        if body.pop("format") not in (FORMAT, FORMER_FORMAT):
+            raise ValueError(f"expected format {FORMAT} or {FORMER_FORMAT}")
         body["roles"] = LevelRoles(**{name: tuple(levels) for name, levels in body["roles"].items()})
-        body["records"] = tuple(
-            AppearanceRecord(
-                Appearance(**record["appearance"]), tuple((mean, deviation) for mean, deviation in record["objects"])
-            )
-            for record in body["records"]
-        )
+        body["records"] = tuple(_read_record(record) for record in body["records"])
         if not body["records"]:
-            raise ValueError("expected at least one record to draw an appearance from")
+            raise ValueError("expected at least one record to draw a look from")
         description = ModelDescription(**body)
         _check_numbers(description)
         return StoredModel(folder, description, hashlib.sha256(text.encode()).hexdigest())
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(f"expected a model description at {path}; {error}") from error
+
+
+def _read_record(body: Mapping[str, Any]) -> AppearanceRecord:
+    objects = tuple((float(mean), float(deviation)) for mean, deviation in body["objects"])
+    if not objects:
+        raise ValueError("expected objects in every record")
+    labels = LabelStatistics(**body["labels"]) if body.get("labels") else None
+    return AppearanceRecord(Appearance(**body["appearance"]), objects, labels, body.get("kind", ""))
 
 
 def _check_numbers(description: ModelDescription) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from functools import partial
+from typing import Any, cast
 
 from biosynth.v1 import generation_pb2, generation_pb2_grpc, types_pb2
 from prometheus_client import CollectorRegistry, Histogram
@@ -18,6 +18,7 @@ from services.common.serving.server import Context, Service
 from services.common.storage.results import Json, Outcome
 from services.generation.generate import ALGORITHM_VERSION, generate
 from services.generation.loaded import LoadedModel, LoadedModels
+from services.generation.look_source import look_source, ordered_values, summary_of
 from services.generation.model import ModelDescription
 
 FILE = "generated.png"
@@ -81,20 +82,27 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         model, ordered = self._models.get(request.model), ordered_values(request.appearance)
         check_appearance(ordered)
         reference, sha256 = read_reference(request.reference, self._runtime.store, self._runtime.limits)
-        identity = _identity(request, model, ordered, sha256)
+        source = look_source(request, reference, model.stored.description, self._runtime)
+        identity = {**_identity(request, model, ordered, sha256), "look": source.identity}
 
         def compute() -> Outcome:
-            made = generate(reference, model.stored.description, model.engine, request.seed, ordered)
-            return Outcome({FILE: encode_png(made.image)}, {**asdict(made.appearance)})
+            look = source.look()
+            made = generate(reference, model.stored.description, model.engine, request.seed, ordered, look)
+            return Outcome({FILE: encode_png(made.image)}, summary_of(made))
 
         stored = self._runtime.results.once("generate", identity, compute)
+        look: Any = stored.summary["look"]  # written by compute, as all of the summary
         return generation_pb2.GenerateResponse(
             image=deliver(self._runtime.store, stored.objects[FILE], request.delivery, image_planes),
             model=model_message(model.stored.description),
             engine=model.engine.name,
             precision=model.engine.precision,
-            appearance=types_pb2.Appearance(**stored.summary),  # type: ignore[arg-type]  # written by compute
+            appearance=types_pb2.Appearance(**look["appearance"]),
             cached=stored.cached,
+            look=types_pb2.Look(**look),
+            look_origin=source.origin,
+            drawn_from=str(stored.summary["drawn_from"]),
+            warnings=cast("list[str]", stored.summary["warnings"]),
         )
 
 
@@ -123,11 +131,6 @@ def model_message(model: ModelDescription) -> generation_pb2.Model:
         parameters=model.parameters,
         description=model.description,
     )
-
-
-def ordered_values(appearance: types_pb2.Appearance) -> dict[str, float]:
-    """The values that the caller set."""
-    return {field.name: value for field, value in appearance.ListFields()}
 
 
 def _identity(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from biosynth.v1 import generation_pb2, reference_pb2, segmentation_pb2
+from biosynth.v1.generation_pb2 import Model
 from biosynth.v1.generation_pb2_grpc import GenerationServiceStub
 from biosynth.v1.reference_pb2_grpc import ReferenceServiceStub
+from biosynth.v1.segmentation_pb2 import Segmenter
 from biosynth.v1.segmentation_pb2_grpc import SegmentationServiceStub
+from biosynth.v1.types_pb2 import Schema
 
 from services.common.serving.channels import open_channel
 from services.common.serving.config import EndpointsConfig
@@ -39,15 +42,20 @@ async def ask(stubs: Stubs) -> Catalogue:
         stubs.reference.ListSchemas(reference_pb2.ListSchemasRequest()),
         stubs.generation.ListModels(generation_pb2.ListModelsRequest()),
     )
-    drawn = {schema.name: schema.version for schema in schemas.schemas}
+    return catalogue_of(segmenters.segmenters, schemas.schemas, models.models)
+
+
+def catalogue_of(segmenters: Iterable[Segmenter], schemas: Iterable[Schema], models: Iterable[Model]) -> Catalogue:
+    """What can be planned with, of what the services list."""
+    drawn = {schema.name: schema for schema in schemas}
     return Catalogue(
-        segmenters=[SegmenterFacts(entry.name, tuple(entry.parts)) for entry in segmenters.segmenters],
-        schemas={schema.name: tuple(schema.parts) for schema in schemas.schemas},
+        segmenters=[SegmenterFacts(entry.name, tuple(entry.parts)) for entry in segmenters],
+        schemas={name: tuple(schema.parts) for name, schema in drawn.items()},
         # A model that learned another version of its schema would be given levels that mean something else.
         models=[
             ModelFacts(model.name, model.schema_name)
-            for model in models.models
-            if drawn.get(model.schema_name) == model.schema_version
+            for model in models
+            if model.schema_name in drawn and drawn[model.schema_name].version == model.schema_version
         ],
     )
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from services.common.errors import InvalidArgument, MissingPart, NoFittingModel, UnknownName
 
 AUTO = "auto"
+# What an image need not show. A segmenter that looks for no wound can still be drawn under a schema with one: as none.
+OPTIONAL_PARTS = frozenset({"wound"})
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,13 @@ class Wish:
 
 @dataclass(frozen=True)
 class Plan:
-    """The model for every segmenter that may run; where there are several, `auto` chooses."""
+    """The model for every segmenter that may run; where there are several, `auto` chooses.
+
+    absent: for every segmenter, the parts that its model's schema needs and it does not look for.
+    """
 
     models: Mapping[str, ModelFacts]
+    absent: Mapping[str, tuple[str, ...]]
 
     @property
     def segmenter(self) -> str:
@@ -59,7 +65,8 @@ class Plan:
 def make_plan(catalogue: Catalogue, wish: Wish) -> Plan:
     """Match every segmenter that the caller allows with a model.
 
-    Of several segmenters for one wished schema or model, the one with the fewest parts beyond those needed is taken.
+    Of several segmenters for one wished schema or model, the one that lacks fewest of the needed parts is taken, and of
+    these the one with the fewest parts beyond. Only optional parts may be lacking.
     Raises UnknownName, InvalidArgument, MissingPart or NoFittingModel, each saying what would fit.
     """
     models = wished_models(catalogue, wish)
@@ -68,10 +75,14 @@ def make_plan(catalogue: Catalogue, wish: Wish) -> Plan:
     if not matches:
         raise _nothing_fits(catalogue, wish, models)
     if wish.schema or wish.model:
-        parts = catalogue.schemas[models[0].schema]
-        chosen = min(matches, key=lambda segmenter: (len(set(segmenter.parts) - set(parts)), segmenter.name))
+        needs = set(catalogue.schemas[models[0].schema])
+        chosen = min(matches, key=lambda one: (len(needs - set(one.parts)), len(set(one.parts) - needs), one.name))
         matches = {chosen: matches[chosen]}
-    return Plan({segmenter.name: model for segmenter, model in matches.items()})
+    absent = {
+        segmenter.name: tuple(part for part in catalogue.schemas[model.schema] if part not in segmenter.parts)
+        for segmenter, model in matches.items()
+    }
+    return Plan({segmenter.name: model for segmenter, model in matches.items()}, absent)
 
 
 def wished_models(catalogue: Catalogue, wish: Wish) -> list[ModelFacts]:
@@ -97,8 +108,10 @@ def _wished_segmenters(catalogue: Catalogue, wish: Wish) -> list[SegmenterFacts]
 
 
 def _best_model(catalogue: Catalogue, segmenter: SegmenterFacts, models: Sequence[ModelFacts]) -> ModelFacts | None:
-    fitting = [model for model in models if set(catalogue.schemas.get(model.schema, ("?",))) <= set(segmenter.parts)]
-    return max(fitting, key=lambda model: (len(catalogue.schemas[model.schema]), model.name), default=None)
+    found = set(segmenter.parts)
+    needs = {model: set(catalogue.schemas.get(model.schema, ("?",))) for model in models}
+    fitting = [model for model in models if needs[model] & found and needs[model] - found <= OPTIONAL_PARTS]
+    return max(fitting, key=lambda model: (len(needs[model] & found), model.name), default=None)
 
 
 def _nothing_fits(catalogue: Catalogue, wish: Wish, models: Sequence[ModelFacts]) -> MissingPart | NoFittingModel:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from biosynth.v1 import generation_pb2, reference_pb2, segmentation_pb2
-from biosynth.v1.pipeline_pb2 import RunRequest, RunResponse, RunResult, Stage, StageProgress
+from biosynth.v1.pipeline_pb2 import LookSource, RunRequest, RunResponse, RunResult, Stage, StageProgress
 from biosynth.v1.types_pb2 import Content
 
 from services.common.errors import InvalidArgument, NoFittingModel
@@ -44,6 +44,10 @@ class Run:
         check_delivery(self.request.delivery)
         check_appearance({field.name: value for field, value in self.request.appearance.ListFields()})
         check_thickness(self.request.boundary_thickness_px)
+        if self.request.look_source not in LookSource.values():
+            raise InvalidArgument(f"expected a known look_source; got {self.request.look_source}")
+        if self.request.look_source == LookSource.LOOK_SOURCE_MEASURED and not self.request.HasField("image"):
+            raise InvalidArgument("expected an image to measure a look on; got none; leave look_source empty")
 
     async def _from_image(self, result: RunResult) -> AsyncIterator[RunResponse]:
         wish = Wish(self.request.segmenter, self.request.schema, self.request.model)
@@ -57,7 +61,7 @@ class Run:
             yield response
         model = plan.models[found.segmenter.name]
         about = f"schema {model.schema}, since segmenter {found.segmenter.name} ran"
-        draw = partial(self._render, found.segmentation, model)
+        draw = partial(self._render, found.segmentation, model, plan.absent[found.segmenter.name])
         async for response in _stage(Stage.STAGE_RENDER, about, draw, drawn):
             yield response
         about = f"model {model.name}, which fits schema {model.schema}"
@@ -84,12 +88,15 @@ class Run:
             request.channel = self.request.channel
         return await self.stubs.segmentation.Segment(request, timeout=self.seconds)
 
-    async def _render(self, segmentation: Content, model: ModelFacts) -> reference_pb2.RenderResponse:
+    async def _render(
+        self, segmentation: Content, model: ModelFacts, absent: tuple[str, ...]
+    ) -> reference_pb2.RenderResponse:
         request = reference_pb2.RenderRequest(
             segmentation=segmentation,
             image=self.request.image,
             schema_name=model.schema,
             boundary_thickness_px=self.request.boundary_thickness_px,
+            absent_parts=absent,
         )
         if self.request.HasField("channel"):
             request.channel = self.request.channel
@@ -99,6 +106,10 @@ class Run:
         request = generation_pb2.GenerateRequest(
             reference=reference, model=model.name, seed=self.request.seed, appearance=self.request.appearance
         )
+        if self.request.HasField("image") and self.request.look_source != LookSource.LOOK_SOURCE_DRAWN:
+            request.like.image.CopyFrom(self.request.image)
+            if self.request.HasField("channel"):
+                request.like.channel = self.request.channel
         return await self.stubs.generation.Generate(request, timeout=self.seconds)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument, NotImplementedYet
 from services.common.imaging.images import encode_png
-from services.common.imaging.labels import Segmentation
+from services.common.imaging.labels import Segmentation, with_absent
 from services.common.serving.content import check_delivery, deliver, image_planes, read_image, read_segmentation
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
@@ -53,6 +53,7 @@ class ReferenceServicer(reference_pb2_grpc.ReferenceServiceServicer):
         _check(request)
         store, schema = self._runtime.store, _schema(request)
         segmentation, sha256 = read_segmentation(request.segmentation, store, self._runtime.limits)
+        segmentation = with_absent(segmentation, request.absent_parts)
         # The image counts only where cells are sorted into tiers by it: otherwise it must not change the result's key.
         image, image_sha256 = self._image(request) if schema.tiers else (None, "")
         identity = _identity(request, schema, sha256, image_sha256)
@@ -123,6 +124,7 @@ def _identity(request: reference_pb2.RenderRequest, schema: Schema, segmentation
         "boundary_thickness_px": request.boundary_thickness_px,
         "size": [request.height_px, request.width_px],
         "tier_limits": list(request.tier_limits),
+        "absent_parts": [*sorted(request.absent_parts)],
         "version": ALGORITHM_VERSION,
     }
 

@@ -17,6 +17,8 @@ from tests.bench.table import is_met, table
 
 # Each has bench() or bench(quick: bool), rows of name, ours_s, baseline_s, ratio, target, identical; note, if need be.
 MODULES = ("tests.bench.rendering", "tests.bench.wound_zone")
+# Each has figures(quick: bool), rows of name, value, target, met: what is said to be good, on real data where it is.
+FIGURES = ("tests.bench.looks",)
 
 
 def main() -> int:
@@ -26,7 +28,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small images, to see that it runs; no target is judged")
     options = parser.parse_args()
     # All imports come first: a module that is missing stops the run before minutes have been spent.
-    modules = [importlib.import_module(name) for name in MODULES]
+    modules, judged = ([importlib.import_module(name) for name in names] for names in (MODULES, FIGURES))
     rows: list[dict[str, Any]] = []
     for module in modules:
         print(f"running {module.__name__} ...", file=sys.stderr, flush=True)
@@ -35,9 +37,13 @@ def main() -> int:
     if options.quick:
         rows = [{**row, "target": None} for row in rows]
     print(table(rows))
+    figures = [row for module in judged for row in module.figures(quick=options.quick)]
+    for row in figures:
+        verdict = "" if row["met"] is None else f" (target {row['target']}: {'met' if row['met'] else 'MISSED'})"
+        print(f"{row['name']}: {row['value']}{verdict}")
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        report = {"quick": options.quick, "machine": machine(), "rows": rows}
+        report = {"quick": options.quick, "machine": machine(), "rows": rows, "figures": figures}
         options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return 0 if all(row["identical"] and is_met(row) for row in rows) else 1
 

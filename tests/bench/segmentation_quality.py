@@ -34,14 +34,14 @@ def main() -> int:
     print(f"{'pack':<16}{'split':<7}{'fields':>7}{'AP50':>8}{'AP75':>8}{'mean AP':>9}{'Dice':>7}{'ms a field':>12}")
     for pack, index, part in PACKS:
         for split in ("train", "val"):
-            rows = np.array([_measured(part, *field) for field in _fields(Path(folder) / pack, index, split)])
+            rows = np.array([_measured(part, *field) for field in fields(Path(folder) / pack, index, split)])
             ap50, ap75, mean_ap, dice, seconds = rows.mean(axis=0)
             figures = f"{len(rows):>7}{ap50:>8.3f}{ap75:>8.3f}{mean_ap:>9.3f}{dice:>7.3f}{1000 * seconds:>12.0f}"
             print(f"{pack:<16}{split:<7}{figures}")
     return 0
 
 
-def _fields(folder: Path, index: str, split: str) -> Iterator[tuple[NDArray[np.uint8] | NDArray[np.uint16], Labels]]:
+def fields(folder: Path, index: str, split: str) -> Iterator[tuple[NDArray[np.uint8] | NDArray[np.uint16], Labels]]:
     """Image and true labels of every field of a split."""
     with (folder / index).open(encoding="utf-8") as file:
         names = [row["id"] for row in csv.DictReader(file) if row["split"] == split]

@@ -25,41 +25,45 @@ _sym_db = _symbol_database.Default()
 from biosynth.v1 import types_pb2 as biosynth_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x62iosynth/v1/generation.proto\x12\x0b\x62iosynth.v1\x1a\x17\x62iosynth/v1/types.proto\"\xd2\x01\n\x0fGenerateRequest\x12\'\n\treference\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04seed\x18\x03 \x01(\x04\x12#\n\x06tiling\x18\x04 \x01(\x0e\x32\x13.biosynth.v1.Tiling\x12+\n\nappearance\x18\x05 \x01(\x0b\x32\x17.biosynth.v1.Appearance\x12\'\n\x08\x64\x65livery\x18\x06 \x01(\x0e\x32\x15.biosynth.v1.Delivery\"\xba\x01\n\x10GenerateResponse\x12#\n\x05image\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12!\n\x05model\x18\x02 \x01(\x0b\x32\x12.biosynth.v1.Model\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12\x11\n\tprecision\x18\x04 \x01(\t\x12+\n\nappearance\x18\x05 \x01(\x0b\x32\x17.biosynth.v1.Appearance\x12\x0e\n\x06\x63\x61\x63hed\x18\x06 \x01(\x08\"]\n\x14GenerateShardRequest\x12(\n\x08manifest\x18\x01 \x01(\x0b\x32\x16.biosynth.v1.ObjectRef\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04seed\x18\x03 \x01(\x04\"[\n\x15GenerateShardResponse\x12\x0c\n\x04\x64one\x18\x01 \x01(\r\x12\r\n\x05total\x18\x02 \x01(\r\x12%\n\x05shard\x18\x03 \x01(\x0b\x32\x16.biosynth.v1.ObjectRef\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.biosynth.v1.Model\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"C\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.biosynth.v1.Model\x12\x0c\n\x04\x63\x61rd\x18\x02 \x01(\t\" \n\x10LoadModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x11LoadModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.biosynth.v1.Model\"\"\n\x12UnloadModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13UnloadModelResponse\"\x9d\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x13\n\x0bschema_name\x18\x03 \x01(\t\x12\x16\n\x0eschema_version\x18\x04 \x01(\r\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12\x0f\n\x07halo_px\x18\x06 \x01(\r\x12\x12\n\nparameters\x18\x07 \x01(\x04\x12\x13\n\x0b\x64\x65scription\x18\x08 \x01(\t*\\\n\x06Tiling\x12\x16\n\x12TILING_UNSPECIFIED\x10\x00\x12\x10\n\x0cTILING_EXACT\x10\x01\x12\x16\n\x12TILING_CONCATENATE\x10\x02\x12\x10\n\x0cTILING_BLEND\x10\x03\x32\xec\x03\n\x11GenerationService\x12G\n\x08Generate\x12\x1c.biosynth.v1.GenerateRequest\x1a\x1d.biosynth.v1.GenerateResponse\x12X\n\rGenerateShard\x12!.biosynth.v1.GenerateShardRequest\x1a\".biosynth.v1.GenerateShardResponse0\x01\x12M\n\nListModels\x12\x1e.biosynth.v1.ListModelsRequest\x1a\x1f.biosynth.v1.ListModelsResponse\x12G\n\x08GetModel\x12\x1c.biosynth.v1.GetModelRequest\x1a\x1d.biosynth.v1.GetModelResponse\x12J\n\tLoadModel\x12\x1d.biosynth.v1.LoadModelRequest\x1a\x1e.biosynth.v1.LoadModelResponse\x12P\n\x0bUnloadModel\x12\x1f.biosynth.v1.UnloadModelRequest\x1a .biosynth.v1.UnloadModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x62iosynth/v1/generation.proto\x12\x0b\x62iosynth.v1\x1a\x17\x62iosynth/v1/types.proto\"\xa9\x02\n\x0fGenerateRequest\x12\'\n\treference\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04seed\x18\x03 \x01(\x04\x12#\n\x06tiling\x18\x04 \x01(\x0e\x32\x13.biosynth.v1.Tiling\x12+\n\nappearance\x18\x05 \x01(\x0b\x32\x17.biosynth.v1.Appearance\x12\'\n\x08\x64\x65livery\x18\x06 \x01(\x0e\x32\x15.biosynth.v1.Delivery\x12%\n\x04like\x18\x07 \x01(\x0b\x32\x15.biosynth.v1.LikenessH\x00\x12!\n\x04look\x18\x08 \x01(\x0b\x32\x11.biosynth.v1.LookH\x00\x42\x0b\n\tlook_from\"z\n\x08Likeness\x12#\n\x05image\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\x14\n\x07\x63hannel\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\'\n\treference\x18\x03 \x01(\x0b\x32\x14.biosynth.v1.ContentB\n\n\x08_channel\"\xaf\x02\n\x10GenerateResponse\x12#\n\x05image\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12!\n\x05model\x18\x02 \x01(\x0b\x32\x12.biosynth.v1.Model\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12\x11\n\tprecision\x18\x04 \x01(\t\x12+\n\nappearance\x18\x05 \x01(\x0b\x32\x17.biosynth.v1.Appearance\x12\x0e\n\x06\x63\x61\x63hed\x18\x06 \x01(\x08\x12\x1f\n\x04look\x18\x07 \x01(\x0b\x32\x11.biosynth.v1.Look\x12,\n\x0blook_origin\x18\x08 \x01(\x0e\x32\x17.biosynth.v1.LookOrigin\x12\x12\n\ndrawn_from\x18\t \x01(\t\x12\x10\n\x08warnings\x18\n \x03(\t\"]\n\x14GenerateShardRequest\x12(\n\x08manifest\x18\x01 \x01(\x0b\x32\x16.biosynth.v1.ObjectRef\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04seed\x18\x03 \x01(\x04\"[\n\x15GenerateShardResponse\x12\x0c\n\x04\x64one\x18\x01 \x01(\r\x12\r\n\x05total\x18\x02 \x01(\r\x12%\n\x05shard\x18\x03 \x01(\x0b\x32\x16.biosynth.v1.ObjectRef\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.biosynth.v1.Model\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"C\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.biosynth.v1.Model\x12\x0c\n\x04\x63\x61rd\x18\x02 \x01(\t\" \n\x10LoadModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x11LoadModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.biosynth.v1.Model\"\"\n\x12UnloadModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13UnloadModelResponse\"\x9d\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x13\n\x0bschema_name\x18\x03 \x01(\t\x12\x16\n\x0eschema_version\x18\x04 \x01(\r\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12\x0f\n\x07halo_px\x18\x06 \x01(\r\x12\x12\n\nparameters\x18\x07 \x01(\x04\x12\x13\n\x0b\x64\x65scription\x18\x08 \x01(\t*\\\n\x06Tiling\x12\x16\n\x12TILING_UNSPECIFIED\x10\x00\x12\x10\n\x0cTILING_EXACT\x10\x01\x12\x16\n\x12TILING_CONCATENATE\x10\x02\x12\x10\n\x0cTILING_BLEND\x10\x03*q\n\nLookOrigin\x12\x1b\n\x17LOOK_ORIGIN_UNSPECIFIED\x10\x00\x12\x15\n\x11LOOK_ORIGIN_DRAWN\x10\x01\x12\x18\n\x14LOOK_ORIGIN_MEASURED\x10\x02\x12\x15\n\x11LOOK_ORIGIN_GIVEN\x10\x03\x32\xec\x03\n\x11GenerationService\x12G\n\x08Generate\x12\x1c.biosynth.v1.GenerateRequest\x1a\x1d.biosynth.v1.GenerateResponse\x12X\n\rGenerateShard\x12!.biosynth.v1.GenerateShardRequest\x1a\".biosynth.v1.GenerateShardResponse0\x01\x12M\n\nListModels\x12\x1e.biosynth.v1.ListModelsRequest\x1a\x1f.biosynth.v1.ListModelsResponse\x12G\n\x08GetModel\x12\x1c.biosynth.v1.GetModelRequest\x1a\x1d.biosynth.v1.GetModelResponse\x12J\n\tLoadModel\x12\x1d.biosynth.v1.LoadModelRequest\x1a\x1e.biosynth.v1.LoadModelResponse\x12P\n\x0bUnloadModel\x12\x1f.biosynth.v1.UnloadModelRequest\x1a .biosynth.v1.UnloadModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'biosynth.v1.generation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TILING']._serialized_start=1150
-  _globals['_TILING']._serialized_end=1242
+  _globals['_TILING']._serialized_start=1478
+  _globals['_TILING']._serialized_end=1570
+  _globals['_LOOKORIGIN']._serialized_start=1572
+  _globals['_LOOKORIGIN']._serialized_end=1685
   _globals['_GENERATEREQUEST']._serialized_start=71
-  _globals['_GENERATEREQUEST']._serialized_end=281
-  _globals['_GENERATERESPONSE']._serialized_start=284
-  _globals['_GENERATERESPONSE']._serialized_end=470
-  _globals['_GENERATESHARDREQUEST']._serialized_start=472
-  _globals['_GENERATESHARDREQUEST']._serialized_end=565
-  _globals['_GENERATESHARDRESPONSE']._serialized_start=567
-  _globals['_GENERATESHARDRESPONSE']._serialized_end=658
-  _globals['_LISTMODELSREQUEST']._serialized_start=660
-  _globals['_LISTMODELSREQUEST']._serialized_end=679
-  _globals['_LISTMODELSRESPONSE']._serialized_start=681
-  _globals['_LISTMODELSRESPONSE']._serialized_end=737
-  _globals['_GETMODELREQUEST']._serialized_start=739
-  _globals['_GETMODELREQUEST']._serialized_end=770
-  _globals['_GETMODELRESPONSE']._serialized_start=772
-  _globals['_GETMODELRESPONSE']._serialized_end=839
-  _globals['_LOADMODELREQUEST']._serialized_start=841
-  _globals['_LOADMODELREQUEST']._serialized_end=873
-  _globals['_LOADMODELRESPONSE']._serialized_start=875
-  _globals['_LOADMODELRESPONSE']._serialized_end=929
-  _globals['_UNLOADMODELREQUEST']._serialized_start=931
-  _globals['_UNLOADMODELREQUEST']._serialized_end=965
-  _globals['_UNLOADMODELRESPONSE']._serialized_start=967
-  _globals['_UNLOADMODELRESPONSE']._serialized_end=988
-  _globals['_MODEL']._serialized_start=991
-  _globals['_MODEL']._serialized_end=1148
-  _globals['_GENERATIONSERVICE']._serialized_start=1245
-  _globals['_GENERATIONSERVICE']._serialized_end=1737
+  _globals['_GENERATEREQUEST']._serialized_end=368
+  _globals['_LIKENESS']._serialized_start=370
+  _globals['_LIKENESS']._serialized_end=492
+  _globals['_GENERATERESPONSE']._serialized_start=495
+  _globals['_GENERATERESPONSE']._serialized_end=798
+  _globals['_GENERATESHARDREQUEST']._serialized_start=800
+  _globals['_GENERATESHARDREQUEST']._serialized_end=893
+  _globals['_GENERATESHARDRESPONSE']._serialized_start=895
+  _globals['_GENERATESHARDRESPONSE']._serialized_end=986
+  _globals['_LISTMODELSREQUEST']._serialized_start=988
+  _globals['_LISTMODELSREQUEST']._serialized_end=1007
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1009
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1065
+  _globals['_GETMODELREQUEST']._serialized_start=1067
+  _globals['_GETMODELREQUEST']._serialized_end=1098
+  _globals['_GETMODELRESPONSE']._serialized_start=1100
+  _globals['_GETMODELRESPONSE']._serialized_end=1167
+  _globals['_LOADMODELREQUEST']._serialized_start=1169
+  _globals['_LOADMODELREQUEST']._serialized_end=1201
+  _globals['_LOADMODELRESPONSE']._serialized_start=1203
+  _globals['_LOADMODELRESPONSE']._serialized_end=1257
+  _globals['_UNLOADMODELREQUEST']._serialized_start=1259
+  _globals['_UNLOADMODELREQUEST']._serialized_end=1293
+  _globals['_UNLOADMODELRESPONSE']._serialized_start=1295
+  _globals['_UNLOADMODELRESPONSE']._serialized_end=1316
+  _globals['_MODEL']._serialized_start=1319
+  _globals['_MODEL']._serialized_end=1476
+  _globals['_GENERATIONSERVICE']._serialized_start=1688
+  _globals['_GENERATIONSERVICE']._serialized_end=2180
 # @@protoc_insertion_point(module_scope)

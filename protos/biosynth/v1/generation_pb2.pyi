@@ -48,6 +48,34 @@ TILING_BLEND: Tiling.ValueType  # 3
 """Overlapping tiles, blended, as the original wound-healing pipeline did."""
 Global___Tiling: _TypeAlias = Tiling  # noqa: Y015
 
+class _LookOrigin:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LookOriginEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LookOrigin.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LOOK_ORIGIN_UNSPECIFIED: _LookOrigin.ValueType  # 0
+    """Never sent."""
+    LOOK_ORIGIN_DRAWN: _LookOrigin.ValueType  # 1
+    """Drawn from the looks of training images."""
+    LOOK_ORIGIN_MEASURED: _LookOrigin.ValueType  # 2
+    """Measured on the image to imitate."""
+    LOOK_ORIGIN_GIVEN: _LookOrigin.ValueType  # 3
+    """Sent by the caller."""
+
+class LookOrigin(_LookOrigin, metaclass=_LookOriginEnumTypeWrapper):
+    """Where a look came from."""
+
+LOOK_ORIGIN_UNSPECIFIED: LookOrigin.ValueType  # 0
+"""Never sent."""
+LOOK_ORIGIN_DRAWN: LookOrigin.ValueType  # 1
+"""Drawn from the looks of training images."""
+LOOK_ORIGIN_MEASURED: LookOrigin.ValueType  # 2
+"""Measured on the image to imitate."""
+LOOK_ORIGIN_GIVEN: LookOrigin.ValueType  # 3
+"""Sent by the caller."""
+Global___LookOrigin: _TypeAlias = LookOrigin  # noqa: Y015
+
 @_typing.final
 class GenerateRequest(_message.Message):
     """A reference and how to make it an image."""
@@ -60,6 +88,8 @@ class GenerateRequest(_message.Message):
     TILING_FIELD_NUMBER: _builtins.int
     APPEARANCE_FIELD_NUMBER: _builtins.int
     DELIVERY_FIELD_NUMBER: _builtins.int
+    LIKE_FIELD_NUMBER: _builtins.int
+    LOOK_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """A name from ListModels."""
     seed: _builtins.int
@@ -74,7 +104,15 @@ class GenerateRequest(_message.Message):
 
     @_builtins.property
     def appearance(self) -> _types_pb2.Appearance:
-        """How the image should look; values left out are drawn by seed."""
+        """How the image should look; values left out come from the look below, or are drawn by seed."""
+
+    @_builtins.property
+    def like(self) -> Global___Likeness:
+        """A real image whose look is measured."""
+
+    @_builtins.property
+    def look(self) -> _types_pb2.Look:
+        """A look that was measured before, or one of your own."""
 
     def __init__(
         self,
@@ -85,14 +123,54 @@ class GenerateRequest(_message.Message):
         tiling: Global___Tiling.ValueType = ...,
         appearance: _types_pb2.Appearance | None = ...,
         delivery: _types_pb2.Delivery.ValueType = ...,
+        like: Global___Likeness | None = ...,
+        look: _types_pb2.Look | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "reference", b"reference"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "like", b"like", "look", b"look", "look_from", b"look_from", "reference", b"reference"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "delivery", b"delivery", "model", b"model", "reference", b"reference", "seed", b"seed", "tiling", b"tiling"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "delivery", b"delivery", "like", b"like", "look", b"look", "look_from", b"look_from", "model", b"model", "reference", b"reference", "seed", b"seed", "tiling", b"tiling"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_look_from: _TypeAlias = _typing.Literal["like", "look"]  # noqa: Y015
+    _WhichOneofArgType_look_from: _TypeAlias = _typing.Literal["look_from", b"look_from"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_look_from) -> _WhichOneofReturnType_look_from | None: ...
 
 Global___GenerateRequest: _TypeAlias = GenerateRequest  # noqa: Y015
+
+@_typing.final
+class Likeness(_message.Message):
+    """A real image to imitate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMAGE_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    channel: _builtins.int
+    """Which channel of a multi-channel image, counted from 0."""
+    @_builtins.property
+    def image(self) -> _types_pb2.Content:
+        """The image; 16 bit is stretched to 8 as in training, from its 0.1 to its 99.9 percentile."""
+
+    @_builtins.property
+    def reference(self) -> _types_pb2.Content:
+        """What the image shows, as a reference under the model's schema; unset: the request's own reference."""
+
+    def __init__(
+        self,
+        *,
+        image: _types_pb2.Content | None = ...,
+        channel: _builtins.int | None = ...,
+        reference: _types_pb2.Content | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "channel", b"channel", "image", b"image", "reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "channel", b"channel", "image", b"image", "reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__channel: _TypeAlias = _typing.Literal["channel"]  # noqa: Y015
+    _WhichOneofArgType__channel: _TypeAlias = _typing.Literal["_channel", b"_channel"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__channel) -> _WhichOneofReturnType__channel | None: ...
+
+Global___Likeness: _TypeAlias = Likeness  # noqa: Y015
 
 @_typing.final
 class GenerateResponse(_message.Message):
@@ -106,12 +184,20 @@ class GenerateResponse(_message.Message):
     PRECISION_FIELD_NUMBER: _builtins.int
     APPEARANCE_FIELD_NUMBER: _builtins.int
     CACHED_FIELD_NUMBER: _builtins.int
+    LOOK_FIELD_NUMBER: _builtins.int
+    LOOK_ORIGIN_FIELD_NUMBER: _builtins.int
+    DRAWN_FROM_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     """Engine that ran, such as `onnxruntime-cpu`."""
     precision: _builtins.str
     """Precision that it ran in, such as `float32`."""
     cached: _builtins.bool
     """True where the result was already in the store and nothing was computed."""
+    look_origin: Global___LookOrigin.ValueType
+    """Where the look came from."""
+    drawn_from: _builtins.str
+    """The kind of training image that a drawn look was measured on; empty for others."""
     @_builtins.property
     def image(self) -> _types_pb2.Content:
         """PNG, 8 bit grey."""
@@ -124,6 +210,14 @@ class GenerateResponse(_message.Message):
     def appearance(self) -> _types_pb2.Appearance:
         """The appearance that was used, every value set."""
 
+    @_builtins.property
+    def look(self) -> _types_pb2.Look:
+        """The look that was used: that appearance, and the brightness of up to 1024 objects. It can be sent again."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """In what the look or the reference is unlike all training images, a sentence each; the image may then look wrong."""
+
     def __init__(
         self,
         *,
@@ -133,10 +227,14 @@ class GenerateResponse(_message.Message):
         precision: _builtins.str = ...,
         appearance: _types_pb2.Appearance | None = ...,
         cached: _builtins.bool = ...,
+        look: _types_pb2.Look | None = ...,
+        look_origin: Global___LookOrigin.ValueType = ...,
+        drawn_from: _builtins.str = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "image", b"image", "model", b"model"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "image", b"image", "look", b"look", "model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "cached", b"cached", "engine", b"engine", "image", b"image", "model", b"model", "precision", b"precision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "cached", b"cached", "drawn_from", b"drawn_from", "engine", b"engine", "image", b"image", "look", b"look", "look_origin", b"look_origin", "model", b"model", "precision", b"precision", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

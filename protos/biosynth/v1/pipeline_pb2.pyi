@@ -24,6 +24,30 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _LookSource:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LookSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LookSource.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LOOK_SOURCE_UNSPECIFIED: _LookSource.ValueType  # 0
+    """From an image: the same as LOOK_SOURCE_MEASURED; from a reference: the same as LOOK_SOURCE_DRAWN."""
+    LOOK_SOURCE_MEASURED: _LookSource.ValueType  # 1
+    """Measured on the image that the run starts at."""
+    LOOK_SOURCE_DRAWN: _LookSource.ValueType  # 2
+    """Drawn by seed from training images whose labels are like the reference."""
+
+class LookSource(_LookSource, metaclass=_LookSourceEnumTypeWrapper):
+    """Where a run takes the look of its generated image from."""
+
+LOOK_SOURCE_UNSPECIFIED: LookSource.ValueType  # 0
+"""From an image: the same as LOOK_SOURCE_MEASURED; from a reference: the same as LOOK_SOURCE_DRAWN."""
+LOOK_SOURCE_MEASURED: LookSource.ValueType  # 1
+"""Measured on the image that the run starts at."""
+LOOK_SOURCE_DRAWN: LookSource.ValueType  # 2
+"""Drawn by seed from training images whose labels are like the reference."""
+Global___LookSource: _TypeAlias = LookSource  # noqa: Y015
+
 class _Stage:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -73,6 +97,7 @@ class RunRequest(_message.Message):
     APPEARANCE_FIELD_NUMBER: _builtins.int
     BOUNDARY_THICKNESS_PX_FIELD_NUMBER: _builtins.int
     DELIVERY_FIELD_NUMBER: _builtins.int
+    LOOK_SOURCE_FIELD_NUMBER: _builtins.int
     channel: _builtins.int
     """Which channel of a multi-channel image, counted from 0."""
     segmenter: _builtins.str
@@ -87,6 +112,8 @@ class RunRequest(_message.Message):
     """Thickness of boundaries in the reference; 0: the schema's own."""
     delivery: _types_pb2.Delivery.ValueType
     """How to return the results."""
+    look_source: Global___LookSource.ValueType
+    """Where the look of the generated image comes from."""
     @_builtins.property
     def image(self) -> _types_pb2.Content:
         """At a real image: segment, render, generate."""
@@ -101,7 +128,7 @@ class RunRequest(_message.Message):
 
     @_builtins.property
     def appearance(self) -> _types_pb2.Appearance:
-        """How the image should look; values left out are drawn by seed."""
+        """How the image should look; values left out come from the look below."""
 
     def __init__(
         self,
@@ -117,10 +144,11 @@ class RunRequest(_message.Message):
         appearance: _types_pb2.Appearance | None = ...,
         boundary_thickness_px: _builtins.int = ...,
         delivery: _types_pb2.Delivery.ValueType = ...,
+        look_source: Global___LookSource.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "appearance", b"appearance", "channel", b"channel", "image", b"image", "reference", b"reference", "scenario", b"scenario", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "appearance", b"appearance", "boundary_thickness_px", b"boundary_thickness_px", "channel", b"channel", "delivery", b"delivery", "image", b"image", "model", b"model", "reference", b"reference", "scenario", b"scenario", "schema", b"schema", "seed", b"seed", "segmenter", b"segmenter", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "appearance", b"appearance", "boundary_thickness_px", b"boundary_thickness_px", "channel", b"channel", "delivery", b"delivery", "image", b"image", "look_source", b"look_source", "model", b"model", "reference", b"reference", "scenario", b"scenario", "schema", b"schema", "seed", b"seed", "segmenter", b"segmenter", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__channel: _TypeAlias = _typing.Literal["channel"]  # noqa: Y015
     _WhichOneofArgType__channel: _TypeAlias = _typing.Literal["_channel", b"_channel"]  # noqa: Y015

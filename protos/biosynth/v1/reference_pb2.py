@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from biosynth.v1 import types_pb2 as biosynth_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x62iosynth/v1/reference.proto\x12\x0b\x62iosynth.v1\x1a\x17\x62iosynth/v1/types.proto\"\xbc\x02\n\rRenderRequest\x12*\n\x0csegmentation\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12#\n\x05image\x18\x02 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\x14\n\x07\x63hannel\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x15\n\x0bschema_name\x18\x04 \x01(\tH\x00\x12\x15\n\x0bschema_yaml\x18\x05 \x01(\tH\x00\x12\x1d\n\x15\x62oundary_thickness_px\x18\x06 \x01(\r\x12\x11\n\theight_px\x18\x07 \x01(\r\x12\x10\n\x08width_px\x18\x08 \x01(\r\x12\x13\n\x0btier_limits\x18\t \x03(\x01\x12\'\n\x08\x64\x65livery\x18\n \x01(\x0e\x32\x15.biosynth.v1.DeliveryB\x08\n\x06schemaB\n\n\x08_channel\"\xbd\x01\n\x0eRenderResponse\x12\'\n\treference\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\"\n\x04grey\x18\x02 \x01(\x0b\x32\x14.biosynth.v1.Content\x12#\n\x06schema\x18\x03 \x01(\x0b\x32\x13.biosynth.v1.Schema\x12\x13\n\x0btier_limits\x18\x04 \x03(\x01\x12\x14\n\x0clevel_pixels\x18\x05 \x03(\x04\x12\x0e\n\x06\x63\x61\x63hed\x18\x06 \x01(\x08\"M\n\x08Scenario\x12\x11\n\theight_px\x18\x01 \x01(\r\x12\x10\n\x08width_px\x18\x02 \x01(\r\x12\x0e\n\x06\x66rames\x18\x03 \x01(\r\x12\x0c\n\x04seed\x18\x04 \x01(\x04\"x\n\x0fSimulateRequest\x12\'\n\x08scenario\x18\x01 \x01(\x0b\x32\x15.biosynth.v1.Scenario\x12\x13\n\x0bschema_name\x18\x02 \x01(\t\x12\'\n\x08\x64\x65livery\x18\x03 \x01(\x0e\x32\x15.biosynth.v1.Delivery\"v\n\x10SimulateResponse\x12\r\n\x05\x66rame\x18\x01 \x01(\r\x12*\n\x0csegmentation\x18\x02 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\'\n\treference\x18\x03 \x01(\x0b\x32\x14.biosynth.v1.Content\"\x14\n\x12ListSchemasRequest\";\n\x13ListSchemasResponse\x12$\n\x07schemas\x18\x01 \x03(\x0b\x32\x13.biosynth.v1.Schema2\xf2\x01\n\x10ReferenceService\x12\x41\n\x06Render\x12\x1a.biosynth.v1.RenderRequest\x1a\x1b.biosynth.v1.RenderResponse\x12I\n\x08Simulate\x12\x1c.biosynth.v1.SimulateRequest\x1a\x1d.biosynth.v1.SimulateResponse0\x01\x12P\n\x0bListSchemas\x12\x1f.biosynth.v1.ListSchemasRequest\x1a .biosynth.v1.ListSchemasResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x62iosynth/v1/reference.proto\x12\x0b\x62iosynth.v1\x1a\x17\x62iosynth/v1/types.proto\"\xd2\x02\n\rRenderRequest\x12*\n\x0csegmentation\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12#\n\x05image\x18\x02 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\x14\n\x07\x63hannel\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x15\n\x0bschema_name\x18\x04 \x01(\tH\x00\x12\x15\n\x0bschema_yaml\x18\x05 \x01(\tH\x00\x12\x1d\n\x15\x62oundary_thickness_px\x18\x06 \x01(\r\x12\x11\n\theight_px\x18\x07 \x01(\r\x12\x10\n\x08width_px\x18\x08 \x01(\r\x12\x13\n\x0btier_limits\x18\t \x03(\x01\x12\'\n\x08\x64\x65livery\x18\n \x01(\x0e\x32\x15.biosynth.v1.Delivery\x12\x14\n\x0c\x61\x62sent_parts\x18\x0b \x03(\tB\x08\n\x06schemaB\n\n\x08_channel\"\xbd\x01\n\x0eRenderResponse\x12\'\n\treference\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\"\n\x04grey\x18\x02 \x01(\x0b\x32\x14.biosynth.v1.Content\x12#\n\x06schema\x18\x03 \x01(\x0b\x32\x13.biosynth.v1.Schema\x12\x13\n\x0btier_limits\x18\x04 \x03(\x01\x12\x14\n\x0clevel_pixels\x18\x05 \x03(\x04\x12\x0e\n\x06\x63\x61\x63hed\x18\x06 \x01(\x08\"M\n\x08Scenario\x12\x11\n\theight_px\x18\x01 \x01(\r\x12\x10\n\x08width_px\x18\x02 \x01(\r\x12\x0e\n\x06\x66rames\x18\x03 \x01(\r\x12\x0c\n\x04seed\x18\x04 \x01(\x04\"x\n\x0fSimulateRequest\x12\'\n\x08scenario\x18\x01 \x01(\x0b\x32\x15.biosynth.v1.Scenario\x12\x13\n\x0bschema_name\x18\x02 \x01(\t\x12\'\n\x08\x64\x65livery\x18\x03 \x01(\x0e\x32\x15.biosynth.v1.Delivery\"v\n\x10SimulateResponse\x12\r\n\x05\x66rame\x18\x01 \x01(\r\x12*\n\x0csegmentation\x18\x02 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\'\n\treference\x18\x03 \x01(\x0b\x32\x14.biosynth.v1.Content\"\x14\n\x12ListSchemasRequest\";\n\x13ListSchemasResponse\x12$\n\x07schemas\x18\x01 \x03(\x0b\x32\x13.biosynth.v1.Schema2\xf2\x01\n\x10ReferenceService\x12\x41\n\x06Render\x12\x1a.biosynth.v1.RenderRequest\x1a\x1b.biosynth.v1.RenderResponse\x12I\n\x08Simulate\x12\x1c.biosynth.v1.SimulateRequest\x1a\x1d.biosynth.v1.SimulateResponse0\x01\x12P\n\x0bListSchemas\x12\x1f.biosynth.v1.ListSchemasRequest\x1a .biosynth.v1.ListSchemasResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,19 +33,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'biosynth.v1.reference_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RENDERREQUEST']._serialized_start=70
-  _globals['_RENDERREQUEST']._serialized_end=386
-  _globals['_RENDERRESPONSE']._serialized_start=389
-  _globals['_RENDERRESPONSE']._serialized_end=578
-  _globals['_SCENARIO']._serialized_start=580
-  _globals['_SCENARIO']._serialized_end=657
-  _globals['_SIMULATEREQUEST']._serialized_start=659
-  _globals['_SIMULATEREQUEST']._serialized_end=779
-  _globals['_SIMULATERESPONSE']._serialized_start=781
-  _globals['_SIMULATERESPONSE']._serialized_end=899
-  _globals['_LISTSCHEMASREQUEST']._serialized_start=901
-  _globals['_LISTSCHEMASREQUEST']._serialized_end=921
-  _globals['_LISTSCHEMASRESPONSE']._serialized_start=923
-  _globals['_LISTSCHEMASRESPONSE']._serialized_end=982
-  _globals['_REFERENCESERVICE']._serialized_start=985
-  _globals['_REFERENCESERVICE']._serialized_end=1227
+  _globals['_RENDERREQUEST']._serialized_end=408
+  _globals['_RENDERRESPONSE']._serialized_start=411
+  _globals['_RENDERRESPONSE']._serialized_end=600
+  _globals['_SCENARIO']._serialized_start=602
+  _globals['_SCENARIO']._serialized_end=679
+  _globals['_SIMULATEREQUEST']._serialized_start=681
+  _globals['_SIMULATEREQUEST']._serialized_end=801
+  _globals['_SIMULATERESPONSE']._serialized_start=803
+  _globals['_SIMULATERESPONSE']._serialized_end=921
+  _globals['_LISTSCHEMASREQUEST']._serialized_start=923
+  _globals['_LISTSCHEMASREQUEST']._serialized_end=943
+  _globals['_LISTSCHEMASRESPONSE']._serialized_start=945
+  _globals['_LISTSCHEMASRESPONSE']._serialized_end=1004
+  _globals['_REFERENCESERVICE']._serialized_start=1007
+  _globals['_REFERENCESERVICE']._serialized_end=1249
 # @@protoc_insertion_point(module_scope)

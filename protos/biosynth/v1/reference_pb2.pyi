@@ -35,6 +35,7 @@ class RenderRequest(_message.Message):
     WIDTH_PX_FIELD_NUMBER: _builtins.int
     TIER_LIMITS_FIELD_NUMBER: _builtins.int
     DELIVERY_FIELD_NUMBER: _builtins.int
+    ABSENT_PARTS_FIELD_NUMBER: _builtins.int
     channel: _builtins.int
     """Which channel of a multi-channel image, counted from 0."""
     schema_name: _builtins.str
@@ -61,6 +62,10 @@ class RenderRequest(_message.Message):
     def tier_limits(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """Limits between grey tiers, one fewer than tiers, rising, 0 to 255; empty: the schema's, else measured on the image."""
 
+    @_builtins.property
+    def absent_parts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Parts that the image does not show, such as `wound`: where the schema needs them, they are drawn as none."""
+
     def __init__(
         self,
         *,
@@ -74,10 +79,11 @@ class RenderRequest(_message.Message):
         width_px: _builtins.int = ...,
         tier_limits: _abc.Iterable[_builtins.float] | None = ...,
         delivery: _types_pb2.Delivery.ValueType = ...,
+        absent_parts: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "channel", b"channel", "image", b"image", "schema", b"schema", "schema_name", b"schema_name", "schema_yaml", b"schema_yaml", "segmentation", b"segmentation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "boundary_thickness_px", b"boundary_thickness_px", "channel", b"channel", "delivery", b"delivery", "height_px", b"height_px", "image", b"image", "schema", b"schema", "schema_name", b"schema_name", "schema_yaml", b"schema_yaml", "segmentation", b"segmentation", "tier_limits", b"tier_limits", "width_px", b"width_px"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "absent_parts", b"absent_parts", "boundary_thickness_px", b"boundary_thickness_px", "channel", b"channel", "delivery", b"delivery", "height_px", b"height_px", "image", b"image", "schema", b"schema", "schema_name", b"schema_name", "schema_yaml", b"schema_yaml", "segmentation", b"segmentation", "tier_limits", b"tier_limits", "width_px", b"width_px"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__channel: _TypeAlias = _typing.Literal["channel"]  # noqa: Y015
     _WhichOneofArgType__channel: _TypeAlias = _typing.Literal["_channel", b"_channel"]  # noqa: Y015

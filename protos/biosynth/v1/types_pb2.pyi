@@ -353,3 +353,42 @@ class Appearance(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__spread) -> _WhichOneofReturnType__spread | None: ...
 
 Global___Appearance: _TypeAlias = Appearance  # noqa: Y015
+
+@_typing.final
+class Look(_message.Message):
+    """How one image looks: its appearance, and how bright its objects are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPEARANCE_FIELD_NUMBER: _builtins.int
+    OBJECT_MEANS_FIELD_NUMBER: _builtins.int
+    OBJECT_DEVIATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def appearance(self) -> Global___Appearance:
+        """The appearance; every value must be set."""
+
+    @_builtins.property
+    def object_means(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Mean brightness of objects above the background, in units of the contrast; negative: darker than the background.
+        At least one. As many as the reference has objects: each object gets its own, in the order in which a reply for the
+        same reference lists them; another number: each object gets one of them, drawn by seed.
+        """
+
+    @_builtins.property
+    def object_deviations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Standard deviation of brightness inside the same objects, in units of the contrast; as many as means."""
+
+    def __init__(
+        self,
+        *,
+        appearance: Global___Appearance | None = ...,
+        object_means: _abc.Iterable[_builtins.float] | None = ...,
+        object_deviations: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "object_deviations", b"object_deviations", "object_means", b"object_means"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Look: _TypeAlias = Look  # noqa: Y015

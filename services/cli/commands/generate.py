@@ -6,18 +6,21 @@ import argparse
 import os
 from pathlib import Path
 
-from biosynth.v1.generation_pb2 import GenerateRequest, GenerateResponse
+from biosynth.results import word
+from biosynth.v1.generation_pb2 import GenerateRequest, GenerateResponse, LookOrigin
 
 from services.cli.appearance import add_appearance, appearance_of
 from services.cli.console import Console
 from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
+from services.cli.likeness import add_likeness, set_likeness
 from services.cli.numbers import SEED
 from services.cli.session import add_endpoint, open_session
 
 HELP = "generate an image of a reference"
 DESCRIPTION = """\
 Takes a reference.png (level indices, of any size) and writes an 8-bit grey image of it. Another --seed gives another
-texture, noise and appearance; --appearance orders what you want to hold fixed."""
+texture, noise and look. --like imitates the look of a real image; without it, a look is drawn by seed from training
+images whose labels are like the reference. --appearance sets single values, whatever the look says."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("reference", type=Path, metavar="REFERENCE", help="a reference.png (not reference_grey.png)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the PNG to write")
     parser.add_argument("--model", required=True, metavar="NAME", help="see `biosynth models`")
-    parser.add_argument(
-        "--seed", type=SEED, default=0, metavar="N", help="of texture, noise and appearance (default 0)"
-    )
+    parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="of texture, noise and look (default 0)")
+    add_likeness(parser)
     add_appearance(parser)
     add_endpoint(parser)
 
@@ -35,15 +37,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command."""
     check_folder(arguments.out.parent)
-    refuse_overwriting([arguments.reference], [arguments.out])
+    refuse_overwriting([path for path in (arguments.reference, arguments.like) if path], [arguments.out])
     request = GenerateRequest(model=arguments.model, seed=arguments.seed, appearance=appearance_of(arguments))
     with open_session(os.environ, arguments.endpoint) as session, console.progress(total=1, unit="image") as bar:
         bar.set_description(f"model {arguments.model}")
         request.reference.CopyFrom(session.content(read_input(arguments.reference)))
+        set_likeness(request, arguments, session)
         response: GenerateResponse = session.ask(session.client.generation.Generate, request)
         bar.update(1)
     write_file(arguments.out, response.image.file)
     console.say(f"wrote {arguments.out} with {response.model.name} {response.model.version} on {response.engine}")
+    for warning in response.warnings:
+        console.warn(f"unlike the images that model {response.model.name} was trained on: {warning}")
     record = {
         "file": str(arguments.out),
         "model": response.model.name,
@@ -52,6 +57,8 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         "precision": response.precision,
         "seed": arguments.seed,
         "appearance": {field.name: value for field, value in response.appearance.ListFields()},
+        "look": {"origin": word(LookOrigin, response.look_origin), "drawn_from": response.drawn_from},
+        "warnings": list(response.warnings),
         "cached": response.cached,
     }
     console.answer(record)

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from biosynth.contract import PARTS
 from biosynth.v1.reference_pb2 import RenderRequest, RenderResponse
 
 from services.cli.console import Console
@@ -34,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=_size, metavar="HxW", help="rows and columns; default: the segmentation's")
     parser.add_argument(
         "--tier-limits", type=_limits, default=(), metavar="A,B,...", help="default: measured on --image"
+    )
+    parser.add_argument(
+        "--absent",
+        choices=PARTS,
+        action="append",
+        default=[],
+        help="a part that the image does not show; drawn as none",
     )
     add_endpoint(parser)
 
@@ -72,6 +80,7 @@ def _request(arguments: argparse.Namespace, session: Session) -> RenderRequest:
         height_px=height,
         width_px=width,
         tier_limits=arguments.tier_limits,
+        absent_parts=arguments.absent,
     )
     if arguments.image is not None:
         request.image.CopyFrom(session.content(read_input(arguments.image)))

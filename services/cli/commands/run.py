@@ -8,21 +8,24 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from biosynth.client import Client
-from biosynth.v1.pipeline_pb2 import RunRequest, RunResult, Stage, StageProgress
+from biosynth.results import word
+from biosynth.v1.pipeline_pb2 import LookSource, RunRequest, RunResult, Stage, StageProgress
 from biosynth.v1.types_pb2 import Content
 
-from services.cli.appearance import add_appearance, appearance_of
+from services.cli.appearance import SAMPLED, add_appearance, appearance_of
 from services.cli.console import Console
 from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
+from services.cli.looks import write_look
 from services.cli.numbers import COUNT, SEED
-from services.cli.overview import overview
+from services.cli.overview import at_one_range, overview
 from services.cli.report import counts, report
 from services.cli.run_record import run_record
 from services.cli.session import add_endpoint, open_session
 from services.common.imaging.images import decode_image, encode_png
+from services.common.imaging.intensity import to_eight_bit
 from services.common.imaging.ometiff import decode_segmentation
 from services.common.serving.content import image_planes
 
@@ -31,10 +34,12 @@ FILES = (
     "reference.png",
     "reference_grey.png",
     "generated.png",
+    "look.json",
     "overview.png",
     "report.html",
     "run.json",
 )
+Pictures: TypeAlias = "list[tuple[str, bytes]]"  # captions and PNG files
 STAGES = ("plan", "segment", "render", "generate")
 HELP = "segment an image, render its reference, generate a new image of it"
 DESCRIPTION = """\
@@ -42,7 +47,8 @@ Takes a microscopy image (PNG, TIFF, OME-TIFF or JPEG) the whole way and writes 
 
   segmentation.ome.tif   label maps, one named channel each (OME-TIFF, for napari and Fiji)
   reference.png          level indices; reference_grey.png shows them
-  generated.png          a new image with that reference as its truth
+  generated.png          a new image with that reference as its truth, which imitates the look of yours
+  look.json              that look, for `biosynth generate --like`
   overview.png           all four side by side
   report.html, run.json  what was done, with which versions, and every file's sha256
 
@@ -62,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=SEED, default=0, metavar="N", help="of texture, noise and appearance (default 0)"
     )
-    add_appearance(parser)
+    add_appearance(parser, sampled=True)
     add_endpoint(parser)
 
 
@@ -76,11 +82,13 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     with open_session(os.environ, arguments.endpoint) as session:
         request = _request(arguments, session.content(source))
         result = session.ask(lambda request: _run(request, session.client, stages, console), request)
-    files = _files(source, arguments.channel, result)
+    files, pictures = _files(source, arguments.channel, result)
     record = run_record(arguments, source, result, stages)
     record["outputs"] = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     record["seconds"] = round(time.monotonic() - start, 3)
-    _write(files, record, folder)
+    _write(files, pictures, record, folder)
+    for warning in record["generation"]["warnings"]:
+        console.warn(f"unlike the images that model {record['generation']['model']} was trained on: {warning}")
     found, made = record["segmentation"], record["generation"]
     console.say(
         f"segmenter {found['segmenter']} found {counts(found)}; model {made['model']} fits its "
@@ -101,6 +109,9 @@ def _request(arguments: argparse.Namespace, image: Content) -> RunRequest:
         seed=arguments.seed,
         boundary_thickness_px=arguments.boundary_thickness,
         appearance=appearance_of(arguments),
+        look_source=LookSource.LOOK_SOURCE_DRAWN
+        if SAMPLED in arguments.appearance
+        else LookSource.LOOK_SOURCE_MEASURED,
     )
     if arguments.channel is not None:
         request.channel = arguments.channel
@@ -123,7 +134,7 @@ def _run(request: RunRequest, client: Client, stages: list[dict[str, Any]], cons
 
 
 def _show(progress: StageProgress, stages: list[dict[str, Any]], bar: Any) -> None:
-    name = Stage.Name(progress.stage).removeprefix("STAGE_").lower()
+    name = word(Stage, progress.stage)
     if not progress.done:
         bar.set_description(f"{name}: {progress.message}")
         return
@@ -131,25 +142,26 @@ def _show(progress: StageProgress, stages: list[dict[str, Any]], bar: Any) -> No
     bar.update(1)
 
 
-def _files(source: bytes, channel: int | None, result: RunResult) -> dict[str, bytes]:
-    """The files that the run returned, and the overview drawn from them."""
+def _files(source: bytes, channel: int | None, result: RunResult) -> tuple[dict[str, bytes], Pictures]:
+    """The files that the run returned with the overview of them, and what the report shows: image and generated."""
     files = {
         "segmentation.ome.tif": result.segmentation.segmentation.file,
         "reference.png": result.reference.reference.file,
         "reference_grey.png": result.reference.grey.file,
         "generated.png": result.generation.image.file,
+        "look.json": write_look(result.generation.look),
     }
-    picture = overview(
-        decode_image(source, channel),
-        decode_segmentation(files["segmentation.ome.tif"]),
-        image_planes(files["reference_grey.png"])["image"],
-        image_planes(files["generated.png"])["image"],
+    image, generated = at_one_range(
+        to_eight_bit(decode_image(source, channel)), image_planes(files["generated.png"])["image"]
     )
-    return {**files, "overview.png": encode_png(picture)}
+    segmentation = decode_segmentation(files["segmentation.ome.tif"])
+    grey = image_planes(files["reference_grey.png"])["image"]
+    picture = overview(image, segmentation, grey, generated)
+    pictures = [("image", encode_png(image)), ("generated, at the image's range of brightness", encode_png(generated))]
+    return {**files, "overview.png": encode_png(picture)}, pictures
 
 
-def _write(files: dict[str, bytes], record: dict[str, Any], folder: Path) -> None:
-    pictures = [(name, files[name]) for name in ("reference_grey.png", "generated.png")]
+def _write(files: dict[str, bytes], pictures: Pictures, record: dict[str, Any], folder: Path) -> None:
     page = report(record, files["overview.png"], pictures)
     told = json.dumps(record, indent=1, sort_keys=True) + "\n"
     (folder / "run.json").unlink(missing_ok=True)  # an old one has the hashes of old files

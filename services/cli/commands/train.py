@@ -8,6 +8,7 @@ from pathlib import Path
 from services.cli.console import Console
 from services.cli.numbers import COUNT, SEED
 from services.common.errors import ConfigError
+from services.training.generator.looks import renew_looks
 
 HELP = "train a generator on a dataset (needs torch: the `training` extra)"
 DESCRIPTION = """\
@@ -26,11 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--remarks", type=Path, metavar="FILE", help="text for the card: how the images look")
     parser.add_argument("--work", type=Path, metavar="DIR", help="checkpoints and logs; default: OUT.training")
     parser.add_argument("--steps", type=COUNT, default=5000, metavar="N", help="default 5000")
+    parser.add_argument(
+        "--looks-only", action="store_true", help="keep --out's weights, measure its training images' looks anew"
+    )
     parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="default 0")
 
 
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command."""
+    if arguments.looks_only:
+        model = renew_looks(arguments.out, arguments.dataset, arguments.version)
+        console.say(f"wrote {len(model.records)} looks to {arguments.out}, now {model.name} {model.version}")
+        console.answer({"model": model.name, "version": model.version, "looks": len(model.records)})
+        return
     try:
         from services.training.generator.job import Job, train_generator
         from services.training.generator.publish import Naming

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 from biosynth.contract import PARTS
@@ -53,3 +54,22 @@ class Segmentation:
         """Height and width in pixels."""
         height, width = getattr(self, self.parts[0]).shape
         return int(height), int(width)
+
+
+def with_absent(segmentation: Segmentation, parts: Collection[str]) -> Segmentation:
+    """The segmentation of an image that shows none of `parts`: they are there then, and empty.
+
+    Raises InvalidSegmentation for a part that it has, or that there is not.
+
+    >>> with_absent(Segmentation(cells=np.array([[1, 0]], np.int32)), ["wound"]).wound
+    array([[False, False]])
+    """
+    if wrong := [part for part in parts if part not in PARTS or part in segmentation.parts]:
+        raise InvalidSegmentation(
+            f"expected absent parts among {', '.join(PARTS)} that the segmentation does not have; got {wrong[0]!r:.40} "
+            f"for one with {', '.join(segmentation.parts)}"
+        )
+    empty: dict[str, Any] = {
+        part: np.zeros(segmentation.shape, np.bool_ if part == "wound" else np.int32) for part in parts
+    }
+    return replace(segmentation, **empty)

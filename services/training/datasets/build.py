@@ -7,16 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from services.common.errors import BiosynthError, InvalidArgument
 from services.common.imaging.images import Image, decode_image, encode_png
-from services.common.imaging.intensity import stretch
-from services.common.imaging.labels import Labels, Segmentation
+from services.common.imaging.intensity import to_eight_bit
+from services.common.imaging.labels import Labels, Segmentation, with_absent
 from services.reference.render import render
 from services.reference.schemas import Schema, named
 from services.segmentation.segmenters import builtin_segmenters
@@ -91,14 +89,12 @@ def _write_pair(job: Job, root: Path, schema: Schema, folder: Path) -> None:
 
 def _segmentation(job: Job, root: Path, image: Image, schema: Schema) -> Segmentation:
     parts = {part: _read_labels(root / folder / f"{job.path.stem}.png") for part, folder in job.source.labels.items()}
-    absent: dict[str, NDArray[Any]] = {
-        part: np.zeros(image.shape, np.bool_ if part == "wound" else np.int32) for part in job.source.absent
-    }
     found = {}
     if job.source.segmenter:
         result = builtin_segmenters()[job.source.segmenter].find(image)
         found = {part: getattr(result, part) for part in result.parts}
-    return Segmentation(**{part: array for part, array in {**found, **absent, **parts}.items() if part in schema.parts})
+    known = Segmentation(**{part: array for part, array in {**found, **parts}.items() if part in schema.parts})
+    return with_absent(known, [part for part in job.source.absent if part in schema.parts])
 
 
 def _read_labels(path: Path) -> Labels:
@@ -106,13 +102,6 @@ def _read_labels(path: Path) -> Labels:
     if labels is None or labels.ndim != 2 or labels.dtype.kind != "u":
         raise InvalidArgument(f"expected a label map, a grey PNG of 8 or 16 bit, at {path}")
     return labels.astype(np.int32)
-
-
-def to_eight_bit(image: Image) -> NDArray[np.uint8]:
-    """Keep 8 bit; stretch 16 bit from the 0.1 to the 99.9 percentile."""
-    if image.dtype == np.uint8:
-        return image.astype(np.uint8, copy=False)
-    return stretch(image, 0.1)
 
 
 def _entry(job: Job) -> Entry:

@@ -7,17 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from services.generation.appearance import record_of
 from services.generation.model import CARD, ModelDescription, write_description
 from services.generation.network import STRIDE, Generator
 from services.training.datasets.dataset import DatasetManifest
 from services.training.generator.crops import Field
 from services.training.generator.export import export
-
-# Enough to span the looks of a training set; each is a line of model.json.
-MOST_RECORDS = 128
+from services.training.generator.looks import records_of
 
 
 @dataclass(frozen=True)
@@ -42,11 +37,6 @@ def publish(
     fields: the training fields, whose looks inference will draw from. training: the record for the card, JSON.
     """
     sha256, safetensors_sha256 = export(network, folder)
-    generator = np.random.default_rng(0)
-    # Fields without objects say nothing about contrast: inference must not draw from them.
-    looks = [field.look for field in fields if len(field.look.objects)]
-    chosen = sorted(generator.permutation(len(looks))[:MOST_RECORDS])
-    records = tuple(record_of(looks[index], generator) for index in chosen)
     description = ModelDescription(
         name=naming.name,
         version=naming.version,
@@ -60,7 +50,7 @@ def publish(
         sha256=sha256,
         safetensors_sha256=safetensors_sha256,
         training=training,
-        records=records,
+        records=records_of(fields),
     )
     write_description(folder, description)
     return description

@@ -23,7 +23,7 @@ from tests.integration.services.test_bad_inputs import png_bomb
 from tests.support.pictures import nuclei_picture, scratch_picture
 from tests.support.ports import free_ports
 
-PICTURES = ("segmentation.ome.tif", "reference.png", "reference_grey.png", "generated.png", "overview.png")
+PICTURES = ("segmentation.ome.tif", "reference.png", "reference_grey.png", "generated.png", "look.json", "overview.png")
 
 
 class Cli:
@@ -70,6 +70,59 @@ def test_run_writes_all_that_it_promises_and_a_report_that_needs_nothing_beside_
     page = (tmp_path / "out" / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 3
     assert "http" not in page and 'src="data:' in page
+
+
+def test_generate_imitates_an_image_or_the_look_of_a_run(cli: Cli, image: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert cli("run", image, "--out", run).returncode == 0
+    reference, segmentation = run / "reference.png", run / "segmentation.ome.tif"
+    made = {}
+    for name, like in {
+        "image": ("--like", image),
+        "segmented": ("--like", image, "--like-segmentation", segmentation),
+        "look": ("--like", run / "look.json"),
+        "drawn": (),
+    }.items():
+        done = cli("generate", reference, "--model", "fluo-nuclei", "--out", tmp_path / f"{name}.png", "--json", *like)
+        assert done.returncode == 0, done.stderr
+        made[name] = json.loads(done.stdout)
+    assert {name: record["look"]["origin"] for name, record in made.items()} == {
+        "image": "measured", "segmented": "measured", "look": "given", "drawn": "drawn"
+    }  # fmt: skip
+    assert made["drawn"]["look"]["drawn_from"] == "dsb2018-fluo"
+    # The segmenter finds what it found before, so the two ways measure one look.
+    assert made["image"]["appearance"] == made["segmented"]["appearance"]
+    assert made["look"]["appearance"]["background"] == pytest.approx(made["image"]["appearance"]["background"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--like-segmentation", "x.ome.tif"), "expected an image as --like"),
+        (("--like", "absent.png"), "expected a readable file at absent.png"),
+        (("--like", "reference.json"), "expected a look, the look.json that `biosynth run` writes"),
+    ],
+)
+def test_a_likeness_that_cannot_be_is_refused_before_work(
+    cli: Cli, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    reference = tmp_path / "reference.png"
+    reference.write_bytes(encode_png(np.zeros((16, 16), np.uint8)))
+    (tmp_path / "reference.json").write_text("{]")
+    given = [str(tmp_path / option) if option == "reference.json" else option for option in options]
+    done = cli("generate", reference, "--model", "fluo-nuclei", "--out", tmp_path / "o.png", *given)
+    assert done.returncode == 3
+    assert message in done.stderr
+
+
+def test_a_run_that_draws_its_look_and_one_unlike_training_say_so(cli: Cli, image: Path, tmp_path: Path) -> None:
+    done = cli("run", image, "--out", tmp_path / "o", "--appearance", "sampled", "--appearance", "background=0.9")
+    assert done.returncode == 0, done.stderr
+    assert "unlike the images that model fluo-nuclei was trained on: background is 0.9" in done.stderr
+    record = json.loads((tmp_path / "o" / "run.json").read_text())
+    assert record["parameters"]["look"] == record["generation"]["look"]["origin"] == "drawn"
+    assert record["generation"]["warnings"]
+    assert "training images have" in (tmp_path / "o" / "report.html").read_text()
 
 
 def test_run_twice_gives_the_same_bytes_and_does_no_work_twice(cli: Cli, image: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 import tifffile
 from biosynth import BiosynthCallError, Client
 from biosynth.v1 import generation_pb2, pipeline_pb2, reference_pb2, segmentation_pb2
-from biosynth.v1.types_pb2 import Appearance, Content, ObjectRef
+from biosynth.v1.types_pb2 import Appearance, Content, Look, ObjectRef
 
 from services.common.imaging.images import encode_png
 from services.common.storage.folder import FolderStore
@@ -157,6 +158,55 @@ def test_a_grey_rendering_sent_as_reference_is_recognised(client: Client) -> Non
 def test_an_appearance_that_no_image_can_have_is_refused(client: Client, value: float) -> None:
     with pytest.raises(BiosynthCallError, match=r"appearance\.noise from 0 to 1"):
         client.generate(np.zeros((8, 8), np.uint8), model="fluo-nuclei", appearance=Appearance(noise=value))
+
+
+SHOWS = np.zeros((64, 64), np.uint8)
+SHOWS[10:30, 10:30] = 1
+LIKE = nuclei_picture(64, 64, 3)
+LIKENESSES: dict[str, tuple[dict[str, Any], str, str]] = {
+    "of another size": ({"like": LIKE[:40]}, "INVALID_ARGUMENT", r"of its reference.s size.*got \(40, 64\)"),
+    "of a single grey value": ({"like": np.full((64, 64), 7, np.uint8)}, "INVALID_IMAGE", "single grey value"),
+    "with nothing on it": (
+        {"like": LIKE, "like_reference": np.zeros((64, 64), np.uint8)}, "INVALID_ARGUMENT", "at least one object"
+    ),
+    "under another schema": (
+        {"like": LIKE, "like_reference": np.full((64, 64), 3, np.uint8)}, "INVALID_REFERENCE", "expected levels 0 to 2"
+    ),
+    "no image": ({"like": b"hello"}, "INVALID_IMAGE", "expected a PNG, TIFF or JPEG"),
+    "a look with gaps": ({"like": Look(appearance=Appearance(noise=0.1))}, "INVALID_ARGUMENT", "lacks background"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LIKENESSES)
+def test_an_image_that_cannot_be_imitated_is_refused(client: Client, store: FolderStore, case: str) -> None:
+    arguments, reason, message = LIKENESSES[case]
+    with pytest.raises(BiosynthCallError, match=message) as caught:
+        client.generate(SHOWS, model="fluo-nuclei", **arguments)
+    assert (caught.value.code, caught.value.reason) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
+    assert list(store.list("results/")) == []
+
+
+def test_an_image_unlike_the_models_is_imitated_and_said_to_be_unlike(client: Client) -> None:
+    made = client.generate(SHOWS, model="fluo-nuclei", like=255 - LIKE)
+    assert any("darker than the background" in warning for warning in made.warnings)
+
+
+def test_a_reference_without_objects_has_a_look_as_well(client: Client) -> None:
+    empty = np.zeros((64, 64), np.uint8)
+    assert client.generate(empty, model="fluo-nuclei").look_origin == "drawn"
+    assert client.generate(empty, model="fluo-nuclei", like=LIKE).look_origin == "measured"
+
+
+def test_a_part_that_is_there_cannot_be_absent(client: Client) -> None:
+    with pytest.raises(BiosynthCallError, match=r"absent parts among.*got 'wound'") as caught:
+        client.render({"cells": np.ones((8, 8), np.int32), "wound": np.zeros((8, 8), bool)}, schema="cells4",
+                      absent_parts=["wound"])  # fmt: skip
+    assert caught.value.reason == "INVALID_SEGMENTATION"
+
+
+def test_a_run_from_a_reference_has_no_image_to_measure_a_look_on(client: Client) -> None:
+    with pytest.raises(BiosynthCallError, match="expected an image to measure a look on"):
+        client.run(reference=SHOWS, model="fluo-nuclei", look="measured")
 
 
 def test_links_are_refused_plainly_where_the_store_is_a_folder(client: Client) -> None:

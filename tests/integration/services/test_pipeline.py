@@ -67,6 +67,70 @@ def test_results_are_objects_of_the_store_when_asked_so(client: Client, store: F
         assert stored is not None and stored.sha256 == ref.sha256
 
 
+def test_a_run_imitates_the_look_of_its_own_image(client: Client) -> None:
+    image = nuclei_picture()
+    dark = (image // 3 + 9).astype(np.uint8)
+    for source in (image, dark):
+        made = client.run(image=source).generation
+        assert made is not None and made.look_origin == "measured"
+        assert abs(float(np.median(made.image)) - float(np.median(source))) < 6
+        assert 0.85 < made.image.std() / source.std() < 1.2
+
+
+def test_a_run_may_draw_its_look_and_single_values_take_the_place_of_measured_ones(client: Client) -> None:
+    drawn = client.run(image=nuclei_picture(), look="drawn").generation
+    assert drawn is not None and (drawn.look_origin, drawn.drawn_from) == ("drawn", "dsb2018-fluo")
+    ordered = client.run(image=nuclei_picture(), appearance=Appearance(background=0.5)).generation
+    assert ordered is not None and ordered.appearance.background == 0.5
+    assert ordered.look_origin == "measured"
+
+
+def test_a_look_that_was_returned_gives_the_same_image_again(client: Client) -> None:
+    first = client.run(image=nuclei_picture())
+    assert first.reference is not None and first.generation is not None
+    again = client.generate(first.reference.reference, model="fluo-nuclei", like=first.generation.look)
+    assert again.look_origin == "given"
+    difference = np.abs(again.image.astype(int) - first.generation.image)  # objects travel with four decimals
+    assert difference.max() <= 1
+
+
+def test_a_generated_image_can_imitate_an_image_of_other_cells(client: Client) -> None:
+    other = client.run(image=nuclei_picture(96, 96, 5))
+    assert other.reference is not None
+    reference = np.zeros((64, 64), np.uint8)
+    reference[10:30, 10:30], reference[40:60, 30:50] = 1, 1
+    made = client.generate(
+        reference, model="fluo-nuclei", like=nuclei_picture(96, 96, 5), like_reference=other.reference.reference
+    )
+    assert made.image.shape == (64, 64)
+    assert abs(float(np.median(made.image)) - float(np.median(nuclei_picture(96, 96, 5)))) < 8
+    assert not client.generate(reference, model="fluo-nuclei").cached  # the image to imitate is part of the identity
+
+
+def test_a_look_beyond_all_training_images_is_told_and_not_clipped(client: Client) -> None:
+    reference = np.zeros((64, 64), np.uint8)
+    reference[10:30, 10:30] = 1
+    made, again = (
+        client.generate(reference, model="fluo-nuclei", appearance=Appearance(background=0.95)) for _ in range(2)
+    )
+    assert made.appearance.background == 0.95
+    assert any(warning.startswith("background is 0.95; training images have") for warning in made.warnings)
+    assert again.cached and again.warnings == made.warnings
+
+
+def test_cells_without_a_wound_are_drawn_under_a_schema_with_one_when_the_caller_says_so(client: Client) -> None:
+    cells = np.zeros((32, 32), np.int32)
+    cells[8:20, 8:20] = 1
+    drawn = client.render({"cells": cells}, schema="cells4", absent_parts=["wound"])
+    assert drawn.level_pixels[0] == 0 and drawn.level_pixels[2] > 0
+
+
+def test_a_segmenter_that_looks_for_no_wound_can_serve_a_model_with_one(client: Client) -> None:
+    outcome = client.run(image=scratch_picture(), segmenter="cells")
+    assert outcome.reference is not None and outcome.reference.schema.name == "cells4"
+    assert outcome.reference.level_pixels[0] == 0
+
+
 def test_a_run_may_start_at_a_reference(client: Client) -> None:
     reference = np.zeros((64, 80), np.uint8)
     reference[20:40, 20:40] = 2

@@ -36,6 +36,8 @@ RUN: dict[str, Any] = {
         "engine": "onnxruntime-cpu",
         "precision": "float32",
         "appearance": {"background": 0.123456, "noise": 0.0},
+        "look": {"origin": "measured", "drawn_from": ""},
+        "warnings": [],
     },
     "stages": [{"stage": "segment", "seconds": 1.234, "cached": False}],
     "outputs": {"generated.png": "cd" * 32},

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.imaging.tiling import Window
-from services.generation.appearance import Appearance, AppearanceRecord
+from services.generation.appearance import Appearance
+from services.generation.looks import AppearanceRecord
 from services.generation.model import ModelDescription
 from services.generation.roles import LevelRoles
 

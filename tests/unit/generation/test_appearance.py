@@ -1,26 +1,16 @@
-"""Measuring and drawing how an image looks."""
+"""Measuring how an image looks."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument
 from services.common.ranges import check_appearance
-from services.generation.appearance import (
-    QUANTUM,
-    Appearance,
-    AppearanceRecord,
-    Look,
-    draw,
-    measure,
-    record_of,
-)
+from services.generation.appearance import QUANTUM, measure
 from services.generation.roles import find_objects
-from tests.unit.generation.fakes import LOOKS, ROLES, disks
+from tests.unit.generation.fakes import ROLES, disks
 
 
 def _field(
@@ -71,36 +61,6 @@ def test_a_tiny_field_of_one_level_still_has_a_finite_look(shape: tuple[int, int
     assert look.objects.shape == (1 if level == 1 else 0, 2)
 
 
-@given(st.integers(0, 2**32), st.integers(0, 20))
-def test_one_seed_draws_one_look_and_a_pair_for_every_object(seed: int, count: int) -> None:
-    first, second = (draw(LOOKS, count, np.random.default_rng(seed), {}) for _ in range(2))
-    assert first.appearance in [record.appearance for record in LOOKS]
-    assert first.appearance == second.appearance
-    assert first.objects.shape == (count, 2)
-    assert np.array_equal(first.objects, second.objects)
-
-
-@given(
-    st.dictionaries(st.sampled_from(sorted(vars(LOOKS[0].appearance))), st.floats(0, 1)),
-    st.integers(0, 1000),
-)
-def test_ordered_values_take_the_place_of_drawn_ones_and_change_no_other(ordered: dict[str, float], seed: int) -> None:
-    free = draw(LOOKS, 3, np.random.default_rng(seed), {})
-    bound = draw(LOOKS, 3, np.random.default_rng(seed), ordered)
-    assert vars(bound.appearance) == {**vars(free.appearance), **ordered}
-
-
-def test_an_ordered_spread_is_that_of_the_objects() -> None:
-    for records in (LOOKS, (AppearanceRecord(LOOKS[0].appearance, ((1.0, 0.2),)),)):
-        look = draw(records, 4000, np.random.default_rng(0), {"spread": 0.5})
-        assert look.objects[:, 0].std() == pytest.approx(0.5, rel=0.05)
-
-
-def test_a_record_without_objects_draws_plain_ones() -> None:
-    look = draw((AppearanceRecord(LOOKS[0].appearance, ()),), 2, np.random.default_rng(0), {})
-    assert look.objects == pytest.approx(np.array([[1.0, 0.3], [1.0, 0.3]]))
-
-
 @pytest.mark.parametrize(
     ("ordered", "message"),
     [
@@ -115,13 +75,3 @@ def test_a_record_without_objects_draws_plain_ones() -> None:
 def test_a_value_that_no_image_can_have_is_refused(ordered: dict[str, float], message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         check_appearance(ordered)
-
-
-def test_a_record_keeps_a_rounded_sample_of_the_objects() -> None:
-    appearance = Appearance(0.123456789, 0.3, 0.2, 0.02, 0.5)
-    objects = np.random.default_rng(0).random((50, 2), np.float32)
-    record = record_of(Look(appearance, objects), np.random.default_rng(0), most=7)
-    assert record.appearance.background == 0.12346
-    assert len(record.objects) == 7
-    pool = {tuple(np.round(pair.astype(float), 3)) for pair in objects}
-    assert set(record.objects) <= pool

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from services.common.errors import InvalidArgument, InvalidReference
-from services.generation.appearance import AppearanceRecord
 from services.generation.conditions import draw_texture
 from services.generation.generate import generate, run_tiles
+from services.generation.looks import AppearanceRecord
 from tests.unit.generation.fakes import DEVIATION, INTERIOR, LOOKS, MEAN, BoxEngine, description, disks, windows_of
 
 SIZES = [(1, 1), (5, 7), (1, 130), (64, 64), (401, 503)]
@@ -62,7 +62,8 @@ def test_an_ordered_background_comes_out_where_nothing_is() -> None:
     made = generate(reference, description(), PLAIN, 1, ordered)
     assert (made.image[:30] == round(255 * 0.4)).all()
     assert made.image[60, 60] > round(255 * 0.4)
-    assert (made.appearance.background, made.appearance.contrast, made.appearance.noise) == (0.4, 0.2, 0.0)
+    look = made.look.appearance
+    assert (look.background, look.contrast, look.noise) == (0.4, 0.2, 0.0)
 
 
 def test_an_ordered_noise_is_the_deviation_of_the_background() -> None:

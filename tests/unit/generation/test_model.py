@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from services.common.errors import ConfigError, UnknownName
-from services.generation.model import CARD, DESCRIPTION, WEIGHTS, ModelShelf, read_model, write_description
+from services.generation.looks import LabelStatistics
+from services.generation.model import CARD, DESCRIPTION, FORMAT, WEIGHTS, ModelShelf, read_model, write_description
 from tests.unit.generation.fakes import description
 
 
@@ -74,6 +75,17 @@ def test_the_description_that_is_spoiled_below_is_a_good_one(tmp_path: Path) -> 
     assert read_model(tmp_path).description.halo_px == 4
 
 
+def test_a_file_of_before_records_told_of_their_labels_is_read_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / DESCRIPTION).write_text(json.dumps(_body()))
+    [former] = read_model(tmp_path).description.records
+    assert (former.labels, former.kind) == (None, "")
+    labels = {"object_px": 12.0, "density": 300.0, "background": 0.7}
+    described = [{**_body()["records"][0], "labels": labels, "kind": "stained"}]
+    (tmp_path / DESCRIPTION).write_text(json.dumps({**_body(), "format": FORMAT, "records": described}))
+    [record] = read_model(tmp_path).description.records
+    assert (record.labels, record.kind) == (LabelStatistics(**labels), "stained")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -85,10 +97,12 @@ def test_the_description_that_is_spoiled_below_is_a_good_one(tmp_path: Path) -> 
         "[]",
         '"text"',
         "null",
-        json.dumps({**_body(), "format": "biosynth.generator/2"}),
+        json.dumps({**_body(), "format": "biosynth.generator/3"}),
         json.dumps({**_body(), "roles": [0, 1, 2]}),
         json.dumps({**_body(), "records": [{}]}),
         json.dumps({**_body(), "records": []}),
+        json.dumps({**_body(), "records": [{**_body()["records"][0], "objects": []}]}),
+        json.dumps({**_body(), "records": [{**_body()["records"][0], "labels": {"object_px": 3}}]}),
         json.dumps({**_body(), "colour": "red"}),
         *(json.dumps(_without(key)) for key in ("format", "name", "roles", "records")),
     ],

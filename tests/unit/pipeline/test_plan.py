@@ -49,6 +49,22 @@ def test_a_wished_schema_or_model_gets_the_segmenter_with_the_least_beyond_need(
     assert _names(wish) == {"scratch": "phase"}
 
 
+CELLS = replace(CATALOGUE, segmenters=[*CATALOGUE.segmenters, SegmenterFacts("cells", ("cells",))])
+
+
+def test_a_segmenter_that_looks_for_no_wound_is_drawn_with_none() -> None:
+    plan = make_plan(CELLS, Wish(segmenter="cells"))
+    assert plan.models == {"cells": ModelFacts("phase", "cells4")}
+    assert plan.absent == {"cells": ("wound",)}
+    with pytest.raises(NoFittingModel):  # nuclei are not optional
+        make_plan(replace(CELLS, models=[ModelFacts("all", "levels4")]), Wish(segmenter="cells"))
+
+
+def test_a_segmenter_that_finds_all_that_is_needed_goes_first() -> None:
+    assert _names(Wish(model="phase"), CELLS) == {"scratch": "phase"}
+    assert make_plan(CELLS, Wish(model="phase")).absent == {"scratch": ()}
+
+
 def test_a_wish_for_all_three_is_obeyed() -> None:
     assert _names(Wish("both", "nuclei3", "fluo")) == {"both": "fluo"}
 

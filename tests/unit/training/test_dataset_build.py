@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument
+from services.common.imaging.intensity import to_eight_bit
 from services.generation.roles import LevelRoles
-from services.training.datasets.build import build, plan, to_eight_bit
+from services.training.datasets.build import build, plan
 from services.training.datasets.dataset import (
     MANIFEST,
     DatasetManifest,

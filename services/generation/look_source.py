@@ -1,0 +1,95 @@
+"""Where a request's look comes from: drawn, measured on an image to imitate, or sent; and looks as they travel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from biosynth.contract import APPEARANCE_LIMITS
+from biosynth.v1 import generation_pb2, types_pb2
+from numpy.typing import NDArray
+
+from services.common.errors import InvalidArgument
+from services.common.ranges import check_appearance
+from services.common.serving.content import read_image, read_reference
+from services.common.serving.runtime import Runtime
+from services.common.storage.results import Json
+from services.generation.appearance import Appearance, Look
+from services.generation.generate import Generated
+from services.generation.likeness import measure_likeness
+from services.generation.model import ModelDescription
+
+MOST_OBJECTS = 1024  # of those that a reply lists in its look
+
+
+@dataclass(frozen=True)
+class LookSource:
+    """Where a look comes from, what of it is part of the result's identity, and what gives it: None, to be drawn."""
+
+    origin: generation_pb2.LookOrigin.ValueType
+    identity: dict[str, Json] | None
+    look: Callable[[], Look | None]
+
+
+def look_source(
+    request: generation_pb2.GenerateRequest, reference: NDArray[np.uint8], model: ModelDescription, runtime: Runtime
+) -> LookSource:
+    """Read what the request says of its look; a look is measured only when it is asked for.
+
+    reference: the request's own, (H, W). Raises InvalidArgument for a look that is not whole, and as read_image and
+    read_reference do.
+    """
+    match request.WhichOneof("look_from"):
+        case "look":
+            look = look_of(request.look)
+            return LookSource(generation_pb2.LOOK_ORIGIN_GIVEN, _fields(look), lambda: look)
+        case "like":
+            return _likeness(request.like, reference, model, runtime)
+        case _:
+            return LookSource(generation_pb2.LOOK_ORIGIN_DRAWN, None, lambda: None)
+
+
+def look_of(message: types_pb2.Look) -> Look:
+    """A look that a caller sent. Raises InvalidArgument where it is not whole, or has values that no image has."""
+    appearance = ordered_values(message.appearance)
+    if lacking := [name for name in APPEARANCE_LIMITS if name not in appearance]:
+        raise InvalidArgument(f"expected every appearance value in a look; it lacks {', '.join(lacking)}")
+    check_appearance(appearance)
+    means, deviations = list(message.object_means), list(message.object_deviations)
+    if not means or len(means) != len(deviations) or not np.isfinite(means + deviations).all():
+        raise InvalidArgument(
+            "expected at least one object in a look, with a finite mean and deviation each; "
+            f"got {len(means)} means and {len(deviations)} deviations"
+        )
+    return Look(Appearance(**appearance), np.stack([means, deviations], 1).astype(np.float32))
+
+
+def ordered_values(appearance: types_pb2.Appearance) -> dict[str, float]:
+    """The values that the caller set."""
+    return {field.name: value for field, value in appearance.ListFields()}
+
+
+def summary_of(made: Generated) -> dict[str, Json]:
+    """What is to be known of a generated image, besides its pixels."""
+    return {"look": _fields(made.look), "drawn_from": made.drawn_from, "warnings": list(made.warnings)}
+
+
+def _likeness(
+    like: generation_pb2.Likeness, reference: NDArray[np.uint8], model: ModelDescription, runtime: Runtime
+) -> LookSource:
+    channel, own = like.channel if like.HasField("channel") else None, ""
+    image, sha256 = read_image(like.image, channel, runtime.store, runtime.limits)
+    if like.HasField("reference"):
+        reference, own = read_reference(like.reference, runtime.store, runtime.limits)
+    identity: dict[str, Json] = {"image": sha256, "channel": channel, "reference": own}
+    origin = generation_pb2.LOOK_ORIGIN_MEASURED
+    return LookSource(origin, identity, lambda: measure_likeness(image, reference, model))
+
+
+def _fields(look: Look) -> dict[str, Json]:
+    """A look as the contract's message has it; of more than MOST_OBJECTS objects, as many, evenly chosen."""
+    count = len(look.objects)
+    chosen = np.linspace(0, count - 1, min(count, MOST_OBJECTS)).round().astype(np.intp)
+    means, deviations = look.objects[chosen].astype(np.float64).round(4).T.tolist()
+    return {"appearance": asdict(look.appearance), "object_means": means, "object_deviations": deviations}

@@ -1,0 +1,42 @@
+"""The looks that a model file keeps. Needs no torch, but belongs to training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.common.errors import InvalidArgument
+from services.generation.model import CARD, read_model, write_description
+from services.training.datasets.dataset import read_manifest
+from services.training.generator.crops import load_fields
+from services.training.generator.looks import records_of, renew_looks
+from tests.unit.generation.fakes import description
+
+
+def test_records_tell_of_their_labels_and_kind_and_leave_out_fields_without_objects(dataset: Path) -> None:
+    manifest = read_manifest(dataset)
+    records = records_of(load_fields(dataset, manifest.chosen("train"), manifest.roles))
+    assert [record.kind for record in records] == ["s", "s"]  # the third field has no object
+    assert all(record.labels is not None and record.labels.object_px > 5 for record in records)
+
+
+def test_looks_are_renewed_under_a_new_version_and_weights_stay(dataset: Path, tmp_path: Path) -> None:
+    write_description(tmp_path, description(name="disks"))
+    (tmp_path / CARD).write_text("# disks 1\n\nDisks.\n")
+    renewed = renew_looks(tmp_path, dataset, "2")
+    again = read_model(tmp_path).description
+    assert again == renewed
+    assert again == replace(description(name="disks"), version="2", records=again.records)
+    assert [record.kind for record in again.records] == ["s", "s"]
+    assert (tmp_path / CARD).read_text() == "# disks 2\n\nDisks.\n"
+
+
+def test_looks_of_another_schema_or_under_the_same_version_are_refused(dataset: Path, tmp_path: Path) -> None:
+    write_description(tmp_path, description())
+    with pytest.raises(InvalidArgument, match="another version than 1"):
+        renew_looks(tmp_path, dataset, "1")
+    write_description(tmp_path, replace(description(), schema_name="cells4"))
+    with pytest.raises(InvalidArgument, match=r"dataset under cells4 v1.*got one under nuclei3"):
+        renew_looks(tmp_path, dataset, "2")

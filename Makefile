@@ -6,8 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-# One lock for each set of packages: reference, evaluation and pipeline need what every server needs, and no more.
-EXTRAS := server segmentation generation generation-cuda cli training test
+# One lock for each set of packages: reference and pipeline need what every server needs, and no more.
+EXTRAS := server segmentation evaluation generation generation-cuda cli training test
 LOCKS := services/requirements
 OUT ?= demo
 
@@ -51,7 +51,9 @@ lock: $(UV)  ## write the hashed requirement files anew
 
 images: docker-engine  ## build the container images biosynth/*, but not the one for GPUs
 	$(call image,segmentation,services/Dockerfile) --build-arg SERVICE=segmentation --build-arg REQUIREMENTS=segmentation
-	for name in reference evaluation pipeline; do \
+	$(call image,evaluation,services/Dockerfile) --build-arg SERVICE=evaluation --build-arg REQUIREMENTS=evaluation \
+	  --build-arg CORES=segmentation
+	for name in reference pipeline; do \
 	  $(call image,$$name,services/Dockerfile) --build-arg SERVICE=$$name --build-arg REQUIREMENTS=server || exit 1; done
 	$(call image,generation-cpu,services/Dockerfile) --build-arg SERVICE=generation --build-arg REQUIREMENTS=generation
 	$(call image,cli,services/cli/Dockerfile)

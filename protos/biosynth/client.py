@@ -16,7 +16,8 @@ from biosynth.connections import Connections
 from biosynth.contract import INLINE_BYTES, MIB
 from biosynth.errors import BiosynthCallError, InvalidInputError
 from biosynth.results import GenerationResult, Progress, ReferenceResult, RunOutcome, SegmentationResult, unexpected
-from biosynth.v1 import generation_pb2, pipeline_pb2, reference_pb2, segmentation_pb2
+from biosynth.v1 import evaluation_pb2, generation_pb2, pipeline_pb2, reference_pb2, segmentation_pb2
+from biosynth.v1.evaluation_pb2 import Metric
 from biosynth.v1.generation_pb2 import GetModelResponse, Likeness, Model, Tiling
 from biosynth.v1.pipeline_pb2 import LookSource
 from biosynth.v1.reference_pb2 import Scenario
@@ -123,6 +124,8 @@ class Client(Connections):
             tiling=_TILINGS[tiling],
             delivery=_RASTER,
         )
+        if (like is None or isinstance(like, Look)) and not (like_reference is None and like_channel is None):
+            raise InvalidInputError("expected an image as like, with like_reference or like_channel")
         if isinstance(like, Look):
             request.look.CopyFrom(like)
         elif like is not None:
@@ -183,6 +186,16 @@ class Client(Connections):
             return outcome
         finally:
             responses.cancel()  # no effect after the end; before it, as at Ctrl-C, the server may stop too
+
+    def compare(self, real: Image, generated: Image, *, channel: int | None = None) -> tuple[Metric, ...]:
+        """Compare a generated image with the real one, pixel by pixel; both of one size and bit depth.
+
+        Returns all metrics, always in the same order; one without a value says why. channel: of the real image.
+        """
+        request = evaluation_pb2.ComparePairRequest(
+            real=self._image(real), generated=self._image(generated), channel=channel
+        )
+        return tuple(self.evaluation.ComparePair(request).metrics)
 
     def list_segmenters(self) -> tuple[Segmenter, ...]:
         """The segmenters that the server offers, by name."""

@@ -9,7 +9,21 @@ from collections.abc import Sequence
 from biosynth.errors import BiosynthCallError, InvalidInputError
 
 from services.cli.command import Command
-from services.cli.commands import combine, dataset, generate, info, models, push, render, run, segment, serve, train
+from services.cli.commands import (
+    combine,
+    compare,
+    dataset,
+    evaluate,
+    generate,
+    info,
+    models,
+    push,
+    render,
+    run,
+    segment,
+    serve,
+    train,
+)
 from services.cli.console import Console
 from services.cli.exits import REFUSED, exit_code
 from services.cli.versions import versions
@@ -32,6 +46,8 @@ COMMANDS: dict[str, Command] = {
     "generate": generate,
     "models": models,
     "info": info,
+    "compare": compare,
+    "evaluate": evaluate,
     "combine": combine,
     "dataset": dataset,
     "train": train,

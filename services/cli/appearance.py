@@ -14,14 +14,14 @@ SAMPLED = "sampled"
 
 def add_appearance(parser: argparse.ArgumentParser, sampled: bool = False) -> None:
     """Declare --appearance; `sampled` is taken as well where a look is measured unless told otherwise."""
-    other = f"{SAMPLED}: draw the look by seed instead of measuring it on the image; " if sampled else ""
+    other = f"{SAMPLED}: draw the look by seed instead of measuring it on the image; or " if sampled else ""
     parser.add_argument(
         "--appearance",
         type=_pair_or_sampled if sampled else _pair,
         action="append",
         default=[],
         metavar=f"{SAMPLED}|NAME=VALUE" if sampled else "NAME=VALUE",
-        help=f"{other}or set one of {', '.join(NAMES)}, whatever the look says; may be repeated",
+        help=f"{other}set one of {', '.join(NAMES)}, whatever the look says; may be repeated",
     )
 
 

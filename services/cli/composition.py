@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.common.serving.config import EndpointsConfig
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Service
+from services.evaluation.config import EvaluationConfig
 from services.evaluation.servicer import evaluation_service
 from services.generation.config import GenerationConfig
 from services.generation.loaded import LoadedModels
@@ -29,6 +30,7 @@ class Composition:
     names: Sequence[str]
     generation: GenerationConfig
     endpoints: EndpointsConfig
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     @asynccontextmanager
     async def start(self, runtime: Runtime) -> AsyncIterator[Sequence[Service]]:
@@ -48,7 +50,7 @@ class Composition:
         builders = {
             "segmentation": lambda: segmentation_service(runtime),
             "reference": lambda: reference_service(runtime),
-            "evaluation": lambda: evaluation_service(runtime),
+            "evaluation": lambda: evaluation_service(runtime, self.evaluation.lpips()),
             "pipeline": lambda: pipeline_service(runtime, stubs),
         }
         if models is not None:

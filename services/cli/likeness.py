@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from biosynth.v1.generation_pb2 import GenerateRequest
@@ -17,7 +18,7 @@ from services.cli.session import Session
 from services.common.errors import InvalidArgument
 from services.common.imaging.ometiff import decode_segmentation
 from services.pipeline.catalogue import catalogue_of
-from services.pipeline.plan import OPTIONAL_PARTS, Wish, make_plan
+from services.pipeline.plan import OPTIONAL_PARTS, Catalogue, Wish, make_plan, wished_models
 
 
 def add_likeness(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,7 @@ def add_likeness(parser: argparse.ArgumentParser) -> None:
         "--like",
         type=Path,
         metavar="FILE",
-        help="imitate this image, or the look.json of a run; default: draw a look",
+        help="imitate this image, or the look.json of a run; default: draw one",
     )
     parser.add_argument(
         "--like-segmentation", type=Path, metavar="FILE", help="what that image shows (.ome.tif); default: segment it"
@@ -34,44 +35,70 @@ def add_likeness(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--like-channel", type=COUNT, metavar="N", help="channel of a multi-channel image, from 0")
 
 
-def set_likeness(request: GenerateRequest, arguments: argparse.Namespace, session: Session) -> None:
-    """Put into the request what --like asks for. Raises InvalidArgument for options that do not go together."""
+def set_likeness(request: GenerateRequest, arguments: argparse.Namespace, session: Session) -> str:
+    """Put into the request what --like asks for; returns what was taken for the image's content, in words, or "".
+
+    Raises InvalidArgument for options that do not go together.
+    """
     like: Path | None = arguments.like
+    is_look = like is not None and like.suffix.lower() == ".json"
     needs_image = arguments.like_segmentation is not None or arguments.like_channel is not None
-    if needs_image and (like is None or like.suffix == ".json"):
+    if needs_image and (like is None or is_look):
         raise InvalidArgument("expected an image as --like, with --like-segmentation or --like-channel; got none")
     if like is None:
-        return
-    if like.suffix == ".json":
+        return ""
+    if is_look:
         request.look.CopyFrom(read_look(like))
-        return
-    request.like.image.CopyFrom(session.content(read_input(like)))
+        return ""
+    request.like.image.CopyFrom(_content(read_input(like), session))
     if arguments.like_channel is not None:
         request.like.channel = arguments.like_channel
-    request.like.reference.CopyFrom(_reference(request, arguments.like_segmentation, session))
+    given: Path | None = arguments.like_segmentation
+    segmentation, absent, told = _given(request, given, session) if given else _found(request, session)
+    request.like.reference.CopyFrom(_drawn(request, segmentation, absent, session))
+    return told
 
 
-def _reference(request: GenerateRequest, given: Path | None, session: Session) -> Content:
-    """What the image to imitate shows, drawn under the model's schema."""
-    client = session.client
-    catalogue = catalogue_of(client.list_segmenters(), client.list_schemas(), client.list_models())
-    plan = make_plan(catalogue, Wish(model=request.model))
-    [(segmenter, model)] = plan.models.items()
-    if given is not None:
-        data = read_input(given)
-        found = decode_segmentation(data).parts
-        segmentation = session.content(data)
-        absent = [part for part in catalogue.schemas[model.schema] if part not in found and part in OPTIONAL_PARTS]
-    else:
-        asked = SegmentRequest(image=request.like.image, segmenter=segmenter)
-        if request.like.HasField("channel"):
-            asked.channel = request.like.channel
-        answer: SegmentResponse = session.ask(client.segmentation.Segment, asked)
-        segmentation, absent = answer.segmentation, list(plan.absent[segmenter])
+def _found(request: GenerateRequest, session: Session) -> tuple[Content, Sequence[str], str]:
+    """What a segmenter that fits the model finds in the image, and the parts that it does not look for."""
+    plan = make_plan(_catalogue(session), Wish(model=request.model))
+    [segmenter] = plan.models
+    asked = SegmentRequest(image=request.like.image, segmenter=segmenter)
+    if request.like.HasField("channel"):
+        asked.channel = request.like.channel
+    answer: SegmentResponse = session.ask(session.client.segmentation.Segment, asked)
+    parts = {"cells": answer.summary.cells, "nuclei": answer.summary.nuclei}
+    found = ", ".join(f"{parts[part]} {part}" for part in answer.summary.parts if part in parts)
+    content = _content(answer.segmentation.file, session)
+    return content, plan.absent[segmenter], f"segmenter {segmenter} finds it: {found}"
+
+
+def _given(request: GenerateRequest, path: Path, session: Session) -> tuple[Content, Sequence[str], str]:
+    """The segmentation in a file, and the parts that it has not and an image need not show."""
+    data, catalogue = read_input(path), _catalogue(session)
+    [model] = wished_models(catalogue, Wish(model=request.model))
+    has = decode_segmentation(data).parts
+    absent = [part for part in catalogue.schemas[model.schema] if part not in has and part in OPTIONAL_PARTS]
+    return _content(data, session), absent, f"{path} says"
+
+
+def _drawn(request: GenerateRequest, segmentation: Content, absent: Sequence[str], session: Session) -> Content:
+    """What the image shows, drawn under the model's schema."""
+    [model] = wished_models(_catalogue(session), Wish(model=request.model))
     drawn = RenderRequest(
         segmentation=segmentation, image=request.like.image, schema_name=model.schema, absent_parts=absent
     )
     if request.like.HasField("channel"):
         drawn.channel = request.like.channel
-    response: RenderResponse = session.ask(client.reference.Render, drawn)
-    return response.reference
+    response: RenderResponse = session.ask(session.client.reference.Render, drawn)
+    return _content(response.reference.file, session)
+
+
+def _catalogue(session: Session) -> Catalogue:
+    client = session.client
+    return catalogue_of(client.list_segmenters(), client.list_schemas(), client.list_models())
+
+
+def _content(data: bytes, session: Session) -> Content:
+    """By way of our own store where there is one: a request has more than one such part, and is limited."""
+    return session.stored(data) if session.store is not None else session.content(data)

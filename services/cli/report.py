@@ -18,6 +18,13 @@ th{background:#f4f4f4;font-weight:600}code{font-size:.85em;overflow-wrap:anywher
 """
 
 
+LIKENESS = (
+    "Both have the same labels and look; texture and noise lie elsewhere by intent, so these figures cannot be those "
+    "of two equal images, and a blurred picture would score better. Whether it looks like a real one, `biosynth "
+    "evaluate` tells of many."
+)
+
+
 def report(run: Mapping[str, Any], overview_png: bytes, pictures: Sequence[tuple[str, bytes]]) -> str:
     """Return the HTML of a run. run: what run.json holds; pictures: captions and PNG files, shown in pairs."""
     found = run["segmentation"]
@@ -39,6 +46,9 @@ def report(run: Mapping[str, Any], overview_png: bytes, pictures: Sequence[tuple
         _warnings(run["generation"]["warnings"], run["generation"]["model"]),
         f"<p>{_text(origin(run['generation']['look']))}</p>",
         _table(("value", "used"), [(k, f"{v:.4g}") for k, v in run["generation"]["appearance"].items()]),
+        "<h2>How near the generated image is to yours, pixel by pixel</h2>",
+        f"<p>{_text(LIKENESS)}</p>",
+        _table(("metric", "value"), [(name, f"{value:.4g}") for name, value in run["likeness"].items()]),
         "<h2>Levels of the reference</h2>",
         _table(
             ("level", "meaning", "pixels"), [(e["index"], e["name"], e["pixels"]) for e in run["reference"]["levels"]]

@@ -28,6 +28,7 @@ from services.common.settings import Settings
 from services.common.storage.config import StoreConfig
 from services.common.storage.store import Store
 from services.common.storage.stores import open_store
+from services.evaluation.config import EvaluationConfig
 from services.generation.config import GenerationConfig
 
 T = TypeVar("T")
@@ -46,6 +47,10 @@ class Session:
     def content(self, data: bytes) -> Content:
         """A file as it is to be sent: inside the message, or, when large, by way of the store."""
         return Content(file=data) if len(data) <= INLINE_BYTES else Content(object=self._put(data))
+
+    def stored(self, data: bytes) -> Content:
+        """A file as an object of the store: for one of many, which together are too large for a message."""
+        return Content(object=self._put(data))
 
     def ask(self, call: Callable[[Any], T], request: Any) -> T:
         """Make a call that delivers pixels, and return its reply with a file in every Content.
@@ -133,7 +138,12 @@ def _embedded(env: Mapping[str, str]) -> Iterator[Session]:
     with private_address() as address, opened(store, usable_cores()) as runtime:
         # Some grace, though no call is in flight: without it gRPC prints a line for every connection that it cuts.
         server = ServerConfig(address=address, drain_seconds=1.0)
-        composition = Composition(SERVICES, GenerationConfig.from_env(env), EndpointsConfig(address, address, address))
+        composition = Composition(
+            SERVICES,
+            GenerationConfig.from_env(env),
+            EndpointsConfig(address, address, address),
+            EvaluationConfig.from_env(env),
+        )
         with in_background(lambda: _serving(server, composition, runtime)), Client(address, timeout_s=3600.0) as client:
             yield Session(client, store, "embedded", config.place)
 

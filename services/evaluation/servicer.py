@@ -1,35 +1,167 @@
-"""EvaluationService: the contract's calls, answered plainly until the metrics service is built."""
+"""EvaluationService: fetch, compare, store, reply."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from typing import Any
 
 from biosynth.v1 import evaluation_pb2, evaluation_pb2_grpc
+from biosynth.v1.evaluation_pb2 import CandidateVerdict, Direction, EvaluationProgress
+from biosynth.v1.types_pb2 import Delivery
+from numpy.typing import NDArray
 
-from services.common.errors import NotImplementedYet
-from services.common.serving.runtime import Runtime
+from services.common.errors import InvalidArgument, UnknownName
+from services.common.serving.content import check_delivery, deliver, read_image
+from services.common.serving.runtime import Runtime, computed_with
 from services.common.serving.server import Context, Service
+from services.common.storage.results import Outcome
+from services.evaluation.image_sets import digests, read_set
+from services.evaluation.lpips import Lpips
+from services.evaluation.paired import PAIRED_VERSION, compare_pair
+from services.evaluation.paired_metrics import PAIRED_METRICS, PairedMetric
+from services.evaluation.pictures import listed
+from services.evaluation.streams import told_by
+from services.segmentation.segmenters import Segmenter, builtin_segmenters
 
-MESSAGE = "images cannot be compared in this version"
+EVALUATION_VERSION = 1  # rises whenever a figure or the report changes
+JSON, CSV, HTML = "metrics.json", "metrics.csv", "report.html"
 
 
 class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
-    """Says what is missing, and never makes up a metric."""
+    """Translates between the contract and the metrics. lpips: None where its weights are not mounted."""
+
+    def __init__(self, runtime: Runtime, lpips: Lpips | None = None) -> None:
+        self._runtime, self._lpips = runtime, lpips
 
     async def ComparePair(
         self, request: evaluation_pb2.ComparePairRequest, context: Context
     ) -> evaluation_pb2.ComparePairResponse:
-        raise NotImplementedYet(MESSAGE, missing="metrics of a pair")
+        return await self._runtime.workers.run(self._compare_pair, request)
 
     async def CompareSets(
         self, request: evaluation_pb2.CompareSetsRequest, context: Context
     ) -> AsyncIterator[evaluation_pb2.CompareSetsResponse]:
-        raise NotImplementedYet(MESSAGE, missing="metrics of sets")
-        yield  # type: ignore[unreachable]  # makes this an async generator, as the contract's stream is
+        def work(tell: Callable[[evaluation_pb2.CompareSetsResponse], None]) -> Awaitable[None]:
+            return self._runtime.workers.run(self._compare_sets, request, tell)
+
+        async for response in told_by(work):
+            yield response
+
+    def _compare_pair(self, request: evaluation_pb2.ComparePairRequest) -> evaluation_pb2.ComparePairResponse:
+        store, limits = self._runtime.store, self._runtime.limits
+        channel = request.channel if request.HasField("channel") else None
+        real, real_sha256 = read_image(request.real, channel, store, limits)
+        generated, generated_sha256 = read_image(request.generated, None, store, limits)
+        identity = {
+            "real": real_sha256,
+            "channel": channel,
+            "generated": generated_sha256,
+            "lpips": "" if self._lpips is None else self._lpips.sha256,
+            "version": PAIRED_VERSION,
+        }
+
+        def compute() -> Outcome:
+            found = compare_pair(real, generated, self._lpips)
+            return Outcome({}, {metric.name: [metric.value, metric.unavailable] for metric in found})
+
+        stored = self._runtime.results.once("compare-pair", identity, compute)
+        summary: Any = stored.summary  # written by compute
+        return evaluation_pb2.ComparePairResponse(
+            metrics=[metric_message(metric, *summary[metric.name]) for metric in PAIRED_METRICS],
+            version=PAIRED_VERSION,
+            cached=stored.cached,
+        )
+
+    def _compare_sets(
+        self, request: evaluation_pb2.CompareSetsRequest, tell: Callable[[evaluation_pb2.CompareSetsResponse], None]
+    ) -> None:
+        """Compare, telling of each step and, last, of the result."""
+        # Here, not above: scikit-learn and matplotlib take seconds, and every command of the CLI imports this module.
+        from services.evaluation.evaluate import evaluate
+
+        _check(request)
+        runtime, judge = self._runtime, _judge(request.judge)
+        real, *candidates = (read_set(one, runtime) for one in (request.real, *request.candidates))
+        train = read_set(request.train, runtime) if request.HasField("train") else None
+
+        def progress(stage: str, done: int, total: int) -> None:
+            tell(evaluation_pb2.CompareSetsResponse(progress=EvaluationProgress(stage=stage, done=done, total=total)))
+
+        def compute() -> Outcome:
+            made = evaluate(
+                real, candidates, train=train, judge=judge, seed=request.seed, tile_px=request.tile_px or None,
+                lpips=self._lpips, versions=computed_with(), progress=progress,
+            )  # fmt: skip
+            return Outcome({JSON: made.json, CSV: made.csv, HTML: made.html}, {"verdicts": [*made.verdicts]})
+
+        stored = runtime.results.once("compare-sets", self._identity(request), compute)
+        verdicts: Any = stored.summary["verdicts"]  # written by compute
+        files = {
+            field: deliver(runtime.store, stored.objects[name], request.delivery, _no_planes)
+            for field, name in (("metrics_json", JSON), ("metrics_csv", CSV), ("report_html", HTML))
+        }
+        result = evaluation_pb2.EvaluationResult(
+            **files,
+            verdicts=[
+                CandidateVerdict(name=candidate.name, verdict=verdict)
+                for candidate, verdict in zip(candidates, verdicts, strict=True)
+            ],
+            cached=stored.cached,
+        )
+        tell(evaluation_pb2.CompareSetsResponse(result=result))
+
+    def _identity(self, request: evaluation_pb2.CompareSetsRequest) -> dict[str, Any]:
+        runtime, judge = self._runtime, _judge(request.judge)
+        return {
+            "real": digests(request.real, runtime),
+            "candidates": [digests(one, runtime) for one in request.candidates],
+            "train": digests(request.train, runtime) if request.HasField("train") else [],
+            "judge": [] if judge is None else [judge.name, judge.version],
+            "seed": request.seed,
+            "tile_px": request.tile_px,
+            "lpips": "" if self._lpips is None else self._lpips.sha256,
+            "version": EVALUATION_VERSION,
+        }
 
 
-def evaluation_service(runtime: Runtime) -> Service:  # noqa: ARG001  (every service is built from a runtime)
+def evaluation_service(runtime: Runtime, lpips: Lpips | None = None) -> Service:
     """The service, ready to be added to a server."""
     add = evaluation_pb2_grpc.add_EvaluationServiceServicer_to_server
-    return Service("biosynth.v1.EvaluationService", partial(add, EvaluationServicer()))
+    return Service("biosynth.v1.EvaluationService", partial(add, EvaluationServicer(runtime, lpips)))
+
+
+def metric_message(metric: PairedMetric, value: float | None, unavailable: str) -> evaluation_pb2.Metric:
+    """A metric as the contract has it."""
+    direction = Direction.Value(f"DIRECTION_{metric.direction.upper().replace('-', '_')}")
+    return evaluation_pb2.Metric(
+        name=metric.name,
+        value=value,
+        unavailable=unavailable,
+        direction=direction,
+        unit=metric.unit,
+        what=metric.what,
+    )
+
+
+def _check(request: evaluation_pb2.CompareSetsRequest) -> None:
+    """Refuse what no images could make right, before any is fetched."""
+    check_delivery(request.delivery)
+    if request.delivery == Delivery.DELIVERY_RASTER:
+        raise InvalidArgument("expected a delivery as object or file, for a report is no array; got raster")
+    if not request.candidates:
+        raise InvalidArgument("expected at least one set of generated images as candidates; got none")
+    names = [candidate.name for candidate in request.candidates]
+    if len(set(names)) < len(names) or not all(names):
+        raise InvalidArgument(f"expected a name of its own for every candidate; got {listed(names)}")
+
+
+def _judge(name: str) -> Segmenter | None:
+    segmenters = builtin_segmenters()
+    if name and name not in segmenters:
+        raise UnknownName(f"expected a judge among {', '.join(segmenters)}, or none; got {name!r:.80}")
+    return segmenters[name] if name else None
+
+
+def _no_planes(_data: bytes) -> dict[str, NDArray[Any]]:
+    raise AssertionError("rasters are refused before")  # _check

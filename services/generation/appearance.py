@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from biosynth.contract import APPEARANCE_LIMITS
 from numpy.typing import NDArray
 
 from services.generation.roles import LevelRoles
@@ -57,9 +58,9 @@ def measure(
         Appearance(
             background=background,
             contrast=contrast,
-            spread=float(means.std()) if means.size else 0.0,
-            noise=_noise(image, outside),
-            sharpness=_sharpness(normal, objects > 0),
+            spread=min(float(means.std()) if means.size else 0.0, APPEARANCE_LIMITS["spread"]),
+            noise=min(_noise(image, outside), APPEARANCE_LIMITS["noise"]),
+            sharpness=min(_sharpness(normal, objects > 0), APPEARANCE_LIMITS["sharpness"]),
         ),
         np.stack([means, deviations], 1).astype(np.float32),
     )

@@ -24,9 +24,12 @@ def measure_likeness(image: Image, reference: NDArray[np.uint8], model: ModelDes
     if image.shape != reference.shape:
         raise InvalidArgument(
             f"expected an image to imitate of its reference's size, {reference.shape} (height, width); got "
-            f"{image.shape}; send the reference of that image along"
+            f"{image.shape}; send the reference of that very image along"
         )
     grey = to_eight_bit(image)
     if grey.min() == grey.max():
-        raise InvalidImage("expected an image to imitate that shows something; got one of a single grey value")
+        raise InvalidImage(
+            "expected an image to imitate that shows something; got one of a single grey value; draw a look instead "
+            "(--appearance sampled, LOOK_SOURCE_DRAWN)"
+        )
     return measure(grey.astype(np.float32) / 255.0, reference, find_objects(reference, model.roles), model.roles)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
@@ -21,6 +22,7 @@ from services.generation.likeness import measure_likeness
 from services.generation.model import ModelDescription
 
 MOST_OBJECTS = 1024  # of those that a reply lists in its look
+MOST_BRIGHTNESS = 1000.0  # of an object, in units of the contrast: beyond any that can be measured in 16 bit
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ def look_source(
     match request.WhichOneof("look_from"):
         case "look":
             look = look_of(request.look)
-            return LookSource(generation_pb2.LOOK_ORIGIN_GIVEN, _fields(look), lambda: look)
+            objects = hashlib.sha256(look.objects.tobytes()).hexdigest()
+            identity: dict[str, Json] = {"appearance": {**asdict(look.appearance)}, "objects": objects}
+            return LookSource(generation_pb2.LOOK_ORIGIN_GIVEN, identity, lambda: look)
         case "like":
             return _likeness(request.like, reference, model, runtime)
         case _:
@@ -57,12 +61,18 @@ def look_of(message: types_pb2.Look) -> Look:
         raise InvalidArgument(f"expected every appearance value in a look; it lacks {', '.join(lacking)}")
     check_appearance(appearance)
     means, deviations = list(message.object_means), list(message.object_deviations)
-    if not means or len(means) != len(deviations) or not np.isfinite(means + deviations).all():
+    if len(means) != len(deviations):
         raise InvalidArgument(
-            "expected at least one object in a look, with a finite mean and deviation each; "
-            f"got {len(means)} means and {len(deviations)} deviations"
+            f"expected a mean and a deviation for each object of a look; got {len(means)} means and {len(deviations)} "
+            "deviations"
         )
-    return Look(Appearance(**appearance), np.stack([means, deviations], 1).astype(np.float32))
+    objects = np.array([means, deviations], np.float32).T.reshape(-1, 2)
+    if not (np.abs(objects) <= MOST_BRIGHTNESS).all() or (objects[:, 1] < 0).any():  # the first also for NaN
+        raise InvalidArgument(
+            f"expected objects of a look with means from -{MOST_BRIGHTNESS:g} to {MOST_BRIGHTNESS:g} and deviations "
+            f"from 0 to {MOST_BRIGHTNESS:g}, in units of the contrast; got others"
+        )
+    return Look(Appearance(**appearance), objects)
 
 
 def ordered_values(appearance: types_pb2.Appearance) -> dict[str, float]:

@@ -22,6 +22,8 @@ NEAREST = 3
 _SIZE_STEP, _DENSITY_STEP, _BACKGROUND_STEP = math.log(1.2), math.log(1.5), 0.15
 # A value is unlike those of training where it lies further outside their range than this share of it.
 _MARGIN = 0.1
+# Objects whose means deviate less than this, in units of the contrast, are all alike: rounding alone makes as much.
+_ALIKE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def fitted(look: Look, count: int, ordered: Mapping[str, float], generator: np.r
     if "spread" in ordered and count:
         centre, deviation = pool[:, 0].mean(), pool[:, 0].std()
         # Objects that are all alike have no distribution to stretch: a normal one stands in.
-        alike = deviation == 0
+        alike = deviation < _ALIKE
         unit = generator.standard_normal(count, np.float32) if alike else (objects[:, 0] - centre) / deviation
         objects[:, 0] = centre + np.float32(ordered["spread"]) * unit
     return Look(replace(look.appearance, **ordered), objects)
@@ -146,8 +148,9 @@ def record_of(
 def _values(look: Look, labels: LabelStatistics | None) -> dict[str, float]:
     """What is compared with training, by what it is called in a warning."""
     values = asdict(look.appearance)
-    if len(look.objects):
-        values["mean brightness of objects (negative: darker than the background)"] = float(look.objects[:, 0].mean())
+    if not len(look.objects):
+        return {name: values[name] for name in ("background", "noise")}  # the others are those of objects
+    values["mean brightness of objects (negative: darker than the background)"] = float(look.objects[:, 0].mean())
     if labels is not None and labels.object_px:
         values["diameter of objects in px"] = labels.object_px
     return values

@@ -27,13 +27,14 @@ def find_objects(reference: NDArray[np.uint8], roles: LevelRoles) -> NDArray[np.
     """Number the objects of a reference from 1; 0 is background.
 
     reference: (H, W) level indices. Returns (H, W) int32. An object is an 8-connected piece of interior (the
-    interiors of touching labels never meet, since both keep their boundary) with the boundary pixels nearest to it.
+    interiors of touching labels never meet, since both keep their boundary) with the boundary pixels nearest to it. A
+    piece of boundary that touches no interior, as of a small label under a thick boundary, is an object too.
 
     >>> roles = LevelRoles(background=(0,), interior=(1,), boundary=(2,))
     >>> find_objects(np.array([[2, 1, 2, 2, 1, 1, 2, 0]], np.uint8), roles)
     array([[1, 1, 1, 2, 2, 2, 2, 0]], dtype=int32)
     """
-    interior = np.isin(reference, roles.interior)
+    interior = np.isin(reference, roles.interior) | _without_interior(reference, roles)
     count, pieces = cv2.connectedComponents(interior.astype(np.uint8), connectivity=8)
     if count < 2:
         return np.zeros(reference.shape, np.int32)
@@ -44,3 +45,13 @@ def find_objects(reference: NDArray[np.uint8], roles: LevelRoles) -> NDArray[np.
     translation = np.zeros(int(nearest.max()) + 1, np.int32)
     translation[nearest[interior]] = pieces[interior]
     return np.where(np.isin(reference, roles.background), 0, translation[nearest]).astype(np.int32)
+
+
+def _without_interior(reference: NDArray[np.uint8], roles: LevelRoles) -> NDArray[np.bool_]:
+    """The pixels of objects that are boundary throughout."""
+    _, wholes = cv2.connectedComponents((~np.isin(reference, roles.background)).astype(np.uint8), connectivity=8)
+    has_interior = np.zeros(int(wholes.max()) + 1, np.bool_)
+    has_interior[wholes[np.isin(reference, roles.interior)]] = True
+    has_interior[0] = True  # the background, which is no object
+    lonely: NDArray[np.bool_] = ~has_interior[wholes]
+    return lonely

@@ -35,12 +35,12 @@ class Stubs:
     generation: GenerationServiceAsyncStub
 
 
-async def ask(stubs: Stubs) -> Catalogue:
-    """List segmenters, schemas and models, all three at once."""
+async def ask(stubs: Stubs, seconds: float) -> Catalogue:
+    """List segmenters, schemas and models, all three at once, in `seconds` at most."""
     segmenters, schemas, models = await asyncio.gather(
-        stubs.segmentation.ListSegmenters(segmentation_pb2.ListSegmentersRequest()),
-        stubs.reference.ListSchemas(reference_pb2.ListSchemasRequest()),
-        stubs.generation.ListModels(generation_pb2.ListModelsRequest()),
+        stubs.segmentation.ListSegmenters(segmentation_pb2.ListSegmentersRequest(), timeout=seconds),
+        stubs.reference.ListSchemas(reference_pb2.ListSchemasRequest(), timeout=seconds),
+        stubs.generation.ListModels(generation_pb2.ListModelsRequest(), timeout=seconds),
     )
     return catalogue_of(segmenters.segmenters, schemas.schemas, models.models)
 

@@ -53,7 +53,7 @@ class Run:
         wish = Wish(self.request.segmenter, self.request.schema, self.request.model)
         yield _begun(Stage.STAGE_PLAN, "choosing what fits")
         start = time.monotonic()
-        plan = make_plan(await ask(self.stubs), wish)
+        plan = make_plan(await ask(self.stubs, self.seconds), wish)
         yield _ended(Stage.STAGE_PLAN, start)
         found, drawn, made = result.segmentation, result.reference, result.generation
         segment = partial(self._segment, plan)
@@ -72,7 +72,7 @@ class Run:
     async def _from_reference(self, result: RunResult) -> AsyncIterator[RunResponse]:
         if self.request.segmenter:
             raise InvalidArgument("expected no segmenter with a reference, which is past segmentation; leave it empty")
-        models = wished_models(await ask(self.stubs), Wish("", self.request.schema, self.request.model))
+        models = wished_models(await ask(self.stubs, self.seconds), Wish("", self.request.schema, self.request.model))
         if len(models) > 1:
             names = ", ".join(f"{model.name} ({model.schema})" for model in models)
             raise NoFittingModel(f"expected a model or a schema, for a reference does not say its own; models: {names}")

@@ -21,7 +21,8 @@ def check_parts(segmentation: Segmentation, schema: Schema) -> None:
     has, needs, lacks = (", ".join(names) for names in (segmentation.parts, schema.parts, missing))
     raise MissingPart(
         f"expected a segmentation with {needs} for schema {schema.name}; it lacks {lacks}. "
-        f"Schemas that fit {has}: {', '.join(fit) or 'none of the built-in ones'}",
+        f"Schemas that fit {has}: {', '.join(fit) or 'none of the built-in ones'}. Or say that the image shows no "
+        f"{' and no '.join(missing)} (absent_parts, --absent)",
         schema=schema.name,
         missing=",".join(missing),
         fitting=",".join(fit),

@@ -35,8 +35,12 @@ def test_looks_are_renewed_under_a_new_version_and_weights_stay(dataset: Path, t
 
 def test_looks_of_another_schema_or_under_the_same_version_are_refused(dataset: Path, tmp_path: Path) -> None:
     write_description(tmp_path, description())
-    with pytest.raises(InvalidArgument, match="another version than 1"):
-        renew_looks(tmp_path, dataset, "1")
+    for version in ("1", ""):
+        with pytest.raises(InvalidArgument, match="a new version with --version; the model is version 1"):
+            renew_looks(tmp_path, dataset, version)
+    write_description(tmp_path, replace(description(), training={"dataset": "other"}))
+    with pytest.raises(InvalidArgument, match="the dataset that model fake was trained on, other; got disks"):
+        renew_looks(tmp_path, dataset, "2")
     write_description(tmp_path, replace(description(), schema_name="cells4"))
     with pytest.raises(InvalidArgument, match=r"dataset under cells4 v1.*got one under nuclei3"):
         renew_looks(tmp_path, dataset, "2")

@@ -8,6 +8,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,14 +20,45 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Direction:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DirectionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Direction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DIRECTION_UNSPECIFIED: _Direction.ValueType  # 0
+    """Never sent."""
+    DIRECTION_LOWER: _Direction.ValueType  # 1
+    """Lower is better."""
+    DIRECTION_HIGHER: _Direction.ValueType  # 2
+    """Higher is better."""
+    DIRECTION_TWO_SIDED: _Direction.ValueType  # 3
+    """Closest to the real images' own value is best: beyond it means too easy."""
+
+class Direction(_Direction, metaclass=_DirectionEnumTypeWrapper):
+    """Whether a metric says "like real" by small or by large values."""
+
+DIRECTION_UNSPECIFIED: Direction.ValueType  # 0
+"""Never sent."""
+DIRECTION_LOWER: Direction.ValueType  # 1
+"""Lower is better."""
+DIRECTION_HIGHER: Direction.ValueType  # 2
+"""Higher is better."""
+DIRECTION_TWO_SIDED: Direction.ValueType  # 3
+"""Closest to the real images' own value is best: beyond it means too easy."""
+Global___Direction: _TypeAlias = Direction  # noqa: Y015
+
 @_typing.final
 class ComparePairRequest(_message.Message):
-    """Two images of one size."""
+    """Two images of one size and bit depth."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REAL_FIELD_NUMBER: _builtins.int
     GENERATED_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    channel: _builtins.int
+    """Which channel of the real image, counted from 0; a file of several channels needs it."""
     @_builtins.property
     def real(self) -> _types_pb2.Content:
         """The real one."""
@@ -40,12 +72,15 @@ class ComparePairRequest(_message.Message):
         *,
         real: _types_pb2.Content | None = ...,
         generated: _types_pb2.Content | None = ...,
+        channel: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["generated", b"generated", "real", b"real"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "channel", b"channel", "generated", b"generated", "real", b"real"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["generated", b"generated", "real", b"real"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "channel", b"channel", "generated", b"generated", "real", b"real"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__channel: _TypeAlias = _typing.Literal["channel"]  # noqa: Y015
+    _WhichOneofArgType__channel: _TypeAlias = _typing.Literal["_channel", b"_channel"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__channel) -> _WhichOneofReturnType__channel | None: ...
 
 Global___ComparePairRequest: _TypeAlias = ComparePairRequest  # noqa: Y015
 
@@ -58,22 +93,34 @@ class Metric(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     UNAVAILABLE_FIELD_NUMBER: _builtins.int
+    DIRECTION_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name, such as `ssim`."""
     value: _builtins.float
     """Value; unset where the metric is undefined or unavailable."""
     unavailable: _builtins.str
-    """Why there is no value."""
+    """Why there is no value; empty where there is one."""
+    direction: Global___Direction.ValueType
+    """Which values are good."""
+    unit: _builtins.str
+    """Unit of the value, such as `dB`; empty: none."""
+    what: _builtins.str
+    """What it measures, in a sentence."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         value: _builtins.float | None = ...,
         unavailable: _builtins.str = ...,
+        direction: Global___Direction.ValueType = ...,
+        unit: _builtins.str = ...,
+        what: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "name", b"name", "unavailable", b"unavailable", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "direction", b"direction", "name", b"name", "unavailable", b"unavailable", "unit", b"unit", "value", b"value", "what", b"what"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__value: _TypeAlias = _typing.Literal["value"]  # noqa: Y015
     _WhichOneofArgType__value: _TypeAlias = _typing.Literal["_value", b"_value"]  # noqa: Y015
@@ -88,81 +135,281 @@ class ComparePairResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     METRICS_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Version of the definitions; it rises when a value may change."""
+    cached: _builtins.bool
+    """True where the result was already in the store and nothing was computed."""
     @_builtins.property
     def metrics(self) -> _containers.RepeatedCompositeFieldContainer[Global___Metric]:
-        """One entry per metric."""
+        """One for each metric, always all of them and in the same order."""
 
     def __init__(
         self,
         *,
         metrics: _abc.Iterable[Global___Metric] | None = ...,
+        version: _builtins.int = ...,
+        cached: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["metrics", b"metrics"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "metrics", b"metrics", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ComparePairResponse: _TypeAlias = ComparePairResponse  # noqa: Y015
 
 @_typing.final
-class CompareSetsRequest(_message.Message):
-    """Two sets as manifests in the store."""
+class Field(_message.Message):
+    """One image of a set."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    REAL_FIELD_NUMBER: _builtins.int
-    GENERATED_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    SEGMENTATION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name; fields of two sets that share it are a pair."""
     @_builtins.property
-    def real(self) -> _types_pb2.ObjectRef:
-        """Manifest of the real images."""
+    def image(self) -> _types_pb2.Content:
+        """The image, of one channel."""
 
     @_builtins.property
-    def generated(self) -> _types_pb2.ObjectRef:
-        """Manifest of the generated images."""
+    def segmentation(self) -> _types_pb2.Content:
+        """What it shows, an OME-TIFF as Segment writes it or a raster; unset: not known."""
 
     def __init__(
         self,
         *,
-        real: _types_pb2.ObjectRef | None = ...,
-        generated: _types_pb2.ObjectRef | None = ...,
+        name: _builtins.str = ...,
+        image: _types_pb2.Content | None = ...,
+        segmentation: _types_pb2.Content | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["generated", b"generated", "real", b"real"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "segmentation", b"segmentation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["generated", b"generated", "real", b"real"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "name", b"name", "segmentation", b"segmentation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Field: _TypeAlias = Field  # noqa: Y015
+
+@_typing.final
+class ImageSet(_message.Message):
+    """A set of images."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    MANIFEST_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """What the set is called in the report, such as a model's name."""
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___Field]:
+        """Its images."""
+
+    @_builtins.property
+    def manifest(self) -> _types_pb2.ObjectRef:
+        """Instead of fields: an ImageSet in proto3's JSON form, in the store, whose images are objects."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        fields: _abc.Iterable[Global___Field] | None = ...,
+        manifest: _types_pb2.ObjectRef | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["manifest", b"manifest"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "manifest", b"manifest", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImageSet: _TypeAlias = ImageSet  # noqa: Y015
+
+@_typing.final
+class CompareSetsRequest(_message.Message):
+    """What to compare with what."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REAL_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
+    TRAIN_FIELD_NUMBER: _builtins.int
+    JUDGE_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    TILE_PX_FIELD_NUMBER: _builtins.int
+    DELIVERY_FIELD_NUMBER: _builtins.int
+    judge: _builtins.str
+    """The segmenter that judges whether generated images show their labels, a name from ListSegmenters; empty: none."""
+    seed: _builtins.int
+    """Seed of resampling and of classifiers."""
+    tile_px: _builtins.int
+    """Side of the tiles that generated images were put together from; 0: seams are not looked for."""
+    delivery: _types_pb2.Delivery.ValueType
+    """How to return the files: as objects or as file bytes."""
+    @_builtins.property
+    def real(self) -> Global___ImageSet:
+        """Real images that trained none of the models at hand."""
+
+    @_builtins.property
+    def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImageSet]:
+        """Sets of generated images, each compared with the real ones."""
+
+    @_builtins.property
+    def train(self) -> Global___ImageSet:
+        """The images that trained the models, for telling whether these were learned by heart; unset: not looked at."""
+
+    def __init__(
+        self,
+        *,
+        real: Global___ImageSet | None = ...,
+        candidates: _abc.Iterable[Global___ImageSet] | None = ...,
+        train: Global___ImageSet | None = ...,
+        judge: _builtins.str = ...,
+        seed: _builtins.int = ...,
+        tile_px: _builtins.int = ...,
+        delivery: _types_pb2.Delivery.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["real", b"real", "train", b"train"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "delivery", b"delivery", "judge", b"judge", "real", b"real", "seed", b"seed", "tile_px", b"tile_px", "train", b"train"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CompareSetsRequest: _TypeAlias = CompareSetsRequest  # noqa: Y015
 
 @_typing.final
-class CompareSetsResponse(_message.Message):
-    """Progress of a comparison; the last message names the report."""
+class EvaluationProgress(_message.Message):
+    """What a comparison is doing."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    STAGE_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
-    REPORT_FIELD_NUMBER: _builtins.int
+    stage: _builtins.str
+    """What it works on, such as `texture`."""
     done: _builtins.int
-    """Pairs done."""
+    """How much of it is done."""
     total: _builtins.int
-    """Pairs in all."""
+    """How much there is."""
+    def __init__(
+        self,
+        *,
+        stage: _builtins.str = ...,
+        done: _builtins.int = ...,
+        total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "stage", b"stage", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EvaluationProgress: _TypeAlias = EvaluationProgress  # noqa: Y015
+
+@_typing.final
+class CandidateVerdict(_message.Message):
+    """What one candidate came to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The candidate's name."""
+    verdict: _builtins.str
+    """`like real`, `distinguishable`, `unusable` or `not judged`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        verdict: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CandidateVerdict: _TypeAlias = CandidateVerdict  # noqa: Y015
+
+@_typing.final
+class EvaluationResult(_message.Message):
+    """The result of a comparison."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRICS_JSON_FIELD_NUMBER: _builtins.int
+    METRICS_CSV_FIELD_NUMBER: _builtins.int
+    REPORT_HTML_FIELD_NUMBER: _builtins.int
+    VERDICTS_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
+    cached: _builtins.bool
+    """True where the result was already in the store and nothing was computed."""
     @_builtins.property
-    def report(self) -> _types_pb2.ObjectRef:
-        """The report; set in the last message."""
+    def metrics_json(self) -> _types_pb2.Content:
+        """All figures, JSON; docs/evaluation.md has the schema."""
+
+    @_builtins.property
+    def metrics_csv(self) -> _types_pb2.Content:
+        """Figures of every pair, CSV."""
+
+    @_builtins.property
+    def report_html(self) -> _types_pb2.Content:
+        """The report, one HTML file that needs no other."""
+
+    @_builtins.property
+    def verdicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___CandidateVerdict]:
+        """One for each candidate, in the order of the request."""
 
     def __init__(
         self,
         *,
-        done: _builtins.int = ...,
-        total: _builtins.int = ...,
-        report: _types_pb2.ObjectRef | None = ...,
+        metrics_json: _types_pb2.Content | None = ...,
+        metrics_csv: _types_pb2.Content | None = ...,
+        report_html: _types_pb2.Content | None = ...,
+        verdicts: _abc.Iterable[Global___CandidateVerdict] | None = ...,
+        cached: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["metrics_csv", b"metrics_csv", "metrics_json", b"metrics_json", "report_html", b"report_html"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "report", b"report", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "metrics_csv", b"metrics_csv", "metrics_json", b"metrics_json", "report_html", b"report_html", "verdicts", b"verdicts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EvaluationResult: _TypeAlias = EvaluationResult  # noqa: Y015
+
+@_typing.final
+class CompareSetsResponse(_message.Message):
+    """One message of a comparison."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def progress(self) -> Global___EvaluationProgress:
+        """Something was done."""
+
+    @_builtins.property
+    def result(self) -> Global___EvaluationResult:
+        """All that the comparison found; the last message."""
+
+    def __init__(
+        self,
+        *,
+        progress: Global___EvaluationProgress | None = ...,
+        result: Global___EvaluationResult | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "result"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___CompareSetsResponse: _TypeAlias = CompareSetsResponse  # noqa: Y015

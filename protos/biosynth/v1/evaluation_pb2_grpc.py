@@ -52,14 +52,15 @@ class EvaluationServiceServicer:
     """
 
     def ComparePair(self, request, context):
-        """Compares one generated image with the real one.
+        """Compares one generated image with the real one, pixel by pixel; asking again returns the stored result.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CompareSets(self, request, context):
-        """Compares two sets; progress first, the report last.
+        """Compares sets of generated images with a set of real ones; progress first, the result last. Asking again returns
+        the stored result.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

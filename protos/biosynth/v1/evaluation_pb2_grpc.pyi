@@ -34,9 +34,11 @@ class EvaluationServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EvaluationServiceAsyncStub: ...
     ComparePair: _grpc.UnaryUnaryMultiCallable[_evaluation_pb2.ComparePairRequest, _evaluation_pb2.ComparePairResponse]
-    """Compares one generated image with the real one."""
+    """Compares one generated image with the real one, pixel by pixel; asking again returns the stored result."""
     CompareSets: _grpc.UnaryStreamMultiCallable[_evaluation_pb2.CompareSetsRequest, _evaluation_pb2.CompareSetsResponse]
-    """Compares two sets; progress first, the report last."""
+    """Compares sets of generated images with a set of real ones; progress first, the result last. Asking again returns
+    the stored result.
+    """
 
 @_typing.type_check_only
 class EvaluationServiceAsyncStub(EvaluationServiceStub):
@@ -44,9 +46,11 @@ class EvaluationServiceAsyncStub(EvaluationServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ComparePair: _aio.UnaryUnaryMultiCallable[_evaluation_pb2.ComparePairRequest, _evaluation_pb2.ComparePairResponse]  # type: ignore[assignment]
-    """Compares one generated image with the real one."""
+    """Compares one generated image with the real one, pixel by pixel; asking again returns the stored result."""
     CompareSets: _aio.UnaryStreamMultiCallable[_evaluation_pb2.CompareSetsRequest, _evaluation_pb2.CompareSetsResponse]  # type: ignore[assignment]
-    """Compares two sets; progress first, the report last."""
+    """Compares sets of generated images with a set of real ones; progress first, the result last. Asking again returns
+    the stored result.
+    """
 
 class EvaluationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Compares images."""
@@ -57,7 +61,7 @@ class EvaluationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _evaluation_pb2.ComparePairRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_evaluation_pb2.ComparePairResponse, _abc.Awaitable[_evaluation_pb2.ComparePairResponse]]:
-        """Compares one generated image with the real one."""
+        """Compares one generated image with the real one, pixel by pixel; asking again returns the stored result."""
 
     @_abc_1.abstractmethod
     def CompareSets(
@@ -65,6 +69,8 @@ class EvaluationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _evaluation_pb2.CompareSetsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_evaluation_pb2.CompareSetsResponse], _abc.AsyncIterator[_evaluation_pb2.CompareSetsResponse]]:
-        """Compares two sets; progress first, the report last."""
+        """Compares sets of generated images with a set of real ones; progress first, the result last. Asking again returns
+        the stored result.
+        """
 
 def add_EvaluationServiceServicer_to_server(servicer: EvaluationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -37,16 +37,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command."""
     check_folder(arguments.out.parent)
-    refuse_overwriting([path for path in (arguments.reference, arguments.like) if path], [arguments.out])
+    inputs = (arguments.reference, arguments.like, arguments.like_segmentation)
+    refuse_overwriting([path for path in inputs if path], [arguments.out])
     request = GenerateRequest(model=arguments.model, seed=arguments.seed, appearance=appearance_of(arguments))
     with open_session(os.environ, arguments.endpoint) as session, console.progress(total=1, unit="image") as bar:
         bar.set_description(f"model {arguments.model}")
         request.reference.CopyFrom(session.content(read_input(arguments.reference)))
-        set_likeness(request, arguments, session)
+        told = set_likeness(request, arguments, session)
         response: GenerateResponse = session.ask(session.client.generation.Generate, request)
         bar.update(1)
     write_file(arguments.out, response.image.file)
     console.say(f"wrote {arguments.out} with {response.model.name} {response.model.version} on {response.engine}")
+    if told:
+        console.say(f"imitated {arguments.like} as {told}")
     for warning in response.warnings:
         console.warn(f"unlike the images that model {response.model.name} was trained on: {warning}")
     record = {

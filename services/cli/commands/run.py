@@ -10,10 +10,12 @@ import time
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 from biosynth.client import Client
 from biosynth.results import word
 from biosynth.v1.pipeline_pb2 import LookSource, RunRequest, RunResult, Stage, StageProgress
 from biosynth.v1.types_pb2 import Content
+from numpy.typing import NDArray
 
 from services.cli.appearance import SAMPLED, add_appearance, appearance_of
 from services.cli.console import Console
@@ -28,6 +30,7 @@ from services.common.imaging.images import decode_image, encode_png
 from services.common.imaging.intensity import to_eight_bit
 from services.common.imaging.ometiff import decode_segmentation
 from services.common.serving.content import image_planes
+from services.evaluation.paired import compare_pair
 
 FILES = (
     "segmentation.ome.tif",
@@ -82,8 +85,10 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     with open_session(os.environ, arguments.endpoint) as session:
         request = _request(arguments, session.content(source))
         result = session.ask(lambda request: _run(request, session.client, stages, console), request)
-    files, pictures = _files(source, arguments.channel, result)
+    image = to_eight_bit(decode_image(source, arguments.channel))
+    files, pictures = _files(image, result)
     record = run_record(arguments, source, result, stages)
+    record["likeness"] = _likeness(image, files["generated.png"])
     record["outputs"] = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     record["seconds"] = round(time.monotonic() - start, 3)
     _write(files, pictures, record, folder)
@@ -142,7 +147,7 @@ def _show(progress: StageProgress, stages: list[dict[str, Any]], bar: Any) -> No
     bar.update(1)
 
 
-def _files(source: bytes, channel: int | None, result: RunResult) -> tuple[dict[str, bytes], Pictures]:
+def _files(image: NDArray[np.uint8], result: RunResult) -> tuple[dict[str, bytes], Pictures]:
     """The files that the run returned with the overview of them, and what the report shows: image and generated."""
     files = {
         "segmentation.ome.tif": result.segmentation.segmentation.file,
@@ -151,14 +156,18 @@ def _files(source: bytes, channel: int | None, result: RunResult) -> tuple[dict[
         "generated.png": result.generation.image.file,
         "look.json": write_look(result.generation.look),
     }
-    image, generated = at_one_range(
-        to_eight_bit(decode_image(source, channel)), image_planes(files["generated.png"])["image"]
-    )
+    image, generated = at_one_range(image, image_planes(files["generated.png"])["image"])
     segmentation = decode_segmentation(files["segmentation.ome.tif"])
     grey = image_planes(files["reference_grey.png"])["image"]
     picture = overview(image, segmentation, grey, generated)
     pictures = [("image", encode_png(image)), ("generated, at the image's range of brightness", encode_png(generated))]
     return {**files, "overview.png": encode_png(picture)}, pictures
+
+
+def _likeness(image: NDArray[np.uint8], generated: bytes) -> dict[str, float]:
+    """The paired metrics of a run's own image and of what was generated under its labels, those that have a value."""
+    metrics = compare_pair(image, decode_image(generated))
+    return {metric.name: metric.value for metric in metrics if metric.value is not None}
 
 
 def _write(files: dict[str, bytes], pictures: Pictures, record: dict[str, Any], folder: Path) -> None:

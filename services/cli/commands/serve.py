@@ -14,6 +14,7 @@ from services.common.errors import UnknownName
 from services.common.serving.config import EndpointsConfig, ServerConfig
 from services.common.serving.runtime import Runtime, run_server
 from services.common.serving.server import Service, running
+from services.evaluation.config import EvaluationConfig
 from services.generation.config import GenerationConfig
 
 HELP = "serve gRPC: all services in one process, or some"
@@ -39,7 +40,9 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:  # noqa: A
     env = _with_options(os.environ, arguments)
     with private_address() as address:
         names = arguments.services or list(SERVICES)
-        composition = Composition(names, GenerationConfig.from_env(env), _endpoints(env, address))
+        composition = Composition(
+            names, GenerationConfig.from_env(env), _endpoints(env, address), EvaluationConfig.from_env(env)
+        )
         run_server(env, lambda runtime: _start(composition, address, runtime))
 
 

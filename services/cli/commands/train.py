@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder made by `biosynth dataset`")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="model folder, such as models/my-cells")
     parser.add_argument("--name", metavar="NAME", help="default: the folder's name")
-    parser.add_argument("--version", default="1", metavar="TEXT", help="default: 1")
+    parser.add_argument("--version", metavar="TEXT", help="default: 1; with --looks-only a new one is needed")
     parser.add_argument("--description", default="", metavar="TEXT", help="one sentence for `biosynth models`")
     parser.add_argument("--remarks", type=Path, metavar="FILE", help="text for the card: how the images look")
     parser.add_argument("--work", type=Path, metavar="DIR", help="checkpoints and logs; default: OUT.training")
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command."""
     if arguments.looks_only:
-        model = renew_looks(arguments.out, arguments.dataset, arguments.version)
+        model = renew_looks(arguments.out, arguments.dataset, arguments.version or "")
         console.say(f"wrote {len(model.records)} looks to {arguments.out}, now {model.name} {model.version}")
         console.answer({"model": model.name, "version": model.version, "looks": len(model.records)})
         return
@@ -54,7 +54,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         config=TrainConfig(steps=arguments.steps, seed=arguments.seed),
         work=arguments.work or out.with_name(out.name + ".training"),
         out=out,
-        naming=Naming(arguments.name or out.name, arguments.version, arguments.description),
+        naming=Naming(arguments.name or out.name, arguments.version or "1", arguments.description),
         remarks=_remarks(arguments.remarks),  # read now, so that a wrong path shows before the long training
     )
     console.answer(train_generator(job, console))

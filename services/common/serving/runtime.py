@@ -28,7 +28,7 @@ from services.common.storage.store import Store
 from services.common.storage.stores import open_store
 
 # Libraries that compute pixels. Another version may give other bytes, so versions are in a result's identity.
-COMPUTING = ("numpy", "onnxruntime", "opencv-python-headless", "scikit-image", "scipy", "tifffile")
+COMPUTING = ("numpy", "onnxruntime", "opencv-python-headless", "scikit-image", "scikit-learn", "scipy", "tifffile")
 
 
 @dataclass(frozen=True)

@@ -40,10 +40,20 @@ def renew_looks(folder: Path, dataset: Path, version: str) -> ModelDescription:
             f"expected a dataset under {description.schema_name} v{description.schema_version}, as model "
             f"{description.name} was trained on; got one under {manifest.schema_name} v{manifest.schema_version}"
         )
-    if version == description.version:
-        raise InvalidArgument(f"expected another version than {version}, for what a version holds never changes")
-    fields = load_fields(dataset, manifest.chosen("train"), manifest.roles)
-    renewed = replace(description, version=version, records=records_of(fields))
+    if manifest.name != description.training.get("dataset", manifest.name):
+        raise InvalidArgument(
+            f"expected the dataset that model {description.name} was trained on, {description.training['dataset']}; "
+            f"got {manifest.name}"
+        )
+    if version in ("", description.version):
+        raise InvalidArgument(
+            f"expected a new version with --version; the model is version {description.version}, and what a version "
+            "holds never changes"
+        )
+    records = records_of(load_fields(dataset, manifest.chosen("train"), manifest.roles))
+    if not records:
+        raise InvalidArgument("expected training images that show objects; got none")
+    renewed = replace(description, version=version, records=records)
     write_description(folder, renewed)
     card = folder / CARD
     if card.is_file():

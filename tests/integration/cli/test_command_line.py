@@ -115,6 +115,18 @@ def test_a_likeness_that_cannot_be_is_refused_before_work(
     assert message in done.stderr
 
 
+def test_generate_does_not_overwrite_the_segmentation_of_what_it_imitates(
+    cli: Cli, image: Path, tmp_path: Path
+) -> None:
+    assert cli("run", image, "--out", tmp_path / "r").returncode == 0
+    reference, shown = tmp_path / "r" / "reference.png", tmp_path / "r" / "segmentation.ome.tif"
+    before = shown.read_bytes()
+    like = ("--like", image, "--like-segmentation", shown)
+    done = cli("generate", reference, "--model", "fluo-nuclei", *like, "--out", shown)
+    assert done.returncode == 3 and "would be overwritten" in done.stderr
+    assert shown.read_bytes() == before
+
+
 def test_a_run_that_draws_its_look_and_one_unlike_training_say_so(cli: Cli, image: Path, tmp_path: Path) -> None:
     done = cli("run", image, "--out", tmp_path / "o", "--appearance", "sampled", "--appearance", "background=0.9")
     assert done.returncode == 0, done.stderr
@@ -123,6 +135,54 @@ def test_a_run_that_draws_its_look_and_one_unlike_training_say_so(cli: Cli, imag
     assert record["parameters"]["look"] == record["generation"]["look"]["origin"] == "drawn"
     assert record["generation"]["warnings"]
     assert "training images have" in (tmp_path / "o" / "report.html").read_text()
+
+
+def test_a_run_says_how_near_its_image_comes_and_compare_says_the_same(cli: Cli, image: Path, tmp_path: Path) -> None:
+    assert cli("run", image, "--out", tmp_path / "o").returncode == 0
+    likeness = json.loads((tmp_path / "o" / "run.json").read_text())["likeness"]
+    assert 0 < likeness["ssim"] < 1 and "lpips" not in likeness
+    done = cli("compare", image, tmp_path / "o" / "generated.png", "--json")
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads(done.stdout)["metrics"]
+    assert {name: metric["value"] for name, metric in metrics.items() if metric["value"] is not None} == likeness
+    assert "higher is better" in cli("compare", image, tmp_path / "o" / "generated.png").stdout
+
+
+def test_evaluate_writes_figures_and_a_report(cli: Cli, tmp_path: Path) -> None:
+    for folder, blur in (("real", 1), ("made", 1), ("smeared", 7), ("labels", 0)):
+        (tmp_path / folder).mkdir()
+        for seed in range(4):
+            picture = nuclei_picture(128, 160, 8, seed + (10 if folder == "made" else 0))
+            shown = picture > 60 if not blur else np.mean([np.roll(picture, step, 1) for step in range(blur)], 0)
+            (tmp_path / folder / f"{seed}.png").write_bytes(encode_png(np.asarray(shown, np.uint8)))
+    folders = (tmp_path / "real", tmp_path / "made", "--against", tmp_path / "smeared", "--labels", tmp_path / "labels")
+    done = cli("evaluate", *folders, "--out", tmp_path / "o", "--json")
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "o" / "metrics.json").read_text())
+    assert json.loads(done.stdout)["metrics"] == metrics
+    assert [candidate["name"] for candidate in metrics["candidates"]] == ["made", "smeared"]
+    assert (tmp_path / "o" / "report.html").read_text().startswith("<!doctype html>")
+    assert len((tmp_path / "o" / "metrics.csv").read_text().splitlines()) == 9
+
+
+@pytest.mark.parametrize(
+    ("folders", "message"),
+    [
+        (("real", "absent"), "expected a folder of images"),
+        (("real", "empty"), "found none"),
+        (("real", "real", "--labels", "empty"), "expected labels named 1"),
+    ],
+)
+def test_folders_that_cannot_be_evaluated_are_refused(
+    cli: Cli, image: Path, tmp_path: Path, folders: tuple[str, ...], message: str
+) -> None:
+    for name in ("real", "empty"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "real" / "1.png").write_bytes(image.read_bytes())
+    given = [name if name.startswith("--") else tmp_path / name for name in folders]
+    done = cli("evaluate", *given, "--out", tmp_path / "o")
+    assert done.returncode == 3
+    assert message in done.stderr
 
 
 def test_run_twice_gives_the_same_bytes_and_does_no_work_twice(cli: Cli, image: Path, tmp_path: Path) -> None:

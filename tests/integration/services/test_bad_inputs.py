@@ -163,6 +163,13 @@ def test_an_appearance_that_no_image_can_have_is_refused(client: Client, value: 
 SHOWS = np.zeros((64, 64), np.uint8)
 SHOWS[10:30, 10:30] = 1
 LIKE = nuclei_picture(64, 64, 3)
+
+
+def _look(means: list[float]) -> Look:
+    appearance = Appearance(background=0.1, contrast=0.2, spread=0.1, noise=0.01, sharpness=0.3)
+    return Look(appearance=appearance, object_means=means, object_deviations=[0.2])
+
+
 LIKENESSES: dict[str, tuple[dict[str, Any], str, str]] = {
     "of another size": ({"like": LIKE[:40]}, "INVALID_ARGUMENT", r"of its reference.s size.*got \(40, 64\)"),
     "of a single grey value": ({"like": np.full((64, 64), 7, np.uint8)}, "INVALID_IMAGE", "single grey value"),
@@ -173,6 +180,9 @@ LIKENESSES: dict[str, tuple[dict[str, Any], str, str]] = {
         {"like": LIKE, "like_reference": np.full((64, 64), 3, np.uint8)}, "INVALID_REFERENCE", "expected levels 0 to 2"
     ),
     "no image": ({"like": b"hello"}, "INVALID_IMAGE", "expected a PNG, TIFF or JPEG"),
+    "a look beyond all images": ({"like": _look([1e30])}, "INVALID_ARGUMENT", "means from -1000 to 1000"),
+    "a look without a deviation": ({"like": _look([1.0, 2.0])}, "INVALID_ARGUMENT", "got 2 means and 1 dev"),
+    "a look without objects": ({"like": _look([])}, "INVALID_ARGUMENT", "1 deviations|at least one object"),
     "a look with gaps": ({"like": Look(appearance=Appearance(noise=0.1))}, "INVALID_ARGUMENT", "lacks background"),
 }  # fmt: skip
 

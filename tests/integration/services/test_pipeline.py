@@ -7,7 +7,7 @@ import pytest
 from biosynth import BiosynthCallError, Client
 from biosynth.results import Progress
 from biosynth.v1.pipeline_pb2 import RunRequest
-from biosynth.v1.types_pb2 import Appearance, Content, Delivery
+from biosynth.v1.types_pb2 import Appearance, Content, Delivery, Look
 
 from services.common.imaging.images import encode_png
 from services.common.storage.folder import FolderStore
@@ -94,6 +94,18 @@ def test_a_look_that_was_returned_gives_the_same_image_again(client: Client) -> 
     assert difference.max() <= 1
 
 
+def test_two_looks_of_many_objects_that_differ_in_one_have_results_of_their_own(client: Client) -> None:
+    reference = np.zeros((64, 64), np.uint8)
+    reference[10:30, 10:30] = 1
+    appearance = Appearance(background=0.1, contrast=0.2, spread=0.1, noise=0.01, sharpness=0.3)
+    means = np.ones(3000)
+    looks = []
+    for changed in (1.0, 1.5):
+        means[1] = changed  # a reply lists 1024 of them, without this one
+        looks.append(Look(appearance=appearance, object_means=means, object_deviations=np.full(3000, 0.2)))
+    assert not any(client.generate(reference, model="fluo-nuclei", like=look).cached for look in looks)
+
+
 def test_a_generated_image_can_imitate_an_image_of_other_cells(client: Client) -> None:
     other = client.run(image=nuclei_picture(96, 96, 5))
     assert other.reference is not None
@@ -154,11 +166,9 @@ def test_ordered_appearance_is_obeyed(client: Client) -> None:
 
 
 def test_calls_without_depth_say_so_and_make_nothing_up(client: Client) -> None:
-    from biosynth.v1 import evaluation_pb2, generation_pb2, pipeline_pb2, reference_pb2
+    from biosynth.v1 import generation_pb2, pipeline_pb2, reference_pb2
 
     calls = (
-        lambda: client.evaluation.ComparePair(evaluation_pb2.ComparePairRequest()),
-        lambda: list(client.evaluation.CompareSets(evaluation_pb2.CompareSetsRequest())),
         lambda: list(client.reference.Simulate(reference_pb2.SimulateRequest())),
         lambda: list(client.generation.GenerateShard(generation_pb2.GenerateShardRequest())),
         lambda: client.generation.LoadModel(generation_pb2.LoadModelRequest(name="x")),

@@ -39,6 +39,7 @@ RUN: dict[str, Any] = {
         "look": {"origin": "measured", "drawn_from": ""},
         "warnings": [],
     },
+    "likeness": {"ssim": 0.4321, "mae": 0.0123},
     "stages": [{"stage": "segment", "seconds": 1.234, "cached": False}],
     "outputs": {"generated.png": "cd" * 32},
     "versions": {"numpy": "2.4.0"},

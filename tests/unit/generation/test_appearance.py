@@ -58,7 +58,7 @@ def test_a_tiny_field_of_one_level_still_has_a_finite_look(shape: tuple[int, int
     look = measure(np.full(shape, 0.5, np.float32), reference, find_objects(reference, ROLES), ROLES)
     assert all(np.isfinite(value) for value in vars(look.appearance).values())
     assert look.appearance.contrast >= QUANTUM
-    assert look.objects.shape == (1 if level == 1 else 0, 2)
+    assert look.objects.shape == (1 if level else 0, 2)
 
 
 @pytest.mark.parametrize(

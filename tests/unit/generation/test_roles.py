@@ -27,20 +27,27 @@ def test_the_roles_together_count_the_levels() -> None:
     assert ROLES.count == 5
 
 
+def _cores(reference: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Interiors, and objects that are boundary throughout."""
+    interior = np.isin(reference, ROLES.interior)
+    wholes, count = ndimage.label(~np.isin(reference, ROLES.background), np.ones((3, 3)))
+    lonely = [number for number in range(1, count + 1) if not (interior & (wholes == number)).any()]
+    cores: NDArray[np.bool_] = interior | np.isin(wholes, lonely)
+    return cores
+
+
 @given(references())
-def test_all_but_background_belongs_to_objects_where_there_is_any_interior(reference: NDArray[np.uint8]) -> None:
+def test_all_but_background_belongs_to_objects(reference: NDArray[np.uint8]) -> None:
     objects = find_objects(reference, ROLES)
     assert objects.shape == reference.shape
     assert objects.dtype == np.int32
-    outside = np.isin(reference, ROLES.background)
-    has_interior = np.isin(reference, ROLES.interior).any()
-    assert np.array_equal(objects == 0, outside if has_interior else np.ones_like(outside))
+    assert np.array_equal(objects == 0, np.isin(reference, ROLES.background))
 
 
 @given(references())
 def test_objects_are_the_8_connected_pieces_of_interior_numbered_from_1(reference: NDArray[np.uint8]) -> None:
     objects = find_objects(reference, ROLES)
-    interior = np.isin(reference, ROLES.interior)
+    interior = _cores(reference)
     pieces, count = ndimage.label(interior, np.ones((3, 3)))
     assert set(np.unique(objects[interior])) == set(range(1, count + 1))
     assert len(set(zip(pieces[interior], objects[interior], strict=True))) == count
@@ -50,7 +57,7 @@ def test_objects_are_the_8_connected_pieces_of_interior_numbered_from_1(referenc
 @given(references())
 def test_a_boundary_pixel_goes_to_the_nearest_interior(reference: NDArray[np.uint8]) -> None:
     objects = find_objects(reference, ROLES)
-    interior = np.isin(reference, ROLES.interior)
+    interior = _cores(reference)
     if not interior.any():
         return
     nearest = ndimage.distance_transform_edt(~interior)
@@ -73,3 +80,13 @@ def test_two_touching_nuclei_stay_two_objects() -> None:
 def test_objects_are_found_twice_alike() -> None:
     reference = np.random.default_rng(0).integers(0, 5, (200, 300)).astype(np.uint8)
     assert find_objects(reference, ROLES).tobytes() == find_objects(reference, ROLES).tobytes()
+
+
+def test_a_label_that_is_boundary_throughout_is_an_object_of_its_own() -> None:
+    reference = np.zeros((12, 20), np.uint8)
+    reference[2:8, 2:8] = 2
+    reference[3:7, 3:7] = 1
+    reference[3:6, 14:17] = 2  # a small label under a thick boundary
+    objects = find_objects(reference, LevelRoles(background=(0,), interior=(1,), boundary=(2,)))
+    assert objects.max() == 2
+    assert len(np.unique(objects[3:6, 14:17])) == 1 and objects[4, 15] != objects[4, 4]

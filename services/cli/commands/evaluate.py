@@ -1,0 +1,150 @@
+"""`biosynth evaluate`: whether generated images are good enough, as figures and as a report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from biosynth.client import Client
+from biosynth.contract import EXTENSIONS
+from biosynth.v1.evaluation_pb2 import CompareSetsRequest, EvaluationResult, Field, ImageSet
+from biosynth.v1.types_pb2 import Content
+
+from services.cli.commands.combine import read_labels
+from services.cli.console import Console
+from services.cli.files import check_folder, read_input, write_file
+from services.cli.numbers import COUNT, SEED
+from services.cli.session import Session, add_endpoint, open_session
+from services.common.errors import InvalidArgument, InvalidImage
+from services.common.imaging.labels import Segmentation
+from services.common.imaging.ometiff import encode_segmentation
+
+HELP = "judge sets of generated images against real ones, with a report"
+DESCRIPTION = """\
+Compares folders of generated images with a folder of real ones that trained none of the models, and writes into --out:
+
+  report.html    verdict first, then tables, plots and pictures; one file that needs no other
+  metrics.json   all figures with intervals, ceilings (real against real) and floors (docs/evaluation.md)
+  metrics.csv    the paired metrics of every image
+
+Images with the same name in two folders are pairs. --labels gives what they show: label maps, or segmentations of
+`biosynth segment`, with the images' names; some figures need them."""
+SUFFIXES = (*(f".{extension}" for extension in EXTENSIONS), ".tiff", ".jpeg")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("real", type=Path, metavar="REAL", help="folder of real images")
+    parser.add_argument("generated", type=Path, metavar="GENERATED", help="folder of generated images")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--labels", type=Path, metavar="DIR", help="what the images show, by name")
+    parser.add_argument(
+        "--part", choices=("cells", "nuclei"), default="nuclei", help="what label maps in --labels are (default nuclei)"
+    )
+    parser.add_argument(
+        "--train", type=Path, metavar="DIR", help="images that trained the model: was it learned by heart?"
+    )
+    parser.add_argument(
+        "--against", type=Path, action="append", default=[], metavar="DIR", help="one more generated folder; repeatable"
+    )
+    parser.add_argument("--judge", default="", metavar="NAME", help="segmenter that judges whether labels are shown")
+    parser.add_argument("--tile", type=COUNT, default=0, metavar="PX", help="look for seams of tiles of this side")
+    parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="of resampling and classifiers (default 0)")
+    add_endpoint(parser)
+
+
+def execute(arguments: argparse.Namespace, console: Console) -> None:
+    """Run the command. Raises InvalidImage for a folder without images, InvalidArgument for sets that do not fit."""
+    out = check_folder(arguments.out)
+    with open_session(os.environ, arguments.endpoint) as session:
+        request = _request(arguments, session, console)
+        result = session.ask(lambda asked: _compare(asked, session.client, console), request)
+    files = {
+        "metrics.csv": result.metrics_csv.file,
+        "report.html": result.report_html.file,
+        "metrics.json": result.metrics_json.file,
+    }
+    for name, data in files.items():
+        write_file(out / name, data)
+    for verdict in result.verdicts:
+        console.say(f"{verdict.name}: {verdict.verdict}")
+    console.say(f"wrote {', '.join(files)} to {out}; open report.html")
+    verdicts = {verdict.name: verdict.verdict for verdict in result.verdicts}
+    console.answer({"verdicts": verdicts, "folder": str(out), "metrics": json.loads(files["metrics.json"])})
+
+
+def _request(arguments: argparse.Namespace, session: Session, console: Console) -> CompareSetsRequest:
+    folders = [arguments.real, arguments.generated, *arguments.against, *([arguments.train] if arguments.train else [])]
+    listed = {folder: _images(folder) for folder in folders}
+    with console.progress(total=sum(map(len, listed.values())), unit="image") as bar:
+
+        def read(folder: Path, with_labels: bool) -> ImageSet:
+            labels = arguments.labels if with_labels else None
+            fields = (_field(path, labels, arguments.part, session) for path in listed[folder])
+            return ImageSet(name=folder.resolve().name, fields=_counted(fields, bar))
+
+        request = CompareSetsRequest(
+            real=read(arguments.real, True),
+            candidates=[read(folder, True) for folder in (arguments.generated, *arguments.against)],
+            judge=arguments.judge,
+            seed=arguments.seed,
+            tile_px=arguments.tile,
+        )
+        if arguments.train:
+            request.train.CopyFrom(read(arguments.train, False))
+    return request
+
+
+def _compare(request: CompareSetsRequest, client: Client, console: Console) -> EvaluationResult:
+    result = None
+    with console.progress(total=None, unit="step") as bar:
+        for response in client.evaluation.CompareSets(request):
+            if response.HasField("result"):
+                result = response.result
+            else:
+                bar.set_description(f"{response.progress.stage} {response.progress.done}/{response.progress.total}")
+                bar.update(1)
+    if result is None:
+        raise RuntimeError("the stream ended without a result")  # the SDK raises before this on any broken call
+    return result
+
+
+def _images(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise InvalidImage(f"expected a folder of images; got {folder}")
+    paths = sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    )
+    if not paths:
+        raise InvalidImage(f"expected images ({', '.join(SUFFIXES)}) in {folder}; found none")
+    return paths
+
+
+def _field(path: Path, labels: Path | None, part: str, session: Session) -> Field:
+    field = Field(name=path.stem, image=session.stored(read_input(path)))
+    if labels is not None:
+        field.segmentation.CopyFrom(_segmentation(path.stem, labels, part, session))
+    return field
+
+
+def _segmentation(stem: str, labels: Path, part: str, session: Session) -> Content:
+    whole = labels / f"{stem}.ome.tif"
+    if whole.is_file():
+        return session.stored(read_input(whole))
+    maps = [labels / f"{stem}{suffix}" for suffix in (".png", ".tif", ".tiff")]
+    found = next((path for path in maps if path.is_file()), None)
+    if found is None:
+        raise InvalidArgument(f"expected labels named {stem}.png, .tif or .ome.tif in {labels}; found none")
+    shown = read_labels(found, part)
+    segmentation = Segmentation(cells=shown) if part == "cells" else Segmentation(nuclei=shown)
+    return session.stored(encode_segmentation(segmentation))
+
+
+def _counted(fields: Iterator[Field], bar: Any) -> Iterator[Field]:
+    for field in fields:
+        yield field
+        bar.update(1)

@@ -1,0 +1,103 @@
+"""Label fidelity: a fixed judge, such as a segmenter that was tuned on real images, against the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.common.imaging.labels import Labels
+from services.evaluation.sets.field import Field
+from services.evaluation.sets.metric import Features, Indices, Measure, Measured, Prepare, SetMetric, Statistic
+from services.evaluation.sets.objects import find_objects
+from services.evaluation.sets.overlaps import find_overlaps
+
+Judge: TypeAlias = Callable[[NDArray[np.uint8]], Labels]
+
+_COLUMNS = 8  # AP50, mean AP, AJI, Dice; numbers of objects missed, merged, split, and of all
+_NO_JUDGE = "no judge was given"
+
+
+def judged_by(judge: Judge) -> Measure:
+    """How a judge's labels of an image agree with the field's own: (1, 8), no row without labels of objects."""
+
+    def measure(field: Field) -> Features:
+        objects = find_objects(field)
+        if objects is None:
+            return np.empty((0, _COLUMNS))
+        true, found = objects.astype(np.int32), judge(np.rint(field.image * 255).astype(np.uint8))
+        overlaps = find_overlaps(true, found)
+        precision = overlaps.average_precision()
+        counts = (overlaps.missed, overlaps.merged, overlaps.split, len(overlaps.true_areas))
+        return np.array([[precision[0], precision.mean(), overlaps.aji, overlaps.dice, *counts]], np.float64)
+
+    return measure
+
+
+def _mean(column: int) -> Prepare:
+    """The other set's mean over fields: what is real lies in the ceiling."""
+
+    def prepare(_: Sequence[Measured], other: Sequence[Measured]) -> Statistic:
+        values = np.array([one.features[0, column] for one in other])
+
+        def statistic(_: Indices, chosen: Indices) -> float:
+            return float(values[chosen].mean())
+
+        return statistic
+
+    return prepare
+
+
+def _share(column: int) -> Prepare:
+    """The other set's number of such objects over its number of objects."""
+
+    def prepare(_: Sequence[Measured], other: Sequence[Measured]) -> Statistic:
+        counts, totals = (np.array([one.features[0, place] for one in other]) for place in (column, _COLUMNS - 1))
+
+        def statistic(_: Indices, chosen: Indices) -> float:
+            total = totals[chosen].sum()
+            return float(counts[chosen].sum() / total) if total else float("nan")
+
+        return statistic
+
+    return prepare
+
+
+_FIGURES = (
+    ("fidelity_ap50", "Average precision at IoU 0.5 of the judge's objects against the labels.", _mean(0)),
+    ("fidelity_mean_ap", "Mean average precision at IoU 0.5 to 0.95 of the judge's objects.", _mean(1)),
+    ("fidelity_aji", "Aggregated Jaccard index of the judge's objects.", _mean(2)),
+    ("fidelity_dice", "Overlap (Dice) of the judge's foreground with the labels'.", _mean(3)),
+    ("fidelity_missed", "Objects that the judge does not find, for each object there is.", _share(4)),
+    ("fidelity_merged", "Objects that the judge finds as one with another, for each object there is.", _share(5)),
+    ("fidelity_split", "Objects that the judge finds in pieces, for each object there is.", _share(6)),
+)
+
+
+def fidelity_metrics(judge: Judge | None) -> tuple[SetMetric, ...]:
+    """The metrics for a judge, which sees each image once; None: there are none.
+
+    They are two-sided: a judge that does better on generated images than on real ones says that they are too easy.
+    """
+    measure = judged_by(judge) if judge else _unjudged
+    return tuple(
+        SetMetric(
+            name=name,
+            what=f"{what} Far above or below real images' own figure is unlike them.",
+            direction="two-sided",
+            needs_labels=True,
+            needs="labels of cells or nuclei",
+            measure=measure,
+            prepare=prepare,
+            scale="linear",
+            floors=("blurred", "flat_paint", "shuffled_labels"),
+            absent="" if judge else _NO_JUDGE,
+        )
+        for name, what, prepare in _FIGURES
+    )
+
+
+def _unjudged(_: Field) -> Features:
+    return np.empty((0, _COLUMNS))

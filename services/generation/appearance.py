@@ -12,6 +12,7 @@ import numpy as np
 from biosynth.contract import APPEARANCE_LIMITS
 from numpy.typing import NDArray
 
+from services.common.imaging.noise import noise_deviation
 from services.generation.roles import LevelRoles
 
 # Fewer background pixels than this share say nothing about the background's brightness.
@@ -59,7 +60,7 @@ def measure(
             background=background,
             contrast=contrast,
             spread=min(float(means.std()) if means.size else 0.0, APPEARANCE_LIMITS["spread"]),
-            noise=min(_noise(image, outside), APPEARANCE_LIMITS["noise"]),
+            noise=min(noise_deviation(image, outside), APPEARANCE_LIMITS["noise"]),
             sharpness=min(_sharpness(normal, objects > 0), APPEARANCE_LIMITS["sharpness"]),
         ),
         np.stack([means, deviations], 1).astype(np.float32),
@@ -70,15 +71,6 @@ def _background(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float
     if outside.mean() < MINIMUM_BACKGROUND:
         return float(np.percentile(image, 1))
     return float(np.median(image[outside]))
-
-
-def _noise(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float:
-    """Standard deviation of pixel noise, from the background: median form of Immerkaer's estimator (CVIU 64, 1996)."""
-    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    residue = np.abs(cv2.filter2D(image, cv2.CV_32F, kernel, borderType=cv2.BORDER_REFLECT))
-    far = cv2.erode(outside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
-    chosen = residue[far] if far.mean() > MINIMUM_BACKGROUND else residue
-    return float(np.median(chosen)) / 0.6745 / 6.0  # the kernel's norm is 6
 
 
 def _sharpness(normal: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:

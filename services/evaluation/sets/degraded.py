@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.imaging.noise import noise_deviation
 from services.evaluation.sets.field import Field, FieldSet
-from services.evaluation.sets.objects import LEAST_BACKGROUND, find_objects
+from services.evaluation.sets.objects import find_objects
 
 BLUR_SIGMA_PX = 2.0
 
@@ -45,15 +46,6 @@ def shuffled_labels(fields: FieldSet, _: int) -> Iterator[Field]:
         for at, other in zip(places, places[1:] + places[:1], strict=True):
             if other != at:
                 yield replace(fields[at], labels=fields[other].labels)
-
-
-def noise_deviation(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float:
-    """Deviation of the pixels' noise, from the background: median form of Immerkaer's (docs/method.md, Appearance)."""
-    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    residue = np.abs(cv2.filter2D(image, cv2.CV_32F, kernel, borderType=cv2.BORDER_REFLECT))
-    far = cv2.erode(outside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
-    chosen = residue[far] if far.mean() > LEAST_BACKGROUND else residue
-    return float(np.median(chosen)) / 0.6745 / 6.0  # the kernel's norm is 6
 
 
 def _rounded(image: NDArray[Any]) -> NDArray[np.float32]:

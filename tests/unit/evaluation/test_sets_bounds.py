@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from services.common.imaging.noise import noise_deviation
 from services.evaluation.sets.bootstrap import bootstrap_interval
-from services.evaluation.sets.degraded import FLOORS, noise_deviation
+from services.evaluation.sets.degraded import FLOORS
 from services.evaluation.sets.field import Field, FieldSet
 from services.evaluation.sets.floors import floor_for, measure_ceiling, verdict
 from services.evaluation.sets.metric import Direction, Indices, Scale, Statistic

@@ -22,11 +22,14 @@ PREFIXES = (
     "results/segment/",
     "results/render/",
     "results/generate/",
+    "results/compare-pair/",
+    "results/compare-sets/",
     "results/other/",
     "models/",
     "other/",
 )
-IMAGES = {"inputs/", "datasets/", "results/segment/", "results/render/", "results/generate/", "results/other/"}
+COMPARED = {"results/compare-pair/", "results/compare-sets/"}
+IMAGES = {prefix for prefix in PREFIXES if prefix.startswith(("inputs/", "datasets/", "results/"))}
 MODELS = {"models/"}
 
 
@@ -43,7 +46,7 @@ TABLE = {
     "segmentation": Rights(reads=IMAGES, writes={"results/segment/"}),
     "reference": Rights(reads=IMAGES, writes={"results/render/"}),
     "generation": Rights(reads=IMAGES | MODELS, writes={"results/generate/"}, lists=MODELS),
-    "evaluation": Rights(reads=IMAGES),
+    "evaluation": Rights(reads=IMAGES, writes=COMPARED),
     "pipeline": Rights(reads=IMAGES, writes={"inputs/"}),
     "models": Rights(reads=MODELS, writes=MODELS, lists=MODELS),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from biosynth import Client
+from biosynth.v1.evaluation_pb2 import ComparePairRequest
 from biosynth.v1.pipeline_pb2 import RunRequest
 from biosynth.v1.types_pb2 import Content, Delivery
 
@@ -27,3 +28,6 @@ def test_with_models_from_the_store_an_image_goes_in_and_a_generated_one_comes_o
         generated = result.generation.image.object
         assert generated.key.startswith("results/generate/")
         assert decode_image(client.download(generated)).shape == picture.shape
+        with Client(f"unix:{folder}/evaluation", timeout_s=60) as evaluation:
+            pair = ComparePairRequest(real=Content(object=image), generated=Content(object=generated))
+            assert len(evaluation.evaluation.ComparePair(pair).metrics) == 11

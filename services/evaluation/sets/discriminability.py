@@ -80,8 +80,9 @@ def discriminability(seed: int) -> SetMetric:
     """The metric, with this seed for folds and trees."""
     return SetMetric(
         name="discriminability",
-        what="How well boosted trees tell windows of the sets apart (area under the ROC): 0.5 not at all, 1 always.",
-        direction="lower",
+        what="How well boosted trees tell windows of the sets apart (area under the ROC): 0.5 not at all, 1 always; "
+        "far below 0.5, fields of one set are in the other under other names.",
+        direction="two-sided",
         needs_labels=False,
         needs=NEEDS,
         measure=measure_windows,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from biosynth.results import word
-from biosynth.v1.generation_pb2 import LookOrigin
+from biosynth.v1.generation_pb2 import GenerateResponse, LookOrigin
 from biosynth.v1.pipeline_pb2 import RunResult
 from biosynth.v1.reference_pb2 import RenderResponse
 
@@ -41,17 +41,7 @@ def run_record(
             "tier_limits": list(drawn.tier_limits),
             "levels": list(level_pixels(drawn)),
         },
-        "generation": {
-            "model": made.model.name,
-            "model_version": made.model.version,
-            "model_sha256": made.model.sha256,
-            "engine": made.engine,
-            "precision": made.precision,
-            "seed": arguments.seed,
-            "appearance": {field.name: value for field, value in made.appearance.ListFields()},
-            "look": {"origin": word(LookOrigin, made.look_origin), "drawn_from": made.drawn_from},
-            "warnings": list(made.warnings),
-        },
+        "generation": generation_record(made, arguments.seed),
         "stages": list(stages),
         "versions": versions(),
     }
@@ -62,6 +52,21 @@ def _parameters(arguments: argparse.Namespace) -> dict[str, Any]:
     names = ("segmenter", "schema", "model", "channel", "boundary_thickness", "seed")
     look = "drawn" if SAMPLED in arguments.appearance else "measured"
     return {**{name: getattr(arguments, name) for name in names}, "appearance": values_of(arguments), "look": look}
+
+
+def generation_record(made: GenerateResponse, seed: int) -> dict[str, Any]:
+    """A generated image: by which model, on what, and with which look."""
+    return {
+        "model": made.model.name,
+        "model_version": made.model.version,
+        "model_sha256": made.model.sha256,
+        "engine": made.engine,
+        "precision": made.precision,
+        "seed": seed,
+        "appearance": {field.name: value for field, value in made.appearance.ListFields()},
+        "look": {"origin": word(LookOrigin, made.look_origin), "drawn_from": made.drawn_from},
+        "warnings": list(made.warnings),
+    }
 
 
 def level_pixels(drawn: RenderResponse) -> Iterator[dict[str, Any]]:

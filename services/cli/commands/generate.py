@@ -6,14 +6,14 @@ import argparse
 import os
 from pathlib import Path
 
-from biosynth.results import word
-from biosynth.v1.generation_pb2 import GenerateRequest, GenerateResponse, LookOrigin
+from biosynth.v1.generation_pb2 import GenerateRequest, GenerateResponse
 
 from services.cli.appearance import add_appearance, appearance_of
 from services.cli.console import Console
 from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
 from services.cli.likeness import add_likeness, set_likeness
 from services.cli.numbers import SEED
+from services.cli.run_record import generation_record
 from services.cli.session import add_endpoint, open_session
 
 HELP = "generate an image of a reference"
@@ -52,16 +52,5 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         console.say(f"imitated {arguments.like} as {told}")
     for warning in response.warnings:
         console.warn(f"unlike the images that model {response.model.name} was trained on: {warning}")
-    record = {
-        "file": str(arguments.out),
-        "model": response.model.name,
-        "model_version": response.model.version,
-        "engine": response.engine,
-        "precision": response.precision,
-        "seed": arguments.seed,
-        "appearance": {field.name: value for field, value in response.appearance.ListFields()},
-        "look": {"origin": word(LookOrigin, response.look_origin), "drawn_from": response.drawn_from},
-        "warnings": list(response.warnings),
-        "cached": response.cached,
-    }
-    console.answer(record)
+    record = generation_record(response, arguments.seed)
+    console.answer({"file": str(arguments.out), **record, "cached": response.cached})

@@ -86,9 +86,10 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         request = _request(arguments, session.content(source))
         result = session.ask(lambda request: _run(request, session.client, stages, console), request)
     image = to_eight_bit(decode_image(source, arguments.channel))
-    files, pictures = _files(image, result)
+    generated = image_planes(result.generation.image.file)["image"]
+    files, pictures = _files(image, generated, result)
     record = run_record(arguments, source, result, stages)
-    record["likeness"] = _likeness(image, files["generated.png"])
+    record["likeness"] = _likeness(image, generated)
     record["outputs"] = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     record["seconds"] = round(time.monotonic() - start, 3)
     _write(files, pictures, record, folder)
@@ -147,7 +148,9 @@ def _show(progress: StageProgress, stages: list[dict[str, Any]], bar: Any) -> No
     bar.update(1)
 
 
-def _files(image: NDArray[np.uint8], result: RunResult) -> tuple[dict[str, bytes], Pictures]:
+def _files(
+    image: NDArray[np.uint8], generated: NDArray[np.uint8], result: RunResult
+) -> tuple[dict[str, bytes], Pictures]:
     """The files that the run returned with the overview of them, and what the report shows: image and generated."""
     files = {
         "segmentation.ome.tif": result.segmentation.segmentation.file,
@@ -156,7 +159,7 @@ def _files(image: NDArray[np.uint8], result: RunResult) -> tuple[dict[str, bytes
         "generated.png": result.generation.image.file,
         "look.json": write_look(result.generation.look),
     }
-    image, generated = at_one_range(image, image_planes(files["generated.png"])["image"])
+    image, generated = at_one_range(image, generated)
     segmentation = decode_segmentation(files["segmentation.ome.tif"])
     grey = image_planes(files["reference_grey.png"])["image"]
     picture = overview(image, segmentation, grey, generated)
@@ -164,9 +167,9 @@ def _files(image: NDArray[np.uint8], result: RunResult) -> tuple[dict[str, bytes
     return {**files, "overview.png": encode_png(picture)}, pictures
 
 
-def _likeness(image: NDArray[np.uint8], generated: bytes) -> dict[str, float]:
+def _likeness(image: NDArray[np.uint8], generated: NDArray[np.uint8]) -> dict[str, float]:
     """The paired metrics of a run's own image and of what was generated under its labels, those that have a value."""
-    metrics = compare_pair(image, decode_image(generated))
+    metrics = compare_pair(image, generated)
     return {metric.name: metric.value for metric in metrics if metric.value is not None}
 
 

@@ -23,6 +23,7 @@ from services.cli.commands import (
     segment,
     serve,
     train,
+    utility,
 )
 from services.cli.console import Console
 from services.cli.exits import REFUSED, exit_code
@@ -51,6 +52,7 @@ COMMANDS: dict[str, Command] = {
     "combine": combine,
     "dataset": dataset,
     "train": train,
+    "utility": utility,
     "push": push,
     "serve": serve,
 }

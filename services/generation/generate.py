@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.common.engines.engine import Engine
 from services.common.errors import InvalidReference
-from services.common.imaging.tiling import Window, cut
+from services.common.imaging.tiling import Window, run_tiles
 from services.generation.appearance import MINIMUM_BACKGROUND, Appearance, Look
 from services.generation.conditions import build_planes, draw_texture
 from services.generation.looks import describe_labels, draw, fitted, unlike
@@ -90,7 +90,7 @@ def generate_as(
     def planes_in(window: Window) -> NDArray[np.float32]:
         return build_planes(reference[window], objects[window], look, texture[:, *window], model.roles.count)
 
-    clean = run_tiles(planes_in, reference.shape, engine, tile_px, model.halo_px, model.stride_px)
+    clean = run_tiles(engine.run, planes_in, reference.shape, tile_px, model.halo_px, model.stride_px)[0]
     return expose(calibrated(clean[:height, :width], objects[:height, :width]), look.appearance, generator)
 
 
@@ -102,25 +102,6 @@ def check_levels(reference: NDArray[np.uint8], model: ModelDescription) -> None:
             f"expected levels 0 to {model.roles.count - 1} ({model.schema_name}, of model {model.name}), "
             f"got {highest}; send reference.png, not reference_grey.png"
         )
-
-
-def run_tiles(
-    planes_in: Callable[[Window], NDArray[np.float32]],
-    shape: tuple[int, int],
-    engine: Engine,
-    side: int,
-    halo: int,
-    stride: int,
-) -> NDArray[np.float32]:
-    """Run the network tile by tile. Returns (H, W) float32 of `shape`, which `stride` divides.
-
-    planes_in: gives the input planes (P, h, w) of a window, so that those of the whole image never exist at once.
-    """
-    result = np.empty(shape, np.float32)
-    for tile in cut(*shape, side, halo, stride):
-        outer = np.ascontiguousarray(planes_in(tile.outer.slices))
-        result[tile.inner.slices] = engine.run(outer[None])[0, 0][tile.inner.within(tile.outer)]
-    return result
 
 
 def calibrated(clean: NDArray[np.float32], objects: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +46,8 @@ class Training(ABC):
         random: np.random.Generator,
         dataset: str,
     ) -> None:
-        self._hyper_parameters: dict[str, Any] = asdict(config)
+        # As a checkpoint gives them back, with lists for tuples.
+        self._hyper_parameters: dict[str, Any] = json.loads(json.dumps(asdict(config)))
         self.steps: int = config.steps
         self._modules, self._optimisers, self._random, self._dataset = modules, optimisers, random, dataset
         self.step, self.seconds = 0, 0.0
@@ -83,13 +85,20 @@ class Training(ABC):
 
 def run(training: Training, folder: Path, reporter: Reporter) -> None:
     """Train to the last step, from the checkpoint in `folder` where there is one; logs for TensorBoard go there too."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if (folder / FILE).is_file():
-        training.resume(folder)
+    if resume_if_begun(training, folder):
         reporter.say(f"going on from step {training.step} of {folder}")
     with SummaryWriter(str(folder)) as writer, reporter.progress(training.steps, "step") as bar:
         bar.update(training.step)
         train(training, folder, _logger(writer, bar))
+
+
+def resume_if_begun(training: Training, folder: Path) -> bool:
+    """Continue from the checkpoint in `folder`, which is made where there is none; returns whether there was one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / FILE).is_file():
+        return False
+    training.resume(folder)
+    return True
 
 
 def train(

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from skimage.measure import label
 
 from services.generation.roles import LevelRoles
 from services.training.datasets.dataset import DatasetManifest, Entry, write_manifest
@@ -23,9 +24,16 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         reference = disks(72, 88) if number != 1 else np.zeros((40, 24), np.uint8)
         image = 30 + 100 * (reference > 0) + random.normal(0, 4, reference.shape)
         entry = Entry(
-            f"s-{number}", "val" if number == 3 else "train", f"g{number}", "s", f"{number}.r.png", f"{number}.i.png"
+            f"s-{number}",
+            "val" if number == 3 else "train",
+            f"g{number}",
+            "s",
+            f"{number}.r.png",
+            f"{number}.i.png",
+            labels={"nuclei": f"{number}.l.png"},
         )
         cv2.imwrite(str(folder / entry.reference), reference)
+        cv2.imwrite(str(folder / entry.labels["nuclei"]), label(reference > 0).astype(np.uint16))
         cv2.imwrite(str(folder / entry.image), np.clip(image, 0, 255).astype(np.uint8))
         entries.append(entry)
     roles = LevelRoles((0,), (1,), (2,))

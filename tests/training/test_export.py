@@ -15,9 +15,10 @@ import onnx
 from services.common.engines.onnx_cpu import OnnxCpuEngine
 from services.common.engines.torch_cuda import TorchEngine
 from services.common.errors import ConfigError, UnknownName
+from services.common.imaging.tiling import run_tiles
 from services.generation.conditions import plane_count
 from services.generation.device import choose_engine
-from services.generation.generate import generate, run_tiles
+from services.generation.generate import generate
 from services.generation.loaded import LoadedModels
 from services.generation.model import SHIPPED, ModelShelf
 from services.generation.network import STRIDE, Generator, NetworkConfig, read_generator
@@ -110,7 +111,7 @@ def test_an_export_leaves_the_network_as_it_was(tmp_path: Path) -> None:
 def test_tiles_give_the_image_of_the_whole(exported: Path, size: tuple[int, int]) -> None:
     engine = OnnxCpuEngine(exported / "model.onnx", threads=1)
     planes = windows_of(np.random.default_rng(0).standard_normal((CONFIG.planes, *size), np.float32))
-    tiled, whole = (run_tiles(planes, size, engine, side, CONFIG.halo_px, STRIDE) for side in (64, 1024))
+    tiled, whole = (run_tiles(engine.run, planes, size, side, CONFIG.halo_px, STRIDE)[0] for side in (64, 1024))
     assert tiled.shape == size
     assert np.abs(tiled - whole).max() < 1e-4
 
@@ -124,7 +125,7 @@ def test_tiles_of_the_default_network_give_the_image_of_the_whole(tmp_path: Path
         windows_of(np.random.default_rng(0).standard_normal((config.planes, 232, 300), np.float32)),
         (232, 300),
     )
-    tiled, whole = (run_tiles(planes, size, engine, side, config.halo_px, STRIDE) for side in (128, 1024))
+    tiled, whole = (run_tiles(engine.run, planes, size, side, config.halo_px, STRIDE)[0] for side in (128, 1024))
     assert np.abs(tiled - whole).max() < 1e-4
 
 

@@ -18,7 +18,7 @@ from tests.unit.generation.fakes import disks
 
 
 def _train(dataset: Path, out: Path, *more: str) -> None:
-    main(["train", str(dataset), "--out", str(out), "--steps", "1", "--json", "--quiet", *more])
+    main(["train", "generator", str(dataset), "--out", str(out), "--steps", "1", "--json", "--quiet", *more])
 
 
 def test_train_writes_a_model_with_its_card(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,4 +20,4 @@ class Engine(Protocol):
         """Such as `float32`."""
 
     def run(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(B, C, H, W) to (B, 1, H, W)."""
+        """(B, C, H, W) to (B, D, h, w): one plane of the same size for a generator, several for a segmenter."""

@@ -13,12 +13,15 @@ from services.common.engines.cores import usable_cores
 
 
 class OnnxCpuEngine:
-    """Runs one ONNX file of one input and one output on the CPU in float32."""
+    """Runs one ONNX file of one input on the CPU in float32.
+
+    threads: as many as usable cores, unless given. output: which to return; the first, unless given.
+    """
 
     name = "onnxruntime-cpu"
     precision = "float32"
 
-    def __init__(self, model: Path | bytes, threads: int | None = None) -> None:
+    def __init__(self, model: Path | bytes, threads: int | None = None, output: str | None = None) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or usable_cores()
         options.inter_op_num_threads = 1
@@ -30,8 +33,9 @@ class OnnxCpuEngine:
         source = model if isinstance(model, bytes) else str(model)
         self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
+        self._output = output or self._session.get_outputs()[0].name
 
     def run(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(B, C, H, W) to (B, 1, H, W)."""
-        result: NDArray[np.float32] = self._session.run(None, {self._input: planes})[0]
+        """(B, C, H, W) to (B, D, h, w)."""
+        result: NDArray[np.float32] = self._session.run([self._output], {self._input: planes})[0]
         return result

@@ -1,10 +1,13 @@
-"""Cutting an image into tiles whose results fit together exactly."""
+"""Running a network on an image in tiles whose results fit together exactly."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 # Rows and columns, for indexing the last two axes of an array.
 Window: TypeAlias = tuple[slice, slice]
@@ -68,3 +71,27 @@ def cut(height: int, width: int, side: int, halo: int, stride: int) -> Iterator[
                 min(inner.right + halo, width),
             )
             yield Tile(outer, inner)
+
+
+def run_tiles(
+    run: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    planes_in: Callable[[Window], NDArray[np.float32]],
+    shape: tuple[int, int],
+    side: int,
+    halo: int,
+    stride: int,
+) -> NDArray[np.float32]:
+    """Run a network tile by tile. Returns its output planes, (C, H, W) float32 of `shape`, which `stride` divides.
+
+    run: an engine's, (1, P, h, w) to (1, C, h, w). planes_in: gives the input planes (P, h, w) of a window, so that
+    those of the whole image never exist at once. side, halo, stride: as for `cut`.
+    """
+    result: NDArray[np.float32] | None = None
+    for tile in cut(*shape, side, halo, stride):
+        made = run(np.ascontiguousarray(planes_in(tile.outer.slices))[None])[0]
+        if result is None:
+            result = np.empty((len(made), *shape), np.float32)
+        result[:, *tile.inner.slices] = made[:, *tile.inner.within(tile.outer)]
+    if result is None:
+        raise ValueError(f"expected an image with pixels; got {shape}")
+    return result

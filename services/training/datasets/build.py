@@ -1,15 +1,16 @@
-"""From images and labels (given, or found by a segmenter) to a dataset of pairs."""
+"""From images and labels (given, or found by a segmenter) to a dataset of pairs with their labels."""
 
 from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from services.common.errors import BiosynthError, InvalidArgument
 from services.common.imaging.images import Image, decode_image, encode_png
@@ -48,7 +49,7 @@ def plan(recipe: Recipe, root: Path) -> list[Job]:
     jobs = [job for source in recipe.sources for job in _jobs(source, root)]
     if twice := sorted(name for name, count in Counter(job.id for job in jobs).items() if count > 1):
         raise InvalidArgument(f"expected names unlike each other in {recipe.name}; twice: {', '.join(twice[:5])}")
-    check_groups([_entry(job) for job in jobs])
+    check_groups([_entry(job, ()) for job in jobs])
     return jobs
 
 
@@ -70,7 +71,7 @@ def build(recipe: Recipe, root: Path, folder: Path) -> Iterator[Job]:
             raise InvalidArgument(f"{job.path}: {error.message}") from error
         yield job
     provenance = tuple(f"{source.name}: {source.credit}" for source in recipe.sources)
-    entries = tuple(_entry(job) for job in jobs)
+    entries = tuple(_entry(job, _instances(schema)) for job in jobs)
     write_manifest(
         folder, DatasetManifest(recipe.name, schema.name, schema.version, roles_of(schema), entries, provenance)
     )
@@ -82,7 +83,9 @@ def _write_pair(job: Job, root: Path, schema: Schema, folder: Path) -> None:
     if segmentation.shape != image.shape:
         raise InvalidArgument(f"expected labels of the image's size, {image.shape}; got {segmentation.shape}")
     rendered = render(segmentation, schema, image=image)
-    entry = _entry(job)
+    entry = _entry(job, _instances(schema))
+    for part, name in entry.labels.items():
+        (folder / name).write_bytes(encode_png(_sixteen_bit(getattr(segmentation, part))))
     (folder / entry.image).write_bytes(encode_png(to_eight_bit(image)))
     (folder / entry.reference).write_bytes(encode_png(rendered.reference))
 
@@ -104,9 +107,21 @@ def _read_labels(path: Path) -> Labels:
     return labels.astype(np.int32)
 
 
-def _entry(job: Job) -> Entry:
+def _sixteen_bit(labels: Labels) -> NDArray[np.uint16]:
+    if labels.max(initial=0) > np.iinfo(np.uint16).max:
+        raise InvalidArgument(f"expected labels up to 65535, which a 16-bit PNG can hold; got {labels.max()}")
+    return labels.astype(np.uint16)
+
+
+def _instances(schema: Schema) -> list[str]:
+    """The parts that references show and that have instances: their labels are kept beside the pair."""
+    return [part for part in ("cells", "nuclei") if part in schema.parts]
+
+
+def _entry(job: Job, parts: Sequence[str]) -> Entry:
     files = (f"{job.id}.reference.png", f"{job.id}.image.png")
-    return Entry(job.id, job.split, job.group, job.source.name, *files, labelled_by=job.source.segmenter)
+    labels = {part: f"{job.id}.{part}.png" for part in parts}
+    return Entry(job.id, job.split, job.group, job.source.name, *files, job.source.segmenter, labels)
 
 
 def _jobs(source: Source, root: Path) -> Iterator[Job]:

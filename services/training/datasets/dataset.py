@@ -1,11 +1,11 @@
-"""A dataset on disk: pairs (reference, image), split by parent or group, and the file that lists them."""
+"""A dataset on disk: pairs (reference, image) with their labels, split by parent or group, and the list of them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import cv2
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument
+from services.common.imaging.labels import Labels
 from services.generation.roles import LevelRoles
 
 MANIFEST = "dataset.json"
@@ -21,7 +22,7 @@ FORMAT = "biosynth.dataset/1"
 
 @dataclass(frozen=True)
 class Entry:
-    """One pair; file names are relative to the dataset's folder."""
+    """One pair, with the labels that its reference was drawn from; file names are relative to the dataset's folder."""
 
     id: str
     split: str
@@ -30,6 +31,7 @@ class Entry:
     reference: str
     image: str
     labelled_by: str = ""  # the segmenter that made some of the labels; empty: people made all
+    labels: Mapping[str, str] = field(default_factory=dict)  # instance label maps, 16-bit PNG, by part
 
 
 @dataclass(frozen=True)
@@ -104,3 +106,16 @@ def read_pair(folder: Path, entry: Entry) -> tuple[NDArray[np.float32], NDArray[
     if image.dtype != np.uint8 or reference.dtype != np.uint8:
         raise InvalidArgument(f"expected {entry.image} and {entry.reference} of 8 bit in {folder}")
     return image.astype(np.float32) / 255.0, reference.astype(np.uint8, copy=False)
+
+
+def read_labels(folder: Path, entry: Entry, part: str) -> Labels:
+    """Return the instance labels of a part, (H, W) int32. Raises InvalidArgument where the dataset has none."""
+    if part not in entry.labels:
+        raise InvalidArgument(
+            f"expected labels of {part} for {entry.id}; the dataset has {', '.join(entry.labels) or 'none'}; make it "
+            "again with `biosynth dataset`, from a schema and sources that have them"
+        )
+    labels = cv2.imread(str(folder / entry.labels[part]), cv2.IMREAD_UNCHANGED)
+    if labels is None or labels.ndim != 2 or labels.dtype != np.uint16:
+        raise InvalidArgument(f"expected a label map of 16 bit at {folder / entry.labels[part]}")
+    return labels.astype(np.int32)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from services.common.errors import InvalidArgument, InvalidReference
+from services.common.imaging.tiling import run_tiles
 from services.generation.conditions import draw_texture
-from services.generation.generate import generate, run_tiles
+from services.generation.generate import generate
 from services.generation.looks import AppearanceRecord
 from tests.unit.generation.fakes import DEVIATION, INTERIOR, LOOKS, MEAN, BoxEngine, description, disks, windows_of
 
@@ -31,13 +32,13 @@ def test_tiles_give_the_very_image_of_the_whole(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("size", [(4, 4), (8, 132), (64, 64), (404, 504)])
 def test_tiles_give_the_very_floats_of_the_whole(size: tuple[int, int]) -> None:
     planes = windows_of(np.random.default_rng(0).random((10, *size), np.float32))
-    tiled, whole = (run_tiles(planes, size, BoxEngine(), side, 8, 4) for side in (32, 512))
+    tiled, whole = (run_tiles(BoxEngine().run, planes, size, side, 8, 4)[0] for side in (32, 512))
     assert np.array_equal(tiled, whole)
 
 
 def test_a_halo_shorter_than_the_reach_would_show() -> None:
     planes = windows_of(np.random.default_rng(0).random((10, 96, 96), np.float32))
-    whole, seamed = (run_tiles(planes, (96, 96), BoxEngine(), side, 0, 4) for side in (96, 32))
+    whole, seamed = (run_tiles(BoxEngine().run, planes, (96, 96), side, 0, 4)[0] for side in (96, 32))
     seams = np.argwhere(whole != seamed)
     assert len(seams)
     assert (np.minimum(seams % 32, 31 - seams % 32).min(1) < 4).all()

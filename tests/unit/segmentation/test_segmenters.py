@@ -18,7 +18,13 @@ PHASE = scratch(slice(150, 260))[0]
 
 def test_the_built_in_segmenters_say_what_they_find() -> None:
     parts = {name: segmenter.parts for name, segmenter in builtin_segmenters().items()}
-    assert parts == {"cells": ("cells",), "nuclei": ("nuclei",), "scratch": ("cells", "wound"), "wound": ("wound",)}
+    assert parts == {
+        "cells": ("cells",),
+        "nuclei": ("nuclei",),
+        "nuclei-threshold": ("nuclei",),
+        "scratch": ("cells", "wound"),
+        "wound": ("wound",),
+    }
     for name, segmenter in builtin_segmenters().items():
         assert segmenter.name == name
         assert segmenter.version >= 1
@@ -97,5 +103,5 @@ def test_auto_keeps_to_the_candidates() -> None:
 
 @pytest.mark.parametrize(("name", "candidates"), [("nucleus", ()), (AUTO, ("nuclei", "nucleus"))])
 def test_an_unknown_name_is_refused_with_the_known_ones(name: str, candidates: tuple[str, ...]) -> None:
-    with pytest.raises(UnknownName, match=r"auto, cells, nuclei, scratch, wound; got 'nucleus'"):
+    with pytest.raises(UnknownName, match=r"auto, cells, nuclei, nuclei-threshold, scratch, wound; got 'nucleus'"):
         pick(builtin_segmenters(), name, FLUORESCENCE, candidates)

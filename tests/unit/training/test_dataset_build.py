@@ -83,7 +83,7 @@ def test_a_dataset_is_built_twice_alike(tmp_path: Path) -> None:
     _data(tmp_path / "data")
     first = _bytes(_built(tmp_path))
     assert _bytes(_built(tmp_path)) == first
-    assert len(first) == 2 * 3 + 1
+    assert len(first) == 3 * 3 + 1  # image, reference and labels of each field, and the list
 
 
 def test_a_build_that_fails_leaves_no_manifest_and_names_the_file(tmp_path: Path) -> None:

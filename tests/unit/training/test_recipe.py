@@ -36,7 +36,7 @@ def test_a_shipped_recipe_can_be_built_and_gives_credit(path: Path) -> None:
 
 
 def test_there_are_shipped_recipes() -> None:
-    assert list(shipped_recipes()) == ["fluo-nuclei", "phase-scratch"]
+    assert list(shipped_recipes()) == ["fluo-nuclei", "nuclei", "phase-scratch"]
 
 
 def _source(text: str) -> str:

@@ -1,0 +1,1 @@
+"""Segmentation by a trained network, without torch."""

@@ -1,0 +1,56 @@
+"""What a segmentation network says of every pixel, and objects made of it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+from services.common.imaging.labels import Labels, Mask
+from services.segmentation.regions import tidy
+
+# Planes of a network's output.
+FOREGROUND, DISTANCE, DOWN, RIGHT = range(4)
+PLANES = 4
+# Offsets are told in units of so many pixels, so that their values are about 1.
+OFFSET_UNIT_PX = 16.0
+
+FOREGROUND_LEAST = 0.5  # probability
+VOTE_SIGMA_PX = 2.0
+LEAST_VOTES = 6.0
+DISTANCE_SIGMA_PX = 1.0
+SMALLEST_PX = 12
+
+
+def objects_of(output: NDArray[np.float32]) -> Labels:
+    """Instance labels. output: (4, H, W); returns (H, W) int32, tidy.
+
+    Planes: the foreground's logit; depth within the object, 1 at its deepest; offset to the object's centre, down and
+    right, in units of 16 px. Every foreground pixel votes for the centre it points to; where votes gather, an object
+    is; depth then divides the foreground between centres. Votes follow Hough voting as in Neven et al. (CVPR, 2019),
+    depth the watershed of a learned distance of Naylor et al. (IEEE Trans. Med. Imaging 38, 448, 2019).
+    """
+    mask = np.asarray(output[FOREGROUND] > _logit(FOREGROUND_LEAST), bool)
+    seeds, _ = ndimage.label(_centres(output, mask) & mask, np.ones((3, 3)))
+    depth = cv2.GaussianBlur(output[DISTANCE], (0, 0), DISTANCE_SIGMA_PX)
+    return tidy(watershed(-depth, seeds, mask=mask), SMALLEST_PX)
+
+
+def _centres(output: NDArray[np.float32], mask: Mask) -> Mask:
+    """Peaks of the votes, smoothed."""
+    height, width = mask.shape
+    rows, columns = np.nonzero(mask)
+    down, right = (np.rint(OFFSET_UNIT_PX * output[plane][mask]).astype(np.intp) for plane in (DOWN, RIGHT))
+    places = np.clip(rows + down, 0, height - 1) * width + np.clip(columns + right, 0, width - 1)
+    votes = np.bincount(places, minlength=mask.size).reshape(mask.shape).astype(np.float32)
+    density = cv2.GaussianBlur(votes, (0, 0), VOTE_SIGMA_PX)
+    reach = 2 * round(3 * VOTE_SIGMA_PX) + 1
+    # So many votes at one place have this density there after smoothing.
+    least = LEAST_VOTES / (2 * np.pi * VOTE_SIGMA_PX**2)
+    return np.asarray((density == cv2.dilate(density, np.ones((reach, reach), np.uint8))) & (density > least), bool)
+
+
+def _logit(probability: float) -> float:
+    return float(np.log(probability / (1 - probability)))

@@ -1,0 +1,157 @@
+"""From a dataset to a segmenter's folder with its card."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from services.common.engines.cores import usable_cores
+from services.common.engines.onnx_cpu import OnnxCpuEngine
+from services.segmentation.learned.model import (
+    CARD,
+    OUTPUTS,
+    WEIGHTS,
+    SegmenterDescription,
+    write_segmenter,
+)
+from services.segmentation.learned.segment import find_objects
+from services.training.datasets.dataset import (
+    DatasetManifest,
+    Entry,
+    fingerprint,
+    read_labels,
+    read_manifest,
+    read_pair,
+)
+from services.training.loop import Reporter, run
+from services.training.onnx_export import export_onnx
+from services.training.segmenter.fields import choose_part, entries_by_source, read_field
+from services.training.segmenter.scores import Score, score
+from services.training.segmenter.trainer import TrainConfig, Trainer
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to learn and how, where checkpoints (`work`) and the model (`out`) go, and what the card says of it.
+
+    part: `cells` or `nuclei`; empty: what the dataset has labels of.
+    """
+
+    dataset: Path
+    config: TrainConfig
+    work: Path
+    out: Path
+    name: str
+    version: int
+    description: str
+    remarks: str
+    part: str = ""
+
+
+def train_segmenter(job: Job, reporter: Reporter) -> dict[str, Any]:
+    """Train, publish, measure and write the card; returns what was done, as JSON has it."""
+    torch.set_num_threads(usable_cores())
+    manifest = read_manifest(job.dataset)
+    part = choose_part(manifest, job.part)
+    chosen, held_out = (entries_by_source(manifest, split) for split in ("train", "val"))
+    fields = [[read_field(job.dataset, entry, part) for entry in entries] for entries in chosen.values()]
+    trainer = Trainer(job.config, fields, fingerprint(job.dataset))
+    run(trainer, job.work, reporter)
+    record = _record(manifest, chosen, trainer)
+    model = _publish(job, part, trainer, record)
+    engine = OnnxCpuEngine(job.out / WEIGHTS)
+    scores = {
+        source: score(
+            [_read(job.dataset, entry, part) for entry in entries], lambda image: find_objects(image, model, engine)
+        )
+        for source, entries in held_out.items()
+    }
+    _write_card(job, model, manifest, scores)
+    reporter.say(f"wrote {job.out}: {model.parameters:,} parameters, {record['minutes']} minutes of training")
+    return {
+        "segmenter": job.name,
+        "folder": str(job.out),
+        "training": record,
+        "scores": {source: asdict(found) for source, found in scores.items()},
+    }
+
+
+def _record(manifest: DatasetManifest, chosen: Mapping[str, Sequence[Entry]], trainer: Trainer) -> dict[str, Any]:
+    return {
+        "dataset": manifest.name,
+        "fields": {source: len(entries) for source, entries in chosen.items()},
+        "minutes": round(trainer.seconds / 60.0, 1),
+        "machine": f"{usable_cores()} CPU cores, {platform.machine()}",
+        "torch": torch.__version__.partition("+")[0],
+        "hyper-parameters": asdict(trainer.config),
+    }
+
+
+def _publish(job: Job, part: str, trainer: Trainer, record: Mapping[str, Any]) -> SegmenterDescription:
+    network = trainer.average
+    sha256 = export_onnx(network, 1, network.config.stride_px, OUTPUTS, job.out / WEIGHTS)
+    model = SegmenterDescription(
+        name=job.name,
+        version=job.version,
+        description=job.description or f"Finds {part}; trained on {record['dataset']}.",
+        part=part,
+        halo_px=network.config.halo_px,
+        stride_px=network.config.stride_px,
+        features=network.config.widths[-1],
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        sha256=sha256,
+        training=record,
+    )
+    write_segmenter(job.out, model)
+    return model
+
+
+def _read(folder: Path, entry: Entry, part: str) -> tuple[Any, Any]:
+    image, _ = read_pair(folder, entry)
+    return np.rint(image * 255).astype(np.uint8), read_labels(folder, entry, part)
+
+
+def _write_card(job: Job, model: SegmenterDescription, manifest: DatasetManifest, scores: Mapping[str, Score]) -> None:
+    rows = [
+        f"| {source} | {found.fields} | "
+        + " | ".join(f"{v:.3f} ({a:.3f} to {b:.3f})" for v, a, b in (found.ap50, found.ap75, found.mean_ap))
+        + " |"
+        for source, found in scores.items()
+    ]
+    lines = [
+        f"# {model.name} {model.version}",
+        "",
+        model.description,
+        "",
+        f"- Finds {model.part} in images of one channel, 8 or 16 bit, of any size.",
+        f"- Network: U-Net, {model.parameters:,} parameters, halo {model.halo_px} px.",
+        f"- Weights: `{WEIGHTS}`, sha256 `{model.sha256}`. Licence of the weights: Apache-2.0.",
+        "",
+        "## Training",
+        "",
+        *(f"- {key}: {value}" for key, value in model.training.items()),
+        "",
+        "## Data",
+        "",
+        *(f"- {source}" for source in manifest.provenance),
+        "",
+        "## Measured on held-out fields",
+        "",
+        "95 % intervals over fields.",
+        "",
+        "| source | fields | AP50 | AP75 | mean AP 0.50 to 0.95 |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+        "## Remarks",
+        "",
+        job.remarks,
+        "",
+    ]
+    (job.out / CARD).write_text("\n".join(lines), encoding="utf-8")

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from services.evaluation.sets.metric import Features, Indices, Measured, Prepare, SetMetric, Statistic
-from services.evaluation.sets.window_features import NEEDS, measure_windows, standardised
+from services.evaluation.sets.metric import Features, Indices, Measure, Measured, Prepare, SetMetric, Statistic
+from services.evaluation.sets.window_features import NEEDS, standardised
 from services.evaluation.sets.windows import chosen_windows, need_windows
 
 NEIGHBOURS = 5
@@ -70,30 +70,33 @@ def _mean_of(share: Callable[[Neighbourhoods], NDArray[np.float64]], of_real: bo
     return prepare
 
 
-def _metric(name: str, what: str, prepare: Prepare) -> SetMetric:
-    return SetMetric(name, what, "higher", False, NEEDS, measure_windows, prepare, scale="linear")
-
-
 # Precision and recall: Kynkaanniemi et al. (NeurIPS, 2019). Density and coverage: Naeem et al. (ICML, 2020).
-COVERAGE_METRICS = (
-    _metric(
-        "precision",
-        "Share of windows that lie where real ones do.",
-        _mean_of(Neighbourhoods.precision, of_real=False),
-    ),
-    _metric(
-        "recall",
-        "Share of real windows that lie where the other set's do.",
-        _mean_of(Neighbourhoods.recall, of_real=True),
-    ),
-    _metric(
+_FIGURES = (
+    ("precision", "Share of windows that lie where real ones do", Neighbourhoods.precision, False),
+    ("recall", "Share of real windows that lie where the other set's do", Neighbourhoods.recall, True),
+    (
         "density",
-        "How densely real windows lie round the other set's; 1 is as densely as round real ones.",
-        _mean_of(Neighbourhoods.density, of_real=False),
+        "How densely real windows lie round the other set's; 1 is as densely as real ones do",
+        Neighbourhoods.density,
+        False,
     ),
-    _metric(
-        "coverage",
-        "Share of real windows that have one of the other set near.",
-        _mean_of(Neighbourhoods.coverage, of_real=True),
-    ),
+    ("coverage", "Share of real windows that have one of the other set near", Neighbourhoods.coverage, True),
 )
+
+
+def coverage_metrics(prefix: str, by: str, measure: Measure, absent: str = "") -> tuple[SetMetric, ...]:
+    """The four metrics on features of windows. prefix: of their names; by: whose features, in words."""
+    return tuple(
+        SetMetric(
+            name=f"{prefix}_{name}",
+            what=f"{what}, by {by}.",
+            direction="higher",
+            needs_labels=False,
+            needs=NEEDS,
+            measure=measure,
+            prepare=_mean_of(share, of_real),
+            scale="linear",
+            absent=absent,
+        )
+        for name, what, share, of_real in _FIGURES
+    )

@@ -8,10 +8,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from services.evaluation.sets.bootstrap import LIMITS
-from services.evaluation.sets.metric import Direction, Measured, Scale, SetMetric, Unavailable
+from services.evaluation.sets.metric import Ceiling, Direction, Measured, Scale, SetMetric, Unavailable
 
-# Value, and the limits of its interval.
-Ceiling: TypeAlias = tuple[float, float, float]
 Verdict: TypeAlias = Literal["like real", "distinguishable", "unusable"]
 
 SPLITS = 10
@@ -24,8 +22,10 @@ def measure_ceiling(metric: SetMetric, real: Sequence[Measured], seed: int) -> C
     """Random halves of the real fields against each other: mean and 95 % interval over 10 splits by seed.
 
     None where most halves are too small for the metric. Halves are smaller than the sets, and distances of small sets
-    are larger: the ceiling is lenient rather than strict.
+    are larger: the ceiling is lenient rather than strict. A metric may have a ceiling of its own instead.
     """
+    if metric.ceiling is not None:
+        return metric.ceiling(real, seed)
     generator, values = np.random.default_rng(seed), []
     for _ in range(SPLITS):
         order = generator.permutation(len(real))

@@ -1,4 +1,4 @@
-"""Kernel distance of window features: whether two sets come from one distribution. No network, so no KID."""
+"""Kernel distance of features of windows: whether two sets come from one distribution; KID on other features."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from services.evaluation.sets.metric import Features, Indices, Measured, SetMetric, Statistic
-from services.evaluation.sets.window_features import NEEDS, measure_windows, standardised
+from services.evaluation.sets.metric import Features, Indices, Measure, Measured, SetMetric, Statistic
+from services.evaluation.sets.window_features import NEEDS, standardised
 from services.evaluation.sets.windows import chosen_windows
 
 
@@ -63,13 +63,16 @@ class _Blocks:
         return float(self._sums[block].sum() / count) if count else float("nan")
 
 
-WINDOW_KERNEL_DISTANCE = SetMetric(
-    name="window_kernel_distance",
-    what="How far the distribution of window features is from that of real images; about 0 where it is the same.",
-    direction="lower",
-    needs_labels=False,
-    needs=NEEDS,
-    measure=measure_windows,
-    prepare=compare_windows,
-    least_fields=2,
-)
+def kernel_distance(prefix: str, by: str, measure: Measure, absent: str = "") -> SetMetric:
+    """The metric on features of windows. prefix: of its name; by: whose features, in words."""
+    return SetMetric(
+        name=f"{prefix}_kernel_distance",
+        what=f"How far windows are from real ones as a distribution, by {by}; about 0 where it is the same.",
+        direction="lower",
+        needs_labels=False,
+        needs=NEEDS,
+        measure=measure,
+        prepare=compare_windows,
+        least_fields=2,
+        absent=absent,
+    )

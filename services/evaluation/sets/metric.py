@@ -15,6 +15,8 @@ Features: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.intp]
 Direction: TypeAlias = Literal["lower", "higher", "two-sided"]
 Scale: TypeAlias = Literal["log", "linear"]
+# Value, and the limits of its interval.
+Ceiling: TypeAlias = tuple[float, float, float]
 # The figure of a choice of real fields and of other fields, by index; the same index may come several times. NaN where
 # the choice has none.
 Statistic: TypeAlias = Callable[[Indices, Indices], float]
@@ -46,7 +48,8 @@ class SetMetric:
     classifier, and returns the figure as a function of chosen fields. scale: "log" for a distance, whose ratios say how
     far off it is; "linear" for a share, a score or what may be 0. floors: sets that are worse on purpose in what it
     looks at, by name (degraded.py). least_fields: that each set must have. absent: why the metric is not there this
-    time; empty where it is.
+    time; empty where it is. ceiling: real against real, from the real set and a seed, where random halves of it are not
+    what the figure is to be held against; None: halves are.
     """
 
     name: str
@@ -60,6 +63,7 @@ class SetMetric:
     floors: tuple[str, ...] = ("blurred", "flat_paint")
     least_fields: int = 1
     absent: str = ""
+    ceiling: Callable[[Sequence[Measured], int], Ceiling | None] | None = None
 
     def usable(self, measured: Sequence[Measured], which: str) -> list[Measured]:
         """Those with any features. Raises Unavailable where there are fewer than `least_fields`."""

@@ -12,9 +12,11 @@ from skimage.measure import regionprops_table
 
 from services.common.imaging.labels import Segmentation
 from services.evaluation.sets.field import Field
+from services.evaluation.sets.floors import measure_ceiling
 from services.evaluation.sets.intensity import INTENSITY_DISTANCE, measure_intensity
 from services.evaluation.sets.metric import Features, Measured, SetMetric, Unavailable
 from services.evaluation.sets.morphology import MORPHOLOGY_DISTANCE, measure_morphology
+from services.evaluation.sets.paired_spectrum import PAIRED_SPECTRUM_DISTANCE
 from services.evaluation.sets.radial_spectrum import SPECTRUM_DISTANCE
 from services.evaluation.sets.shapes import shapes
 from services.evaluation.sets.texture import TEXTURE_DISTANCE
@@ -170,3 +172,25 @@ def _ellipses() -> NDArray[np.intp]:
         across = (y - row) * np.cos(tilt) - (x - column) * np.sin(tilt)
         labels[(along / a) ** 2 + (across / b) ** 2 <= 1] = number
     return labels
+
+
+def test_pairs_of_unlike_microscopes_show_a_blur_that_the_sets_mean_spectrum_hides() -> None:
+    # Half of the real images are sharp and half are blurred; the generated ones are blurred where theirs is sharp.
+    sharp, soft = make_fields(16, side=256), changed(make_fields(16, side=256), blur)
+    real = [one if number % 2 else two for number, (one, two) in enumerate(zip(sharp, soft, strict=True))]
+    swapped = [two if number % 2 else one for number, (one, two) in enumerate(zip(sharp, soft, strict=True))]
+    assert figure(SPECTRUM_DISTANCE, real, swapped) < 0.1
+    assert figure(PAIRED_SPECTRUM_DISTANCE, real, swapped) > 0.3
+    ceiling = measure_ceiling(PAIRED_SPECTRUM_DISTANCE, measured(PAIRED_SPECTRUM_DISTANCE, real), seed=0)
+    assert ceiling is not None
+    assert ceiling[1] <= ceiling[0] <= ceiling[2] < 0.2  # the nearest other field is of the same microscope
+
+
+def test_spectra_of_sets_that_are_no_pairs_have_no_partners() -> None:
+    with pytest.raises(Unavailable, match="the sets are no pairs"):
+        figure(PAIRED_SPECTRUM_DISTANCE, REAL, renamed(REAL))
+
+
+def test_one_field_has_no_other_real_one_to_be_near() -> None:
+    one = measured(PAIRED_SPECTRUM_DISTANCE, REAL[:1])
+    assert measure_ceiling(PAIRED_SPECTRUM_DISTANCE, one, seed=0) is None

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.evaluation.sets.coverage import COVERAGE_METRICS, neighbourhoods
+from services.evaluation.sets.coverage import coverage_metrics, neighbourhoods
 from services.evaluation.sets.discriminability import discriminability
-from services.evaluation.sets.kernel_distance import WINDOW_KERNEL_DISTANCE
+from services.evaluation.sets.kernel_distance import kernel_distance
 from services.evaluation.sets.metric import Measured, SetMetric, Unavailable
 from services.evaluation.sets.window_features import FEATURES, measure_windows, window_features
 from tests.unit.evaluation.synthetic_fields import blur, changed, figure, make_fields, measured
 
 AUC = discriminability(seed=0)
+COVERAGE_METRICS = coverage_metrics("window", "features of windows", measure_windows)
+WINDOW_KERNEL_DISTANCE = kernel_distance("window", "features of windows", measure_windows)
 PRECISION, RECALL, DENSITY, COVERAGE = COVERAGE_METRICS
 FIELDS, OTHERS = make_fields(20), make_fields(20, seed=1)
 # All of these metrics look at the same features of windows.

@@ -13,7 +13,7 @@ from biosynth.retry import RetryPolicy
 from biosynth.status import REQUEST_ID_KEY
 
 # Streams that may begin again after messages have come: results are in the store, so only progress repeats.
-_REPEATABLE = ("/biosynth.v1.PipelineService/Run",)
+_REPEATABLE = ("/biosynth.v1.PipelineService/Run", "/biosynth.v1.EvaluationService/CompareSets")
 
 
 class _Details(NamedTuple):

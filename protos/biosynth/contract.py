@@ -21,11 +21,16 @@ MAX_THICKNESS_PX = 64
 # The largest value of each of an appearance's fields; the smallest is 0.
 APPEARANCE_LIMITS = {"background": 1.0, "contrast": 1.0, "spread": 8.0, "noise": 1.0, "sharpness": 8.0}
 
+# Of a model, as in the store's keys and in labels of metrics.
+MODEL_NAME, MODEL_VERSION = "[a-z0-9][a-z0-9-]*", r"[0-9]+(?:\.[0-9]+)*"
+MAX_MODEL_CHARACTERS = 100
+
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # little and big endian; + is BigTIFF
 EXTENSIONS = ("png", "tif", "jpg")
 
 _SHA256 = re.compile("[0-9a-f]{64}")
+_MODEL = re.compile(f"({MODEL_NAME})/({MODEL_VERSION})")
 
 
 def is_sha256(text: str) -> bool:
@@ -35,6 +40,16 @@ def is_sha256(text: str) -> bool:
     (True, False)
     """
     return _SHA256.fullmatch(text) is not None
+
+
+def model_of(text: str) -> tuple[str, str] | None:
+    """A model's name and version, of `name/version` with at most 100 characters; None for any other text.
+
+    >>> model_of("fluo-nuclei/2"), model_of("fluo-nuclei")
+    (('fluo-nuclei', '2'), None)
+    """
+    found = _MODEL.fullmatch(text) if len(text) <= MAX_MODEL_CHARACTERS else None
+    return None if found is None else (found[1], found[2])
 
 
 def extension_of(head: bytes) -> str | None:

@@ -20,6 +20,7 @@ from google.protobuf.message import Message
 from services.cli.background import in_background
 from services.cli.composition import SERVICES, Composition
 from services.common.engines.cores import usable_cores
+from services.common.errors import ConfigError, Unsupported
 from services.common.serving.config import CallerConfig, EndpointsConfig, ServerConfig
 from services.common.serving.runtime import Runtime, opened
 from services.common.serving.server import Running, running
@@ -31,6 +32,7 @@ from services.common.storage.stores import open_store
 from services.evaluation.config import EvaluationConfig
 from services.generation.config import GenerationConfig
 
+P = TypeVar("P")
 T = TypeVar("T")
 MOST_BYTES = 1024**3  # of a result that we made ourselves
 
@@ -77,15 +79,30 @@ class Session:
         return call(request)
 
     def _get(self, ref: ObjectRef) -> bytes:
-        return self.client.download(ref) if self.store is None else self.store.get(ref.key, MOST_BYTES)
+        if self.store is None:
+            return self._by_link(self.client.download, ref)
+        return self.store.get(ref.key, MOST_BYTES)
 
     def _put(self, data: bytes) -> ObjectRef:
         if self.store is None:
-            return self.client.upload(data)
+            return self._by_link(self.client.upload, data)
         sha256 = hashlib.sha256(data).hexdigest()
         key = f"inputs/{sha256}.{extension_of(data) or 'bin'}"
         stored = self.store.put(key, data, "application/octet-stream")
         return ObjectRef(key=stored.key, sha256=stored.sha256)
+
+    def _by_link(self, transfer: Callable[[P], T], what: P) -> T:
+        """Upload or download. Raises Unsupported where no pipeline service is there to sign the link."""
+        try:
+            return transfer(what)
+        except BiosynthCallError as error:
+            if error.reason != "NO_SUCH_CALL":
+                raise
+            raise Unsupported(
+                f"expected the pipeline service at {self.place}, whose links bring files into the store and out of it; "
+                "found none: set BIOSYNTH_ENDPOINT to its address and, for evaluate and compare, "
+                "BIOSYNTH_EVALUATION_ENDPOINT to that of the evaluation service"
+            ) from error
 
 
 def _contents(message: Any) -> Iterator[Content]:
@@ -105,12 +122,20 @@ def add_endpoint(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def open_session(env: Mapping[str, str], endpoint: str | None) -> Iterator[Session]:
-    """Open a session on `endpoint`, else on BIOSYNTH_ENDPOINT, else embedded.
+    """Open a session on `endpoint` for all services, else on BIOSYNTH_ENDPOINT, else embedded.
 
-    Raises ConfigError for settings that do not fit.
+    BIOSYNTH_EVALUATION_ENDPOINT beside the latter is where the evaluation service is, if not there too. Raises
+    ConfigError for settings that do not fit.
     """
-    target = endpoint or Settings(env).text("BIOSYNTH_ENDPOINT")
-    with _deployed(env, target) if target else _embedded(env) as session:
+    settings = Settings(env)
+    target = endpoint or settings.text("BIOSYNTH_ENDPOINT")
+    evaluation = None if endpoint else settings.text("BIOSYNTH_EVALUATION_ENDPOINT")
+    if evaluation and not target:
+        raise ConfigError(
+            "BIOSYNTH_EVALUATION_ENDPOINT is set and BIOSYNTH_ENDPOINT is not: expected also the pipeline service's "
+            "address, by whose links images are uploaded"
+        )
+    with _deployed(env, target, evaluation or target) if target else _embedded(env) as session:
         yield session
 
 
@@ -123,10 +148,11 @@ def default_store(env: Mapping[str, str]) -> StoreConfig:
 
 
 @contextmanager
-def _deployed(env: Mapping[str, str], target: str) -> Iterator[Session]:
+def _deployed(env: Mapping[str, str], target: str, evaluation: str) -> Iterator[Session]:
     caller = CallerConfig.from_env(env)
     token = TokenFile("BIOSYNTH_ENDPOINT_TOKEN_FILE", caller.token_file).first() if caller.token_file else None
-    with Client(target, token=token, tls=caller.tls) as client:
+    endpoints = {**dict.fromkeys(SERVICES, target), "evaluation": evaluation}
+    with Client(endpoints, token=token, tls=caller.tls) as client:
         yield Session(client, None, target, "the deployment's own")
 
 

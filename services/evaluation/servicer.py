@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -15,16 +17,24 @@ from services.common.errors import InvalidArgument, UnknownName
 from services.common.serving.content import check_delivery, deliver, read_image
 from services.common.serving.runtime import Runtime, computed_with
 from services.common.serving.server import Context, Service
-from services.common.storage.results import Outcome
+from services.common.storage.results import Json, Outcome, Stored
 from services.evaluation.image_sets import digests, read_set
 from services.evaluation.lpips import Lpips
+from services.evaluation.model_evaluations import (
+    Figure,
+    ModelEvaluation,
+    check_model,
+    chosen_figures,
+    record_evaluation,
+)
 from services.evaluation.paired import PAIRED_VERSION, compare_pair
 from services.evaluation.paired_metrics import PAIRED_METRICS, PairedMetric
 from services.evaluation.pictures import listed
+from services.evaluation.quality_metrics import QualityMetrics
 from services.evaluation.streams import told_by
 from services.segmentation.segmenters import Segmenter, builtin_segmenters
 
-EVALUATION_VERSION = 1  # rises whenever a figure or the report changes
+EVALUATION_VERSION = 2  # rises whenever a figure, the report or the summary changes
 JSON, CSV, HTML = "metrics.json", "metrics.csv", "report.html"
 
 
@@ -33,6 +43,7 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
 
     def __init__(self, runtime: Runtime, lpips: Lpips | None = None) -> None:
         self._runtime, self._lpips = runtime, lpips
+        QualityMetrics(runtime.store, runtime.metrics.registry)
 
     async def ComparePair(
         self, request: evaluation_pb2.ComparePairRequest, context: Context
@@ -93,9 +104,17 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
                 real, candidates, train=train, judge=judge, seed=request.seed, tile_px=request.tile_px or None,
                 lpips=self._lpips, versions=computed_with(), progress=progress,
             )  # fmt: skip
-            return Outcome({JSON: made.json, CSV: made.csv, HTML: made.html}, {"verdicts": [*made.verdicts]})
+            figures: list[Json] = [{**chosen_figures(row["sets"])} for row in json.loads(made.json)["candidates"]]
+            # The time is kept with the figures: found again, they are no newer than they were.
+            summary: dict[str, Json] = {
+                "verdicts": [*made.verdicts],
+                "figures": figures,
+                "evaluated_at": round(time.time(), 3),
+            }
+            return Outcome({JSON: made.json, CSV: made.csv, HTML: made.html}, summary)
 
         stored = runtime.results.once("compare-sets", self._identity(request), compute)
+        self._record_models(request, stored)
         verdicts: Any = stored.summary["verdicts"]  # written by compute
         files = {
             field: deliver(runtime.store, stored.objects[name], request.delivery, _no_planes)
@@ -110,6 +129,15 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
             cached=stored.cached,
         )
         tell(evaluation_pb2.CompareSetsResponse(result=result))
+
+    def _record_models(self, request: evaluation_pb2.CompareSetsRequest, stored: Stored) -> None:
+        summary: Any = stored.summary  # written by compute
+        comparison = stored.objects[JSON].key.removesuffix(f"/{JSON}")
+        for candidate, figures in zip(request.candidates, summary["figures"], strict=True):
+            if candidate.model:
+                named = {name: Figure(*pair) for name, pair in figures.items()}
+                last = ModelEvaluation(*check_model(candidate.model), summary["evaluated_at"], comparison, named)
+                record_evaluation(self._runtime.store, last)
 
     def _identity(self, request: evaluation_pb2.CompareSetsRequest) -> dict[str, Any]:
         runtime, judge = self._runtime, _judge(request.judge)
@@ -154,6 +182,9 @@ def _check(request: evaluation_pb2.CompareSetsRequest) -> None:
     names = [candidate.name for candidate in request.candidates]
     if len(set(names)) < len(names) or not all(names):
         raise InvalidArgument(f"expected a name of its own for every candidate; got {listed(names)}")
+    models = [check_model(candidate.model) for candidate in request.candidates if candidate.model]
+    if len(set(models)) < len(models) or request.real.model or request.train.model:
+        raise InvalidArgument("expected a model for candidates alone, and each for one candidate at most")
 
 
 def _judge(name: str) -> Segmenter | None:

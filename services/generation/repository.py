@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from biosynth.contract import MODEL_NAME, MODEL_VERSION
+
 from services.common.errors import ConfigError
 from services.common.storage.store import Store
 from services.generation.model import CARD, DESCRIPTION, TORCH_WEIGHTS, WEIGHTS, StoredModel, read_model
@@ -17,7 +19,7 @@ ROOT = "models/"
 _FILES = (WEIGHTS, TORCH_WEIGHTS, CARD, DESCRIPTION)  # the description last: it says that the others are there
 _TYPES = {"json": "application/json", "md": "text/markdown"}
 _MAX_BYTES = 512 * 1024**2
-_KEY = re.compile(rf"{ROOT}([a-z0-9][a-z0-9-]*)/(\d+(?:\.\d+)*)/{re.escape(DESCRIPTION)}")
+_KEY = re.compile(f"{ROOT}({MODEL_NAME})/({MODEL_VERSION})/{re.escape(DESCRIPTION)}")
 
 
 @dataclass(frozen=True)

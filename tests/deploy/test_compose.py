@@ -28,6 +28,10 @@ def test_ports_are_open_to_this_machine_only(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in COMPOSE[name].get("ports", []))
 
 
+def test_callers_reach_the_pipeline_and_the_evaluation_and_no_other_service() -> None:
+    assert {name for name in SERVICES if "ports" in COMPOSE[name]} == {"pipeline", "evaluation"}
+
+
 @each_container
 def test_secrets_come_from_files_that_are_mounted_read_only(name: str) -> None:
     environment = COMPOSE[name].get("environment", {})

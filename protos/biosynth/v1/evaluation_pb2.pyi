@@ -203,8 +203,14 @@ class ImageSet(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     FIELDS_FIELD_NUMBER: _builtins.int
     MANIFEST_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """What the set is called in the report, such as a model's name."""
+    model: _builtins.str
+    """Of a candidate: the model that generated it, `name/version` such as `fluo-nuclei/2`, of lower-case letters, digits and
+    dashes, and digits and dots. What it comes to is then among the service's metrics. Empty: not told; a manifest's
+    own is not looked at.
+    """
     @_builtins.property
     def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___Field]:
         """Its images."""
@@ -219,10 +225,11 @@ class ImageSet(_message.Message):
         name: _builtins.str = ...,
         fields: _abc.Iterable[Global___Field] | None = ...,
         manifest: _types_pb2.ObjectRef | None = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["manifest", b"manifest"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "manifest", b"manifest", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "manifest", b"manifest", "model", b"model", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

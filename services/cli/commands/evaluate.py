@@ -22,6 +22,7 @@ from services.cli.session import Session, add_endpoint, open_session
 from services.common.errors import InvalidArgument, InvalidImage
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import encode_segmentation
+from services.evaluation.model_evaluations import check_model
 
 HELP = "judge sets of generated images against real ones, with a report"
 DESCRIPTION = """\
@@ -33,6 +34,7 @@ Compares folders of generated images with a folder of real ones that trained non
 
 Images with the same name in two folders are pairs. --labels gives what they show: label maps, or segmentations of
 `biosynth segment`, with the images' names; some figures need them."""
+MOST_SECONDS = 6 * 3600.0  # the client's own limit, five minutes, is for one image
 SUFFIXES = (*(f".{extension}" for extension in EXTENSIONS), ".tiff", ".jpeg")
 
 
@@ -54,12 +56,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--judge", default="", metavar="NAME", help="segmenter that judges whether labels are shown")
     parser.add_argument("--tile", type=COUNT, default=0, metavar="PX", help="look for seams of tiles of this side")
     parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="of resampling and classifiers (default 0)")
+    parser.add_argument(
+        "--model", default="", metavar="NAME/VERSION", help="what made GENERATED, for the service's metrics"
+    )
     add_endpoint(parser)
 
 
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command. Raises InvalidImage for a folder without images, InvalidArgument for sets that do not fit."""
     out = check_folder(arguments.out)
+    if arguments.model:
+        check_model(arguments.model)  # before anything is uploaded
     with open_session(os.environ, arguments.endpoint) as session:
         request = _request(arguments, session, console)
         result = session.ask(lambda asked: _compare(asked, session.client, console), request)
@@ -94,6 +101,7 @@ def _request(arguments: argparse.Namespace, session: Session, console: Console) 
             seed=arguments.seed,
             tile_px=arguments.tile,
         )
+        request.candidates[0].model = arguments.model
         if arguments.train:
             request.train.CopyFrom(read(arguments.train, False))
     return request
@@ -102,7 +110,7 @@ def _request(arguments: argparse.Namespace, session: Session, console: Console) 
 def _compare(request: CompareSetsRequest, client: Client, console: Console) -> EvaluationResult:
     result = None
     with console.progress(total=None, unit="step") as bar:
-        for response in client.evaluation.CompareSets(request):
+        for response in client.evaluation.CompareSets(request, timeout=MOST_SECONDS):
             if response.HasField("result"):
                 result = response.result
             else:

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_
 
 from services.common.errors import ConfigError
 
-# Seconds; from a cached answer to a large image on two cores.
-_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+# Seconds; from a cached answer to a comparison of large sets of images on two cores.
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
 
 
 class Metrics:

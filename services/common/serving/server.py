@@ -173,9 +173,6 @@ def _options(config: ServerConfig) -> list[tuple[str, int]]:
         ("grpc.http2.min_ping_interval_without_data_ms", 20_000),  # the SDK pings while it waits for a long call
     ]
     if config.connection_age_seconds:
-        age = round(config.connection_age_seconds * 1000)
-        options += [
-            ("grpc.max_connection_age_ms", age),
-            ("grpc.max_connection_age_grace_ms", round(config.drain_seconds * 1000)),
-        ]
+        # Without a grace: calls in flight go on to their end, however long, while new ones take a new connection.
+        options.append(("grpc.max_connection_age_ms", round(config.connection_age_seconds * 1000)))
     return options

@@ -56,7 +56,7 @@ def _distance(
     steps = np.diff(grid) / max(float(first.std()), least)
 
     def statistic(chosen_real: Indices, chosen: Indices) -> float:
-        f, g = counts[chosen_real].sum(0), other_counts[chosen].sum(0)
+        f, g = counts[chosen_real].sum(0, np.float64), other_counts[chosen].sum(0, np.float64)
         if not (f[-1] and g[-1]):
             return float("nan")
         return float((np.abs(f / f[-1] - g / g[-1])[:-1] * steps).sum())
@@ -73,6 +73,8 @@ def _grid(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.unique(np.concatenate([np.quantile(values, steps), grid[0] + (grid[-1] - grid[0]) * steps]))
 
 
-def _cumulated(values: Sequence[NDArray[np.float64]], grid: NDArray[np.float64]) -> NDArray[np.float64]:
+def _cumulated(values: Sequence[NDArray[np.float64]], grid: NDArray[np.float64]) -> NDArray[np.unsignedinteger]:
     """(fields, grid): how many of a field's values are at most each point; all of them at the last."""
-    return np.stack([np.searchsorted(each, grid, side="right") for each in values]).astype(np.float64)
+    # In the smallest type that holds them: of many fields, these tables take more memory than all else.
+    kind = np.min_scalar_type(max(len(each) for each in values))
+    return np.stack([np.searchsorted(each, grid, side="right").astype(kind) for each in values])

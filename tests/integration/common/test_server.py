@@ -225,11 +225,11 @@ def test_a_stale_socket_is_replaced_and_a_live_one_is_not(tmp_path: Path) -> Non
 
 
 def test_connections_age_so_that_clients_find_new_replicas() -> None:
-    config = ServerConfig(address="127.0.0.1:0", connection_age_seconds=0.3, drain_seconds=2)
+    config = ServerConfig(address="127.0.0.1:0", connection_age_seconds=0.3, drain_seconds=0.2)
     with served_in_background(segmentation(answers_slowly), config) as (_, channel):
         seen: list[grpc.ChannelConnectivity] = []
         channel.subscribe(seen.append)
-        # Longer than a connection lives: the call ends all the same, within the grace.
+        # Longer than a connection lives and a drain lasts: the call ends all the same, as evaluations of minutes must.
         assert SegmentationServiceStub(channel).Segment(SegmentRequest(channel=800)).cached
         deadline = time.monotonic() + 5
         while grpc.ChannelConnectivity.IDLE not in seen[1:] and time.monotonic() < deadline:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from biosynth.raster import image_raster, segmentation_raster
 from biosynth.v1 import (
+    evaluation_pb2,
+    evaluation_pb2_grpc,
     generation_pb2,
     generation_pb2_grpc,
     pipeline_pb2,
@@ -55,6 +57,7 @@ class Script:
     # What the first runs send, one entry each; all later ones send `events`.
     rounds: list[list[pipeline_pb2.RunResponse | Exception]] = field(default_factory=list)
     frames: list[reference_pb2.SimulateResponse | Exception] = field(default_factory=list)
+    comparisons: list[list[evaluation_pb2.CompareSetsResponse | Exception]] = field(default_factory=list)  # a call each
     store_url: str = ""
     pause_seconds: float = 0.0  # after each event of a run
     ended: threading.Event = field(default_factory=threading.Event)  # set where a run is cancelled in its pause
@@ -171,8 +174,26 @@ class Pipeline(pipeline_pb2_grpc.PipelineServiceServicer):
         return pipeline_pb2.CreateDownloadResponse(url=f"{self.script.store_url}/{request.object.key}")
 
 
+class Evaluation(evaluation_pb2_grpc.EvaluationServiceServicer):
+    def __init__(self, script: Script) -> None:
+        self.script = script
+
+    async def ComparePair(
+        self, request: evaluation_pb2.ComparePairRequest, context: Any
+    ) -> evaluation_pb2.ComparePairResponse:
+        return evaluation_pb2.ComparePairResponse()
+
+    async def CompareSets(
+        self, request: evaluation_pb2.CompareSetsRequest, context: Any
+    ) -> AsyncIterator[evaluation_pb2.CompareSetsResponse]:
+        for event in self.script.comparisons.pop(0):
+            if isinstance(event, Exception):
+                raise event
+            yield event
+
+
 def services(script: Script) -> list[Service]:
-    """The four services, all on one script."""
+    """The five services, all on one script."""
     return [
         Service(
             "biosynth.v1.SegmentationService",
@@ -189,6 +210,10 @@ def services(script: Script) -> list[Service]:
         Service(
             "biosynth.v1.PipelineService",
             lambda s: pipeline_pb2_grpc.add_PipelineServiceServicer_to_server(Pipeline(script), s),
+        ),
+        Service(
+            "biosynth.v1.EvaluationService",
+            lambda s: evaluation_pb2_grpc.add_EvaluationServiceServicer_to_server(Evaluation(script), s),
         ),
     ]
 

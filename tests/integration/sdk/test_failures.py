@@ -10,6 +10,12 @@ import grpc
 import numpy as np
 import pytest
 from biosynth import BiosynthCallError, Client, InvalidInputError, Progress, RetryPolicy
+from biosynth.v1.evaluation_pb2 import (
+    CompareSetsRequest,
+    CompareSetsResponse,
+    EvaluationProgress,
+    EvaluationResult,
+)
 from biosynth.v1.generation_pb2 import GenerateResponse
 from biosynth.v1.pipeline_pb2 import RunRequest, RunResponse, RunResult, Stage, StageProgress
 from biosynth.v1.reference_pb2 import RenderRequest, RenderResponse, SimulateRequest, SimulateResponse
@@ -84,6 +90,16 @@ def test_a_run_begins_again_after_its_progress_as_well(client: Client, script: S
     assert client.run(reference=GREY, on_progress=told.append).generation is not None
     assert [progress.stage for progress in told] == ["generate"] * 4
     assert waits == [1.0 + 0.5 * 0.25, 1.0 + 0.5 * 0.5]
+
+
+def test_a_comparison_of_sets_begins_again_after_its_progress_too(
+    client: Client, script: Script, waits: list[float]
+) -> None:
+    began = CompareSetsResponse(progress=EvaluationProgress(stage="texture"))
+    done = CompareSetsResponse(result=EvaluationResult(cached=True))
+    script.comparisons = [[began, StoreUnavailable("down")], [began, done]]
+    assert list(client.evaluation.CompareSets(CompareSetsRequest())) == [began, began, done]
+    assert len(waits) == 1
 
 
 def test_a_run_that_fails_for_good_after_its_progress_is_not_repeated(

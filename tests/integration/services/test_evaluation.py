@@ -28,10 +28,18 @@ from services.segmentation.segmenters import builtin_segmenters
 from tests.support.pictures import nuclei_picture
 
 
-def _set(name: str, seeds: Sequence[int], blur: int = 1, labelled: bool = True, prefix: str = "") -> ImageSet:
+def image_set(
+    name: str,
+    seeds: Sequence[int],
+    blur: int = 1,
+    labelled: bool = True,
+    prefix: str = "",
+    size: tuple[int, int] = (128, 160),
+) -> ImageSet:
+    """Pictures of nuclei by seed, with what the classical segmenter finds in them; blur: in px, to the right."""
     fields = []
     for seed in seeds:
-        image = nuclei_picture(128, 160, 8, seed)
+        image = nuclei_picture(*size, 8, seed)
         nuclei = builtin_segmenters()["nuclei"].find(image).nuclei
         shown = np.asarray(np.mean([np.roll(image, step, 1) for step in range(blur)], 0), np.uint8)
         field = Field(name=f"{prefix}{seed}", image=Content(file=encode_png(shown)))
@@ -42,8 +50,12 @@ def _set(name: str, seeds: Sequence[int], blur: int = 1, labelled: bool = True, 
 
 
 REQUEST = CompareSetsRequest(
-    real=_set("real", range(6)),
-    candidates=[_set("same", range(6)), _set("smeared", range(6), blur=7), _set("others", range(10, 16), prefix="o")],
+    real=image_set("real", range(6)),
+    candidates=[
+        image_set("same", range(6)),
+        image_set("smeared", range(6), blur=7),
+        image_set("others", range(10, 16), prefix="o"),
+    ],
     judge="nuclei",
     delivery=Delivery.DELIVERY_FILE,
 )
@@ -124,18 +136,21 @@ def test_a_set_can_be_a_manifest_of_objects(client: Client, store: FolderStore) 
 
 
 def _request(**changes: object) -> CompareSetsRequest:
-    fields = {"real": _set("real", range(2)), "candidates": [_set("made", range(2))], **changes}
+    fields = {"real": image_set("real", range(2)), "candidates": [image_set("made", range(2))], **changes}
     return CompareSetsRequest(**fields)  # type: ignore[arg-type]
 
 
 BAD = {
     "no candidates": (_request(candidates=[]), "at least one set of generated images"),
     "an empty set": (_request(real=ImageSet(name="real")), "expected a set with images, got none in 'real'"),
-    "names twice": (_request(real=_set("real", [1, 1])), "more than once: '1'"),
-    "unpaired names": (_request(candidates=[_set("made", [1, 2])]), r"without one: '0', '2'"),
+    "names twice": (_request(real=image_set("real", [1, 1])), "more than once: '1'"),
+    "unpaired names": (_request(candidates=[image_set("made", [1, 2])]), r"without one: '0', '2'"),
     "an unknown judge": (_request(judge="nobody"), "expected a judge among cells, nuclei"),
     "a raster of a report": (_request(delivery=Delivery.DELIVERY_RASTER), "a report is no array"),
-    "two candidates of one name": (_request(candidates=[_set("a", [0, 1]), _set("a", [0, 1])]), "name of its own"),
+    "two candidates of one name": (
+        _request(candidates=[image_set("a", [0, 1]), image_set("a", [0, 1])]),
+        "name of its own",
+    ),
 }
 
 

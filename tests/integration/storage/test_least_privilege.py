@@ -24,11 +24,13 @@ PREFIXES = (
     "results/generate/",
     "results/compare-pair/",
     "results/compare-sets/",
+    "results/evaluations/",
     "results/other/",
     "models/",
     "other/",
 )
-COMPARED = {"results/compare-pair/", "results/compare-sets/"}
+EVALUATIONS = {"results/evaluations/"}
+COMPARED = {"results/compare-pair/", "results/compare-sets/"} | EVALUATIONS
 IMAGES = {prefix for prefix in PREFIXES if prefix.startswith(("inputs/", "datasets/", "results/"))}
 MODELS = {"models/"}
 
@@ -46,7 +48,7 @@ TABLE = {
     "segmentation": Rights(reads=IMAGES, writes={"results/segment/"}),
     "reference": Rights(reads=IMAGES, writes={"results/render/"}),
     "generation": Rights(reads=IMAGES | MODELS, writes={"results/generate/"}, lists=MODELS),
-    "evaluation": Rights(reads=IMAGES, writes=COMPARED),
+    "evaluation": Rights(reads=IMAGES, writes=COMPARED, lists=EVALUATIONS),
     "pipeline": Rights(reads=IMAGES, writes={"inputs/"}),
     "models": Rights(reads=MODELS, writes=MODELS, lists=MODELS),
 }
@@ -103,12 +105,12 @@ def test_a_user_writes_under_its_own_prefix_alone(minio: MinioWithUsers, user: s
         assert store.get(prefix + name, 5) == b"mine"
 
 
-def test_a_user_lists_models_at_most(minio: MinioWithUsers, user: str) -> None:
-    minio.store("root").put("models/listed/1/some-file", b"hello", "x/y")
-    store, places = minio.store(user), ("", "results/", *PREFIXES)
+def test_a_user_lists_what_it_must_and_no_more(minio: MinioWithUsers, user: str) -> None:
+    store, places, name = minio.store(user), ("", "results/", *PREFIXES), next(_names)
     assert allowed(lambda prefix: list(store.list(prefix)), places) == TABLE[user].lists
-    if TABLE[user].lists:
-        assert "models/listed/1/some-file" in store.list("models/")
+    for prefix in TABLE[user].lists:
+        minio.store("root").put(prefix + name, b"hello", "x/y")
+        assert prefix + name in store.list(prefix)
 
 
 def test_no_user_deletes_or_touches_buckets(minio: MinioWithUsers, user: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 from biosynth import Client
-from biosynth.v1.evaluation_pb2 import ComparePairRequest
+from biosynth.v1.evaluation_pb2 import ComparePairRequest, CompareSetsRequest, Field, ImageSet
 from biosynth.v1.pipeline_pb2 import RunRequest
 from biosynth.v1.types_pb2 import Content, Delivery
 
 from services.cli.composition import SERVICES
 from services.common.imaging.images import decode_image, encode_png
+from services.evaluation.model_evaluations import newest_keys, read_evaluation
 from services.generation.model import SHIPPED, read_model
 from services.generation.repository import push_model
 from tests.integration.storage.conftest import MinioWithUsers, each_alone
@@ -31,3 +32,10 @@ def test_with_models_from_the_store_an_image_goes_in_and_a_generated_one_comes_o
         with Client(f"unix:{folder}/evaluation", timeout_s=60) as evaluation:
             pair = ComparePairRequest(real=Content(object=image), generated=Content(object=generated))
             assert len(evaluation.evaluation.ComparePair(pair).metrics) == 11
+            real = ImageSet(name="real", fields=[Field(name="a", image=Content(object=image))])
+            made = ImageSet(
+                name="made", model="fluo-nuclei/2", fields=[Field(name="a", image=Content(object=generated))]
+            )
+            list(evaluation.evaluation.CompareSets(CompareSetsRequest(real=real, candidates=[made])))
+    (key,) = newest_keys(minio.store("evaluation"))
+    assert read_evaluation(minio.store("evaluation"), key).figures.keys() == {"spectrum_distance"}

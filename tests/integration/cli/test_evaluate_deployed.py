@@ -1,0 +1,160 @@
+"""`biosynth evaluate` and `compare` through a deployment: services alone in processes, images in a real S3 store."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.common.imaging.images import encode_png
+from tests.integration.cli.test_command_line import Cli
+from tests.support import s3_servers
+from tests.support.pictures import nuclei_picture
+from tests.support.ports import free_ports
+
+TOKEN = "a-token-for-a-test"  # noqa: S105 - for servers that live as long as a test
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """Where the services answer: pipeline, evaluation with its metrics, and both behind one address."""
+
+    pipeline: str
+    evaluation: str
+    metrics_port: int
+    both: str
+    token: Path
+
+    def cli(self, folder: Path, **settings: str) -> Cli:
+        """The command with the token and these settings."""
+        cli = Cli(folder)
+        cli.environment |= {"BIOSYNTH_ENDPOINT_TOKEN_FILE": str(self.token), "OMP_NUM_THREADS": "1", **settings}
+        return cli
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    token = tmp_path_factory.mktemp("token") / "token"
+    token.write_text(TOKEN)
+    ports = free_ports(4)
+    pipeline, evaluation, both = (f"127.0.0.1:{port}" for port in ports[:3])
+    nobody = {f"BIOSYNTH_{name}_ENDPOINT": "127.0.0.1:9" for name in ("SEGMENTATION", "REFERENCE", "GENERATION")}
+    with ExitStack() as started:
+        store = started.enter_context(s3_servers.seaweedfs(tmp_path_factory.mktemp("weed")))
+        common = {
+            **Cli(tmp_path_factory.mktemp("servers")).environment,
+            **nobody,
+            "BIOSYNTH_STORE": "s3",
+            "BIOSYNTH_STORE_ENDPOINT": store.endpoint,
+            "BIOSYNTH_STORE_BUCKET": store.bucket,
+            "BIOSYNTH_STORE_ACCESS_KEY": store.access_key,
+            "BIOSYNTH_STORE_SECRET_KEY": store.secret_key,
+            "BIOSYNTH_TOKEN_FILE": str(token),
+            "BIOSYNTH_DRAIN_SECONDS": "1",
+            "OMP_NUM_THREADS": "1",
+        }
+        for command, address, more in (
+            (["services.pipeline"], pipeline, {}),
+            (["services.evaluation"], evaluation, {"BIOSYNTH_METRICS_PORT": str(ports[3])}),
+            (["services.cli", "serve", "pipeline", "evaluation"], both, {}),
+        ):
+            started.enter_context(_process(command, {**common, **more, "BIOSYNTH_ADDRESS": address}))
+        yield Deployed(pipeline, evaluation, ports[3], both, token)
+
+
+@contextmanager
+def _process(module: Sequence[str], environment: dict[str, str]) -> Iterator[None]:
+    """A server, from its first word that it serves to its end."""
+    command = [sys.executable, "-m", *module]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as server:
+        assert server.stderr is not None
+        lines = []
+        for line in server.stderr:
+            lines.append(line)
+            if '"serving"' in line and environment["BIOSYNTH_ADDRESS"] in line:
+                break
+        else:
+            raise AssertionError("".join(lines))
+        try:
+            yield
+        finally:
+            server.terminate()
+            server.communicate(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders real, made and labels, of three images each."""
+    root = tmp_path_factory.mktemp("images")
+    for seed in range(3):
+        picture = nuclei_picture(128, 160, 8, seed)
+        shown = {"real": picture, "made": np.roll(picture, 2, 1), "labels": (picture > 60).astype(np.uint8)}
+        for name, pixels in shown.items():
+            (root / name).mkdir(exist_ok=True)
+            (root / name / f"{seed}.png").write_bytes(encode_png(pixels))
+    return root
+
+
+def evaluate(cli: Cli, folders: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    given = (folders / "real", folders / "made", "--labels", folders / "labels")
+    return cli("evaluate", *given, "--out", out, "--json", *options)
+
+
+def test_evaluate_reaches_the_evaluation_at_its_own_address_and_the_store_by_the_pipelines_links(
+    deployed: Deployed, folders: Path, tmp_path: Path
+) -> None:
+    settings = {"BIOSYNTH_ENDPOINT": deployed.pipeline, "BIOSYNTH_EVALUATION_ENDPOINT": deployed.evaluation}
+    done = evaluate(deployed.cli(tmp_path, **settings), folders, tmp_path / "there", "--model", "fluo-nuclei/2")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "there" / "report.html").read_text().startswith("<!doctype html>")
+    here = evaluate(Cli(tmp_path), folders, tmp_path / "here")
+    assert here.returncode == 0, here.stderr
+    assert json.loads(done.stdout)["metrics"] == json.loads(here.stdout)["metrics"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{deployed.metrics_port}/metrics", timeout=5) as response:
+        metrics = response.read().decode()
+    assert 'biosynth_evaluation_value{metric="spectrum_distance",model="fluo-nuclei",version="2"}' in metrics
+    compared = deployed.cli(tmp_path, **settings)("compare", folders / "real" / "0.png", folders / "made" / "0.png")
+    assert compared.returncode == 0, compared.stderr
+
+
+def test_evaluate_takes_one_address_where_the_services_share_it(
+    deployed: Deployed, folders: Path, tmp_path: Path
+) -> None:
+    done = evaluate(deployed.cli(tmp_path), folders, tmp_path / "o", "--endpoint", deployed.both)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "o" / "metrics.csv").is_file()
+
+
+def test_the_evaluation_alone_compares_a_pair_and_says_what_sets_need(
+    deployed: Deployed, folders: Path, tmp_path: Path
+) -> None:
+    cli = deployed.cli(tmp_path)
+    pair = (folders / "real" / "0.png", folders / "made" / "0.png")
+    compared = cli("compare", *pair, "--endpoint", deployed.evaluation)
+    assert compared.returncode == 0, compared.stderr
+    refused = evaluate(cli, folders, tmp_path / "o", "--endpoint", deployed.evaluation)
+    assert refused.returncode == 3
+    assert "expected the pipeline service at" in refused.stderr and "BIOSYNTH_EVALUATION_ENDPOINT" in refused.stderr
+
+
+def test_the_evaluations_address_is_of_no_use_without_the_pipelines(
+    deployed: Deployed, folders: Path, tmp_path: Path
+) -> None:
+    cli = deployed.cli(tmp_path, BIOSYNTH_EVALUATION_ENDPOINT=deployed.evaluation)
+    refused = evaluate(cli, folders, tmp_path / "o")
+    assert refused.returncode == 3
+    assert "BIOSYNTH_ENDPOINT is not" in refused.stderr
+
+
+def test_a_model_that_is_none_is_refused_before_anything_is_sent(folders: Path, tmp_path: Path) -> None:
+    refused = evaluate(Cli(tmp_path), folders, tmp_path / "o", "--model", "Fluo", "--endpoint", "127.0.0.1:9")
+    assert refused.returncode == 3
+    assert "expected a model as name/version" in refused.stderr

@@ -53,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--judge", default="", metavar="NAME", help="segmenter that judges whether labels are shown")
     parser.add_argument("--tile", type=COUNT, default=0, metavar="PX", help="look for seams of tiles of this side")
+    parser.add_argument(
+        "--cnn", action="store_true", help="let a small network tell the sets apart: minutes more; needs torch"
+    )
     parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="of resampling and classifiers (default 0)")
     add_endpoint(parser)
 
@@ -93,6 +96,7 @@ def _request(arguments: argparse.Namespace, session: Session, console: Console) 
             judge=arguments.judge,
             seed=arguments.seed,
             tile_px=arguments.tile,
+            pixel_classifier=arguments.cnn,
         )
         if arguments.train:
             request.train.CopyFrom(read(arguments.train, False))

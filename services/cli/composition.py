@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 from services.common.serving.config import EndpointsConfig
 from services.common.serving.runtime import Runtime
@@ -19,6 +20,7 @@ from services.pipeline.catalogue import Stubs, connected
 from services.pipeline.servicer import pipeline_service
 from services.reference.servicer import reference_service
 from services.segmentation.servicer import segmentation_service
+from services.training.judge.pixel_judge import PixelJudge
 
 SERVICES = ("segmentation", "reference", "generation", "evaluation", "pipeline")
 
@@ -50,9 +52,15 @@ class Composition:
         builders = {
             "segmentation": lambda: segmentation_service(runtime),
             "reference": lambda: reference_service(runtime),
-            "evaluation": lambda: evaluation_service(runtime, self.evaluation.lpips()),
+            "evaluation": lambda: evaluation_service(
+                runtime, self.evaluation.lpips(), self.evaluation.inception(), PixelJudge() if _has_torch() else None
+            ),
             "pipeline": lambda: pipeline_service(runtime, stubs),
         }
         if models is not None:
             builders["generation"] = lambda: generation_service(runtime, models)
         return builders
+
+
+def _has_torch() -> bool:
+    return find_spec("torch") is not None  # without importing it, which takes seconds

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from services.common.imaging.images import Image, encode_png
 from services.common.imaging.intensity import brightness_range, stretch, to_eight_bit
 from services.common.imaging.labels import Labels
+from services.evaluation.inception import Inception
 from services.evaluation.lpips import Lpips
 from services.evaluation.paired import Metric, compare_pairs
 from services.evaluation.paired_metrics import PAIRED_METRICS
 from services.evaluation.pictures import PictureSet, shared_names
 from services.evaluation.report.page import Strip, render_report, worst_fields
+from services.evaluation.sets.classifier import NOT_ASKED, PixelClassifier
 from services.evaluation.sets.compare import compare_sets
 from services.evaluation.sets.field import Field
 from services.evaluation.sets.report import SetReport, SetStatistics
@@ -50,11 +52,14 @@ def evaluate(
     seed: int = 0,
     tile_px: int | None = None,
     lpips: Lpips | None = None,
+    inception: Inception | None = None,
+    pixel_classifier: PixelClassifier | str = NOT_ASKED,
     versions: Mapping[str, str] | None = None,
     progress: Progress = lambda _stage, _done, _total: None,
 ) -> Made:
     """Compare every candidate with the real set.
 
+    pixel_classifier: or the reason why there is none.
     Raises InvalidArgument for sets that are paired in part, InvalidImage for pairs of two sizes or depths.
     """
     pairs = [shared_names(real, candidate) for candidate in candidates]  # before any work
@@ -64,7 +69,8 @@ def evaluate(
         paired = _paired(real, candidate, names, lpips, seed, progress) if names else None
         report = compare_sets(
             known, FieldsOf(candidate), train=FieldsOf(train) if train else (), judge=_labels_by(judge), seed=seed,
-            tile_px=tile_px, progress=progress,
+            tile_px=tile_px, pixel_classifier=pixel_classifier, inception=inception.measure if inception else None,
+            progress=progress,
         )  # fmt: skip
         reports.append(report)
         rows.append(_candidate(candidate, report, paired))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.engines.cores import usable_cores
-from services.common.errors import ConfigError, InvalidImage
+from services.common.errors import InvalidImage
 from services.common.imaging.images import Image
+from services.evaluation.mounted import MountedNetwork, may_be
 
 VARIABLE = "BIOSYNTH_LPIPS_FILE"
 EXPECTED = "inputs x and y of (1, 3, H, W) float32 and one float32 output of one number"
@@ -32,18 +30,8 @@ class Lpips:
         Raises ConfigError where the file cannot be read, is no ONNX file or has other inputs or outputs, or where the
         package onnxruntime is absent.
         """
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise ConfigError(
-                f"{VARIABLE}: expected an ONNX file at {file}, got {error.strerror}; mount it, or unset the variable"
-            ) from error
-        self.sha256 = hashlib.sha256(content).hexdigest()  # results of other weights are other results
-        self._session = _open(content, threads or usable_cores(), file)
-        if not _fits(self._session):
-            raise ConfigError(
-                f"{VARIABLE}: expected a network with {EXPECTED}; got {_describe(self._session)} in {file}"
-            )
+        network = MountedNetwork(VARIABLE, file, EXPECTED, _fits, threads)
+        self.sha256, self._session = network.sha256, network.session
 
     def __call__(self, real: Image, generated: Image) -> float:
         """The distance of two images (H, W), uint8 or uint16, of one size; full scale counts as white.
@@ -64,47 +52,12 @@ def _planes(image: Image) -> NDArray[np.float32]:
     return np.repeat(grey[None, None], 3, axis=1)  # (1, 3, H, W)
 
 
-def _open(content: bytes, threads: int, file: Path) -> Any:
-    try:
-        # Not at the top: a service without LPIPS needs no ONNX Runtime, and its image may lack it.
-        import onnxruntime
-    except ImportError as error:
-        raise ConfigError(
-            f"{VARIABLE}: expected the package onnxruntime, which is not installed; install it, or unset the variable"
-        ) from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what fails is told by our own errors
-    # A hostile file could take weights from other files, as in services/common/engines/onnx_cpu.py.
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors have no base of their own
-        raise ConfigError(
-            f"{VARIABLE}: expected an ONNX file with all weights in it; {file} cannot be loaded"
-        ) from error
-
-
 def _fits(session: Any) -> bool:
-    """Whether inputs and outputs are the expected ones; a side that the file leaves open has a name, or None."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     return (
         sorted(one.name for one in inputs) == ["x", "y"]
-        and all(len(one.shape) == 4 and _may_be_1(one.shape[0]) and one.shape[1] == 3 for one in inputs)
+        and all(len(one.shape) == 4 and may_be(one.shape[0], 1) and one.shape[1] == 3 for one in inputs)
         and len(outputs) == 1
-        and all(_may_be_1(side) for side in outputs[0].shape)
+        and all(may_be(side, 1) for side in outputs[0].shape)
         and {one.type for one in (*inputs, *outputs)} == {"tensor(float)"}
     )
-
-
-def _may_be_1(side: int | str | None) -> bool:
-    return side == 1 or not isinstance(side, int)
-
-
-def _describe(session: Any) -> str:
-    inputs, outputs = (
-        ", ".join(f"{one.name} {tuple(one.shape)} {one.type}" for one in group)
-        for group in (session.get_inputs(), session.get_outputs())
-    )
-    return f"inputs {inputs or 'none'} and outputs {outputs}"

@@ -19,6 +19,7 @@ from services.common.serving.runtime import Runtime, computed_with
 from services.common.serving.server import Context, Service
 from services.common.storage.results import Json, Outcome, Stored
 from services.evaluation.image_sets import digests, read_set
+from services.evaluation.inception import Inception
 from services.evaluation.lpips import Lpips
 from services.evaluation.model_evaluations import (
     Figure,
@@ -31,6 +32,7 @@ from services.evaluation.paired import PAIRED_VERSION, compare_pair
 from services.evaluation.paired_metrics import PAIRED_METRICS, PairedMetric
 from services.evaluation.pictures import listed
 from services.evaluation.quality_metrics import QualityMetrics
+from services.evaluation.sets.classifier import NEEDS_TORCH, NOT_ASKED, PixelClassifier
 from services.evaluation.streams import told_by
 from services.segmentation.segmenters import Segmenter, builtin_segmenters
 
@@ -39,10 +41,20 @@ JSON, CSV, HTML = "metrics.json", "metrics.csv", "report.html"
 
 
 class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
-    """Translates between the contract and the metrics. lpips: None where its weights are not mounted."""
+    """Translates between the contract and the metrics.
 
-    def __init__(self, runtime: Runtime, lpips: Lpips | None = None) -> None:
-        self._runtime, self._lpips = runtime, lpips
+    lpips, inception: None where their weights are not mounted. pixel_classifier: None where there is no torch.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        lpips: Lpips | None = None,
+        inception: Inception | None = None,
+        pixel_classifier: PixelClassifier | None = None,
+    ) -> None:
+        self._runtime, self._lpips, self._inception = runtime, lpips, inception
+        self._pixel_classifier = pixel_classifier
         QualityMetrics(runtime.store, runtime.metrics.registry)
 
     async def ComparePair(
@@ -92,7 +104,8 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
         from services.evaluation.evaluate import evaluate
 
         _check(request)
-        runtime, judge = self._runtime, _judge(request.judge)
+        runtime, judge, classifier = self._runtime, _judge(request.judge), self._classifier(request)
+        versions = {**computed_with(), **({} if isinstance(classifier, str) else classifier.versions)}
         real, *candidates = (read_set(one, runtime) for one in (request.real, *request.candidates))
         train = read_set(request.train, runtime) if request.HasField("train") else None
 
@@ -102,7 +115,8 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
         def compute() -> Outcome:
             made = evaluate(
                 real, candidates, train=train, judge=judge, seed=request.seed, tile_px=request.tile_px or None,
-                lpips=self._lpips, versions=computed_with(), progress=progress,
+                lpips=self._lpips, inception=self._inception, pixel_classifier=classifier,
+                versions=versions, progress=progress,
             )  # fmt: skip
             figures: list[Json] = [{**chosen_figures(row["sets"])} for row in json.loads(made.json)["candidates"]]
             # The time is kept with the figures: found again, they are no newer than they were.
@@ -140,7 +154,7 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
                 record_evaluation(self._runtime.store, last)
 
     def _identity(self, request: evaluation_pb2.CompareSetsRequest) -> dict[str, Any]:
-        runtime, judge = self._runtime, _judge(request.judge)
+        runtime, judge, classifier = self._runtime, _judge(request.judge), self._classifier(request)
         return {
             "real": digests(request.real, runtime),
             "candidates": [digests(one, runtime) for one in request.candidates],
@@ -149,14 +163,27 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
             "seed": request.seed,
             "tile_px": request.tile_px,
             "lpips": "" if self._lpips is None else self._lpips.sha256,
+            "inception": "" if self._inception is None else self._inception.sha256,
+            "pixel_classifier": classifier if isinstance(classifier, str) else dict(classifier.versions),
             "version": EVALUATION_VERSION,
         }
 
+    def _classifier(self, request: evaluation_pb2.CompareSetsRequest) -> PixelClassifier | str:
+        """The classifier of pixels, or why there is none."""
+        return (self._pixel_classifier or NEEDS_TORCH) if request.pixel_classifier else NOT_ASKED
 
-def evaluation_service(runtime: Runtime, lpips: Lpips | None = None) -> Service:
-    """The service, ready to be added to a server."""
+
+def evaluation_service(
+    runtime: Runtime,
+    lpips: Lpips | None = None,
+    inception: Inception | None = None,
+    pixel_classifier: PixelClassifier | None = None,
+) -> Service:
+    """The service, ready to be added to a server. For the arguments see EvaluationServicer."""
     add = evaluation_pb2_grpc.add_EvaluationServiceServicer_to_server
-    return Service("biosynth.v1.EvaluationService", partial(add, EvaluationServicer(runtime, lpips)))
+    return Service(
+        "biosynth.v1.EvaluationService", partial(add, EvaluationServicer(runtime, lpips, inception, pixel_classifier))
+    )
 
 
 def metric_message(metric: PairedMetric, value: float | None, unavailable: str) -> evaluation_pb2.Metric:

@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from biosynth.v1 import types_pb2 as biosynth_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x62iosynth/v1/evaluation.proto\x12\x0b\x62iosynth.v1\x1a\x17\x62iosynth/v1/types.proto\"\x83\x01\n\x12\x43omparePairRequest\x12\"\n\x04real\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\'\n\tgenerated\x18\x02 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\x14\n\x07\x63hannel\x18\x03 \x01(\rH\x00\x88\x01\x01\x42\n\n\x08_channel\"\x90\x01\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\x05value\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0bunavailable\x18\x03 \x01(\t\x12)\n\tdirection\x18\x04 \x01(\x0e\x32\x16.biosynth.v1.Direction\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x0c\n\x04what\x18\x06 \x01(\tB\x08\n\x06_value\"\\\n\x13\x43omparePairResponse\x12$\n\x07metrics\x18\x01 \x03(\x0b\x32\x13.biosynth.v1.Metric\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x0e\n\x06\x63\x61\x63hed\x18\x03 \x01(\x08\"f\n\x05\x46ield\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05image\x18\x02 \x01(\x0b\x32\x14.biosynth.v1.Content\x12*\n\x0csegmentation\x18\x03 \x01(\x0b\x32\x14.biosynth.v1.Content\"u\n\x08ImageSet\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x06\x66ields\x18\x02 \x03(\x0b\x32\x12.biosynth.v1.Field\x12(\n\x08manifest\x18\x03 \x01(\x0b\x32\x16.biosynth.v1.ObjectRef\x12\r\n\x05model\x18\x04 \x01(\t\"\xe1\x01\n\x12\x43ompareSetsRequest\x12#\n\x04real\x18\x01 \x01(\x0b\x32\x15.biosynth.v1.ImageSet\x12)\n\ncandidates\x18\x02 \x03(\x0b\x32\x15.biosynth.v1.ImageSet\x12$\n\x05train\x18\x03 \x01(\x0b\x32\x15.biosynth.v1.ImageSet\x12\r\n\x05judge\x18\x04 \x01(\t\x12\x0c\n\x04seed\x18\x05 \x01(\x04\x12\x0f\n\x07tile_px\x18\x06 \x01(\r\x12\'\n\x08\x64\x65livery\x18\x07 \x01(\x0e\x32\x15.biosynth.v1.Delivery\"@\n\x12\x45valuationProgress\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0c\n\x04\x64one\x18\x02 \x01(\r\x12\r\n\x05total\x18\x03 \x01(\r\"1\n\x10\x43\x61ndidateVerdict\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07verdict\x18\x02 \x01(\t\"\xd5\x01\n\x10\x45valuationResult\x12*\n\x0cmetrics_json\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12)\n\x0bmetrics_csv\x18\x02 \x01(\x0b\x32\x14.biosynth.v1.Content\x12)\n\x0breport_html\x18\x03 \x01(\x0b\x32\x14.biosynth.v1.Content\x12/\n\x08verdicts\x18\x04 \x03(\x0b\x32\x1d.biosynth.v1.CandidateVerdict\x12\x0e\n\x06\x63\x61\x63hed\x18\x05 \x01(\x08\"\x84\x01\n\x13\x43ompareSetsResponse\x12\x33\n\x08progress\x18\x01 \x01(\x0b\x32\x1f.biosynth.v1.EvaluationProgressH\x00\x12/\n\x06result\x18\x02 \x01(\x0b\x32\x1d.biosynth.v1.EvaluationResultH\x00\x42\x07\n\x05\x65vent*j\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44IRECTION_LOWER\x10\x01\x12\x14\n\x10\x44IRECTION_HIGHER\x10\x02\x12\x17\n\x13\x44IRECTION_TWO_SIDED\x10\x03\x32\xb9\x01\n\x11\x45valuationService\x12P\n\x0b\x43omparePair\x12\x1f.biosynth.v1.ComparePairRequest\x1a .biosynth.v1.ComparePairResponse\x12R\n\x0b\x43ompareSets\x12\x1f.biosynth.v1.CompareSetsRequest\x1a .biosynth.v1.CompareSetsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x62iosynth/v1/evaluation.proto\x12\x0b\x62iosynth.v1\x1a\x17\x62iosynth/v1/types.proto\"\x83\x01\n\x12\x43omparePairRequest\x12\"\n\x04real\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\'\n\tgenerated\x18\x02 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\x14\n\x07\x63hannel\x18\x03 \x01(\rH\x00\x88\x01\x01\x42\n\n\x08_channel\"\x90\x01\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\x05value\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0bunavailable\x18\x03 \x01(\t\x12)\n\tdirection\x18\x04 \x01(\x0e\x32\x16.biosynth.v1.Direction\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x0c\n\x04what\x18\x06 \x01(\tB\x08\n\x06_value\"\\\n\x13\x43omparePairResponse\x12$\n\x07metrics\x18\x01 \x03(\x0b\x32\x13.biosynth.v1.Metric\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x0e\n\x06\x63\x61\x63hed\x18\x03 \x01(\x08\"f\n\x05\x46ield\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x05image\x18\x02 \x01(\x0b\x32\x14.biosynth.v1.Content\x12*\n\x0csegmentation\x18\x03 \x01(\x0b\x32\x14.biosynth.v1.Content\"u\n\x08ImageSet\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x06\x66ields\x18\x02 \x03(\x0b\x32\x12.biosynth.v1.Field\x12(\n\x08manifest\x18\x03 \x01(\x0b\x32\x16.biosynth.v1.ObjectRef\x12\r\n\x05model\x18\x04 \x01(\t\"\xfb\x01\n\x12\x43ompareSetsRequest\x12#\n\x04real\x18\x01 \x01(\x0b\x32\x15.biosynth.v1.ImageSet\x12)\n\ncandidates\x18\x02 \x03(\x0b\x32\x15.biosynth.v1.ImageSet\x12$\n\x05train\x18\x03 \x01(\x0b\x32\x15.biosynth.v1.ImageSet\x12\r\n\x05judge\x18\x04 \x01(\t\x12\x0c\n\x04seed\x18\x05 \x01(\x04\x12\x0f\n\x07tile_px\x18\x06 \x01(\r\x12\'\n\x08\x64\x65livery\x18\x07 \x01(\x0e\x32\x15.biosynth.v1.Delivery\x12\x18\n\x10pixel_classifier\x18\x08 \x01(\x08\"@\n\x12\x45valuationProgress\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x0c\n\x04\x64one\x18\x02 \x01(\r\x12\r\n\x05total\x18\x03 \x01(\r\"1\n\x10\x43\x61ndidateVerdict\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07verdict\x18\x02 \x01(\t\"\xd5\x01\n\x10\x45valuationResult\x12*\n\x0cmetrics_json\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12)\n\x0bmetrics_csv\x18\x02 \x01(\x0b\x32\x14.biosynth.v1.Content\x12)\n\x0breport_html\x18\x03 \x01(\x0b\x32\x14.biosynth.v1.Content\x12/\n\x08verdicts\x18\x04 \x03(\x0b\x32\x1d.biosynth.v1.CandidateVerdict\x12\x0e\n\x06\x63\x61\x63hed\x18\x05 \x01(\x08\"\x84\x01\n\x13\x43ompareSetsResponse\x12\x33\n\x08progress\x18\x01 \x01(\x0b\x32\x1f.biosynth.v1.EvaluationProgressH\x00\x12/\n\x06result\x18\x02 \x01(\x0b\x32\x1d.biosynth.v1.EvaluationResultH\x00\x42\x07\n\x05\x65vent*j\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44IRECTION_LOWER\x10\x01\x12\x14\n\x10\x44IRECTION_HIGHER\x10\x02\x12\x17\n\x13\x44IRECTION_TWO_SIDED\x10\x03\x32\xb9\x01\n\x11\x45valuationService\x12P\n\x0b\x43omparePair\x12\x1f.biosynth.v1.ComparePairRequest\x1a .biosynth.v1.ComparePairResponse\x12R\n\x0b\x43ompareSets\x12\x1f.biosynth.v1.CompareSetsRequest\x1a .biosynth.v1.CompareSetsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'biosynth.v1.evaluation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DIRECTION']._serialized_start=1364
-  _globals['_DIRECTION']._serialized_end=1470
+  _globals['_DIRECTION']._serialized_start=1390
+  _globals['_DIRECTION']._serialized_end=1496
   _globals['_COMPAREPAIRREQUEST']._serialized_start=71
   _globals['_COMPAREPAIRREQUEST']._serialized_end=202
   _globals['_METRIC']._serialized_start=205
@@ -45,15 +45,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMAGESET']._serialized_start=549
   _globals['_IMAGESET']._serialized_end=666
   _globals['_COMPARESETSREQUEST']._serialized_start=669
-  _globals['_COMPARESETSREQUEST']._serialized_end=894
-  _globals['_EVALUATIONPROGRESS']._serialized_start=896
-  _globals['_EVALUATIONPROGRESS']._serialized_end=960
-  _globals['_CANDIDATEVERDICT']._serialized_start=962
-  _globals['_CANDIDATEVERDICT']._serialized_end=1011
-  _globals['_EVALUATIONRESULT']._serialized_start=1014
-  _globals['_EVALUATIONRESULT']._serialized_end=1227
-  _globals['_COMPARESETSRESPONSE']._serialized_start=1230
-  _globals['_COMPARESETSRESPONSE']._serialized_end=1362
-  _globals['_EVALUATIONSERVICE']._serialized_start=1473
-  _globals['_EVALUATIONSERVICE']._serialized_end=1658
+  _globals['_COMPARESETSREQUEST']._serialized_end=920
+  _globals['_EVALUATIONPROGRESS']._serialized_start=922
+  _globals['_EVALUATIONPROGRESS']._serialized_end=986
+  _globals['_CANDIDATEVERDICT']._serialized_start=988
+  _globals['_CANDIDATEVERDICT']._serialized_end=1037
+  _globals['_EVALUATIONRESULT']._serialized_start=1040
+  _globals['_EVALUATIONRESULT']._serialized_end=1253
+  _globals['_COMPARESETSRESPONSE']._serialized_start=1256
+  _globals['_COMPARESETSRESPONSE']._serialized_end=1388
+  _globals['_EVALUATIONSERVICE']._serialized_start=1499
+  _globals['_EVALUATIONSERVICE']._serialized_end=1684
 # @@protoc_insertion_point(module_scope)

@@ -248,6 +248,7 @@ class CompareSetsRequest(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     TILE_PX_FIELD_NUMBER: _builtins.int
     DELIVERY_FIELD_NUMBER: _builtins.int
+    PIXEL_CLASSIFIER_FIELD_NUMBER: _builtins.int
     judge: _builtins.str
     """The segmenter that judges whether generated images show their labels, a name from ListSegmenters; empty: none."""
     seed: _builtins.int
@@ -256,6 +257,10 @@ class CompareSetsRequest(_message.Message):
     """Side of the tiles that generated images were put together from; 0: seams are not looked for."""
     delivery: _types_pb2.Delivery.ValueType
     """How to return the files: as objects or as file bytes."""
+    pixel_classifier: _builtins.bool
+    """Also let a small network tell the sets apart by their pixels. It takes minutes, and torch in the service's process;
+    without that, the figure is unavailable.
+    """
     @_builtins.property
     def real(self) -> Global___ImageSet:
         """Real images that trained none of the models at hand."""
@@ -278,10 +283,11 @@ class CompareSetsRequest(_message.Message):
         seed: _builtins.int = ...,
         tile_px: _builtins.int = ...,
         delivery: _types_pb2.Delivery.ValueType = ...,
+        pixel_classifier: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["real", b"real", "train", b"train"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "delivery", b"delivery", "judge", b"judge", "real", b"real", "seed", b"seed", "tile_px", b"tile_px", "train", b"train"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "delivery", b"delivery", "judge", b"judge", "pixel_classifier", b"pixel_classifier", "real", b"real", "seed", b"seed", "tile_px", b"tile_px", "train", b"train"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -55,6 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--judge", default="", metavar="NAME", help="segmenter that judges whether labels are shown")
     parser.add_argument("--tile", type=COUNT, default=0, metavar="PX", help="look for seams of tiles of this side")
+    parser.add_argument(
+        "--cnn", action="store_true", help="let a small network tell the sets apart: minutes more; needs torch"
+    )
     parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="of resampling and classifiers (default 0)")
     parser.add_argument(
         "--model", default="", metavar="NAME/VERSION", help="what made GENERATED, for the service's metrics"
@@ -100,6 +103,7 @@ def _request(arguments: argparse.Namespace, session: Session, console: Console) 
             judge=arguments.judge,
             seed=arguments.seed,
             tile_px=arguments.tile,
+            pixel_classifier=arguments.cnn,
         )
         request.candidates[0].model = arguments.model
         if arguments.train:

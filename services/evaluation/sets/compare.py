@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from services.evaluation.sets.bootstrap import RESAMPLES, bootstrap_interval
 from services.evaluation.sets.catalogue import set_metrics
+from services.evaluation.sets.classifier import NOT_ASKED, PixelClassifier
 from services.evaluation.sets.degraded import FLOORS
 from services.evaluation.sets.fidelity import Judge
 from services.evaluation.sets.field import Field, FieldSet
@@ -40,21 +41,25 @@ def compare_sets(
     seed: int = 0,
     resamples: int = RESAMPLES,
     tile_px: int | None = None,
+    pixel_classifier: PixelClassifier | str = NOT_ASKED,
+    inception: Measure | None = None,
     progress: Progress | None = None,
 ) -> SetReport:
     """All figures of a generated set. docs/method.md, Set metrics, defines them and the verdict.
 
     real: fields that trained nothing. generated: of the same names where they are pairs. train: what trained the
     generator. judge: finds objects in an image, (H, W) uint8. tile_px: side of the tiles that images were put together
-    from. progress: told of a stage, how much is done, and how much there is. The same seed gives the same report,
-    whatever the order of fields. Raises InvalidArgument for an empty set, more than 1000 fields (but for train), or a
-    name that is twice in a set. A metric that cannot be computed is unavailable, with the reason.
+    from. pixel_classifier: tells windows apart by their pixels, or the reason why there is none. inception: features of
+    a field's windows by the Inception network. progress: told of a stage, how much is done, and how much there is. The
+    same seed gives the same report, whatever the order of fields. Raises InvalidArgument for an empty set, more than
+    1000 fields (but for train), or a name that is twice in a set. A metric that cannot be computed is unavailable, with
+    the reason.
     """
     tell = progress or (lambda _stage, _done, _total: None)
     sets = {"real": FieldSet(real, "real"), "generated": FieldSet(generated, "generated")}
     known = FieldSet(train, "training", most=None) if train else ()
     learned = _measured("training images", known, [measure_windows], len(known), tell)
-    metrics = set_metrics(learned[measure_windows], judge, tile_px, seed)
+    metrics = set_metrics(learned[measure_windows], judge, tile_px, seed, pixel_classifier, inception)
     table = _measure(sets, metrics, seed, tell)
     if known:
         table["training_images"] = learned

@@ -53,8 +53,8 @@ def chosen_windows(measured: Sequence[Measured], most: int = MOST_PER_SET) -> tu
     return np.concatenate(rows), np.repeat(np.arange(len(rows)), [len(each) for each in rows])
 
 
-def need_windows(*sets: Sequence[Measured]) -> None:
+def need_windows(*sets: Sequence[Measured], side: int = WINDOW_PX) -> None:
     """Raise Unavailable for fewer than 20 windows in one of the sets."""
     least = min(sum(len(one.features) for one in measured) for measured in sets)
     if least < LEAST_PER_SET:
-        raise Unavailable(f"needs at least {LEAST_PER_SET} windows of {WINDOW_PX} px in each set; one has {least}")
+        raise Unavailable(f"needs at least {LEAST_PER_SET} windows of {side} px in each set; one has {least}")

@@ -22,8 +22,10 @@ from biosynth.v1.types_pb2 import Content, Delivery, ObjectRef
 from google.protobuf import json_format
 from numpy.typing import NDArray
 
+from services.cli import composition
 from services.common.imaging.images import encode_png
 from services.common.storage.folder import FolderStore
+from services.evaluation.sets.classifier import NEEDS_TORCH
 from services.segmentation.segmenters import builtin_segmenters
 from tests.support.pictures import nuclei_picture
 
@@ -133,6 +135,29 @@ def test_a_set_can_be_a_manifest_of_objects(client: Client, store: FolderStore) 
     request.candidates[0].name = "itself"
     _, result = _asked(client, request)
     assert json.loads(result.metrics_json.file)["real"]["fields"] == 6
+
+
+@pytest.fixture
+def without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(composition, "find_spec", lambda _: None)
+
+
+def test_a_classifier_of_pixels_is_asked_for_and_needs_torch(without_torch: None, client: Client) -> None:
+    reasons = []
+    for asked in (False, True):
+        request = CompareSetsRequest(
+            real=_set("real", range(2)),
+            candidates=[_set("made", range(2))],
+            delivery=Delivery.DELIVERY_FILE,
+            pixel_classifier=asked,
+        )
+        _, result = _asked(client, request)
+        assert not result.cached
+        [candidate] = json.loads(result.metrics_json.file)["candidates"]
+        [row] = [row for row in candidate["sets"] if row["name"] == "discriminability_cnn"]
+        assert row["value"] is None
+        reasons.append(row["unavailable"])
+    assert reasons == ["was not asked for, since it takes minutes: `biosynth evaluate --cnn`", NEEDS_TORCH]
 
 
 def _request(**changes: object) -> CompareSetsRequest:

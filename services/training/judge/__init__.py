@@ -1,0 +1,1 @@
+"""A small network that judges whether pixels are real, for the evaluation."""

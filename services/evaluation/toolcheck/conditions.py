@@ -23,13 +23,15 @@ _LEAST_CONTRAST = 1 / 65535  # a grey level of 16 bit
 class Condition:
     """One way to make an image worse, by a level that rises with it; 0 leaves it as it is.
 
-    unit: of the level. what: in a sentence. defaults: levels unless others are asked for. most: the highest level.
-    apply: takes an image on 0..1, (H, W), what is true in it, a level, and what draws its noise.
+    unit: of the level. spoken: the unit after a number. what: in a sentence. defaults: levels unless others are asked
+    for. most: the highest level. apply: takes an image on 0..1, (H, W), what is true in it, a level, and what draws
+    its noise.
     """
 
     name: str
     title: str
     unit: str
+    spoken: str
     what: str
     defaults: tuple[float, ...]
     most: float
@@ -107,17 +109,17 @@ CONDITIONS = {
     condition.name: condition
     for condition in (
         Condition(
-            "noise", "Noise", "share of contrast",
+            "noise", "Noise", "share of contrast", "of the contrast",
             "Normal noise; its standard deviation is so large a share of the objects' contrast with their ground.",
             (0.1, 0.2, 0.4, 0.8), 10.0, _add_noise,
         ),
         Condition(
-            "blur", "Blur", "sigma in px",
+            "blur", "Blur", "sigma in px", "px",
             "A Gaussian of so many pixels blurs the light; the camera's own noise stays as strong as it was.",
             (0.5, 1.0, 2.0, 4.0), 50.0, _blur,
         ),
         Condition(
-            "dim", "Less light", "share of the light taken away",
+            "dim", "Dimming", "share of light taken away", "of the light gone",
             "All grey values times 1 less the level, rounded to the image's depth: fixed thresholds show themselves.",
             (0.5, 0.75, 0.9), 0.99, _dim,
         ),

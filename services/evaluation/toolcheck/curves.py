@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from services.evaluation.report.plots import Look, figure
 
 MOST_TICKS = 6
+HALF = 0.5  # plots end at 1 or, where all is below, here: like scales, so that small shares look small
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Curve:
 
 def curves_plot(curves: Sequence[Curve], x_label: str, y_label: str) -> str:
     """Draw curves with bands of their intervals, from 0 up; as a data URI."""
-    with figure(1.75, width=3.4, left=0.52, below=0.5) as (axes, finish):
+    with figure(1.7, width=2.9, left=0.52, below=0.5) as (axes, finish):
         for curve in curves:
             known = [(x, *limits) for x, limits in zip(curve.x, curve.intervals, strict=True) if limits]
             if known:
@@ -38,13 +39,13 @@ def curves_plot(curves: Sequence[Curve], x_label: str, y_label: str) -> str:
         ticks = sorted({x for curve in curves for x in curve.x})
         if len(ticks) <= MOST_TICKS:
             axes.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
-        axes.set_ylim(0, 1.0 if _reaches_half(curves) else None)
-        axes.yaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 2.5, 5, 10)))
+        axes.set_ylim(0, 1.0 if _highest(curves) > HALF else HALF)
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 10)))
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         axes.grid(axis="y")
         return finish()
 
 
-def _reaches_half(curves: Sequence[Curve]) -> bool:
-    return max(value for curve in curves for value in curve.values) > 0.5
+def _highest(curves: Sequence[Curve]) -> float:
+    return max(value for curve in curves for row in (curve.values, *filter(None, curve.intervals)) for value in row)

@@ -27,14 +27,14 @@ class Figure:
 
 
 FIGURES = (
-    Figure("mean_ap", "mean AP", "Average precision at IoU 0.50 to 0.95, its mean over fields.", "higher", mean_of(1)),
-    Figure("ap50", "AP at 0.5", "Average precision at IoU 0.50, its mean over fields.", "higher", mean_of(0)),
-    Figure("aji", "AJI", "Aggregated Jaccard index, its mean over fields.", "higher", mean_of(2)),
-    Figure("dice", "Dice", "Overlap of the foregrounds, whatever its objects; its mean over fields.", "higher",
+    Figure("mean_ap", "mean AP", "average precision at IoU 0.50 to 0.95, its mean over fields.", "higher", mean_of(1)),
+    Figure("ap50", "AP at 0.5", "average precision at IoU 0.50, its mean over fields.", "higher", mean_of(0)),
+    Figure("aji", "AJI", "aggregated Jaccard index, its mean over fields.", "higher", mean_of(2)),
+    Figure("dice", "Dice", "overlap of the foregrounds, whatever their objects; its mean over fields.", "higher",
            mean_of(3)),
-    Figure("missed", "missed", "Share of true objects that are not found.", "lower", share_of(4)),
-    Figure("merged", "merged", "Share of true objects that are found as one with another.", "lower", share_of(5)),
-    Figure("split", "split", "Share of true objects that are found in pieces.", "lower", share_of(6)),
+    Figure("missed", "missed", "share of true objects of which less than half is found.", "lower", share_of(4)),
+    Figure("merged", "merged", "share of true objects that are found as one with another.", "lower", share_of(5)),
+    Figure("split", "split", "share of true objects that are found in pieces.", "lower", share_of(6)),
 )  # fmt: skip
 MEAN_AP = FIGURES[0].prepare
 

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from services.evaluation.report import plots
 from services.evaluation.report.page import Strip, template
+from services.evaluation.toolcheck.conditions import Level
 from services.evaluation.toolcheck.curves import Curve, curves_plot
 from services.evaluation.toolcheck.figures import Record
+from services.evaluation.toolcheck.verdict import level_words
 
+HERE = Path(__file__).parent
 SPACING = {
     "name": "spacing",
     "title": "Spacing",
@@ -25,8 +28,8 @@ def render_page(record: Record, strips: Sequence[Strip]) -> str:
     conditions = [(one, _plots(record, looks, one)) for one in record["conditions"]]
     if record["spacing"]["bins"]:
         conditions.append((SPACING, _spacing_plots(record, looks)))
-    return template("page.html.jinja", Path(__file__).parent).render(
-        record=record, tools=tools, looks=looks, conditions=conditions, strips=strips
+    return template("page.html.jinja", HERE).render(
+        record=record, tools=tools, looks=looks, conditions=conditions, strips=strips, caption=_caption
     )
 
 
@@ -60,6 +63,10 @@ def _spacing_plots(record: Record, looks: Sequence[plots.Look]) -> list[tuple[Re
 
 def _curve(look: plots.Look, x: Sequence[float], estimates: Sequence[Record], lost: Sequence[bool]) -> Curve:
     return Curve(look, x, [one["value"] for one in estimates], [one["interval"] for one in estimates], lost)
+
+
+def _caption(level: Record) -> str:
+    return level_words(Level(level["condition"], level["level"]))
 
 
 def _lost(level: Record, most: float) -> bool:

@@ -21,15 +21,15 @@ from services.evaluation.toolcheck.tools import Tool
 from services.evaluation.toolcheck.verdict import level_words
 
 SIDE_PX = 160
-# Okabe & Ito (2008): colours that colour-blind people tell apart; white where both outlines lie.
-TRUE, FOUND, BOTH = (230, 159, 0), (86, 180, 233), (255, 255, 255)
+# Okabe & Ito (2008): colours that colour-blind people tell apart.
+TRUE, FOUND, BOTH = (230, 159, 0), (86, 180, 233), (0, 158, 115)
 
 
 def typical_strips(images: PictureSet, part: str, tools: Sequence[Tool], table: Table, seed: int) -> list[Strip]:
     """A strip for each tool: its panels are the levels."""
     picture = images.pictures[images.names.index(typical_field(tools, table))]
     true = truth(picture, part)
-    window = most_typical_window(true)
+    window = window_of(true)
     panels: dict[str, list[tuple[str, bytes]]] = {tool.name: [] for tool in tools}
     levels = list(dict.fromkeys(level for tool in tools for level in tool.levels))
     for level, image in under(levels, picture.image, true, picture.name, seed):
@@ -48,7 +48,7 @@ def typical_field(tools: Sequence[Tool], table: Table) -> str:
     return columns[0][int(np.argsort(means, kind="stable")[(len(means) - 1) // 2])].name
 
 
-def most_typical_window(true: Labels) -> tuple[slice, slice]:
+def window_of(true: Labels) -> tuple[slice, slice]:
     """A window of at most SIDE_PX a side, around the object that is nearest to the middle of all."""
     rows, columns = np.nonzero(true > 0)
     owners = numbered(true)[rows, columns] - 1

@@ -41,7 +41,7 @@ def sentences(undegraded: float, found: Sequence[Record]) -> list[str]:
 
     >>> lost = {"condition": "blur", "holds_to": 1.0, "loses_at": 2.0, "loss": 0.083, "interval": [0.05, 0.11]}
     >>> sentences(0.6, [lost])
-    ['Blur: holds up to 1, loses 0.08 (0.05 to 0.11) at 2 (sigma in px).']
+    ['Blur: holds up to 1, loses 0.08 (0.05 to 0.11) at 2 px.']
     """
     if undegraded < LEAST_TO_LOSE:
         return [f"Mean AP is {undegraded:.2f} on undegraded images already: it does not find these objects."]
@@ -96,9 +96,9 @@ def _sentence(limit: Record) -> str:
     condition = CONDITIONS[limit["condition"]]
     lost = f"loses {limit['loss']:.2f}{_between(limit['interval'])}" if limit["loss"] > 0 else "loses nothing"
     if limit["loses_at"] is None:
-        return f"{condition.title}: holds up at all levels; {lost} at {limit['holds_to']:g} ({condition.unit})."
+        return f"{condition.title}: holds up at all levels; {lost} at {limit['holds_to']:g} {condition.spoken}."
     held = f"holds up to {limit['holds_to']:g}, " if limit["holds_to"] else ""
-    return f"{condition.title}: {held}{lost} at {limit['loses_at']:g} ({condition.unit})."
+    return f"{condition.title}: {held}{lost} at {limit['loses_at']:g} {condition.spoken}."
 
 
 def _between(interval: Sequence[float] | None) -> str:

@@ -24,8 +24,8 @@ class Curve:
     lost: Sequence[bool]
 
 
-def curves_plot(curves: Sequence[Curve], x_label: str, y_label: str) -> str:
-    """Draw curves with bands of their intervals, from 0 up; as a data URI."""
+def curves_plot(curves: Sequence[Curve], x_label: str, y_label: str, ticks: Sequence[float] = ()) -> str:
+    """Draw curves with bands of their intervals, from 0 up; as a data URI. ticks: of x, where they are few."""
     with figure(1.7, width=2.9, left=0.52, below=0.5) as (axes, finish):
         for curve in curves:
             known = [(x, *limits) for x, limits in zip(curve.x, curve.intervals, strict=True) if limits]
@@ -36,9 +36,8 @@ def curves_plot(curves: Sequence[Curve], x_label: str, y_label: str) -> str:
             for x, value, lost in zip(curve.x, curve.values, curve.lost, strict=True):
                 face = "white" if lost else curve.look.colour
                 axes.plot(x, value, curve.look.marker, color=curve.look.colour, markerfacecolor=face, markersize=5.5)
-        ticks = sorted({x for curve in curves for x in curve.x})
-        if len(ticks) <= MOST_TICKS:
-            axes.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
+        if 0 < len(ticks) <= MOST_TICKS:
+            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.set_ylim(0, 1.0 if _highest(curves) > HALF else HALF)
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 10)))
         axes.set_xlabel(x_label)

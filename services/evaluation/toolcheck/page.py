@@ -45,7 +45,7 @@ def _plots(record: Record, looks: Sequence[plots.Look], condition: Record) -> li
                    [figure["name"] == "mean_ap" and _lost(one, record["most_loss"]) for one in row])
             for look, row in rows
         ]  # fmt: skip
-        found.append((figure, curves_plot(curves, condition["unit"], figure["title"])))
+        found.append((figure, curves_plot(curves, condition["unit"], figure["title"], [0, *condition["levels"]])))
     return found
 
 

@@ -10,6 +10,7 @@ from biosynth.errors import BiosynthCallError, InvalidInputError
 
 from services.cli.command import Command
 from services.cli.commands import (
+    check_tool,
     combine,
     compare,
     dataset,
@@ -49,6 +50,7 @@ COMMANDS: dict[str, Command] = {
     "info": info,
     "compare": compare,
     "evaluate": evaluate,
+    "check-tool": check_tool,
     "combine": combine,
     "dataset": dataset,
     "train": train,

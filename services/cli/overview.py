@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.imaging.intensity import brightness_range, stretch
-from services.common.imaging.labels import Labels, Mask, Segmentation
+from services.common.imaging.labels import Mask, Segmentation
+from services.common.imaging.outlines import outlines
 
 RGB = NDArray[np.uint8]
 PANEL_HEIGHT_PX = 640
@@ -50,7 +51,8 @@ def outline(image: NDArray[np.uint8], segmentation: Segmentation) -> RGB:
         canvas = _tinted(canvas, segmentation.wound)
     for labels in (segmentation.cells, segmentation.nuclei):
         if labels is not None:
-            edges = _thickened(labels)
+            # Thick enough to survive the panel's shrinking.
+            edges = outlines(labels, round(max(1.0, labels.shape[0] / PANEL_HEIGHT_PX)))
             canvas[edges > 0] = _palette(int(labels.max()))[edges[edges > 0]]
     return canvas
 
@@ -72,16 +74,6 @@ def _tinted(canvas: RGB, wound: Mask) -> RGB:
     result = canvas.copy()
     result[wound] = (0.65 * canvas[wound] + 0.35 * tint).astype(np.uint8)
     return result
-
-
-def _thickened(labels: Labels) -> Labels:
-    """Labels at label borders, 0 elsewhere; thick enough to survive the panel's shrinking."""
-    shrink = max(1.0, labels.shape[0] / PANEL_HEIGHT_PX)
-    kernel = np.ones((3, 3), np.uint8)
-    values = labels.astype(np.float32)  # exact up to 16 million objects
-    turns = round(shrink)
-    border = cv2.dilate(values, kernel, iterations=turns) != cv2.erode(values, kernel, iterations=turns)
-    return np.where(border & (labels > 0), labels, 0).astype(np.int32)
 
 
 def _palette(count: int) -> RGB:

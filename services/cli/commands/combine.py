@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from services.cli.console import Console
 from services.cli.files import check_folder, refuse_overwriting, write_file
+from services.cli.folders import read_labels
 from services.common.errors import InvalidSegmentation
-from services.common.imaging.images import decode_image
 from services.common.imaging.labels import Labels, Mask, Segmentation
-from services.common.imaging.ometiff import decode_segmentation, encode_segmentation
+from services.common.imaging.ometiff import encode_segmentation
 from services.segmentation.wound_zone import DILATION_PX, EROSION_PX, wound_zone
 
 HELP = "make one segmentation of label maps from other programs, with the wound zone"
@@ -36,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command. Raises InvalidSegmentation for a file that is no label map."""
     refuse_overwriting([path for path in (arguments.cells, arguments.nuclei, arguments.wound) if path], [arguments.out])
-    cells, nuclei = read_labels(arguments.cells, "cells"), read_labels(arguments.nuclei, "nuclei")
+    cells, nuclei = _read(arguments.cells, "cells"), _read(arguments.nuclei, "nuclei")
     segmentation = Segmentation(cells, nuclei, _wound(arguments, cells, nuclei))
     check_folder(arguments.out.parent)
     write_file(arguments.out, encode_segmentation(segmentation))
@@ -44,22 +42,13 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     console.answer({"file": str(arguments.out), "parts": list(segmentation.parts)})
 
 
-def read_labels(path: Path | None, part: str) -> Labels | None:
-    """Read a part from a segmentation, or from a label map in which every value is an object."""
-    if path is None:
-        return None
-    data = path.read_bytes()
-    if path.name.lower().endswith((".ome.tif", ".ome.tiff")):
-        found = getattr(decode_segmentation(data), part)
-        if found is None:
-            raise InvalidSegmentation(f"expected {part} in {path}; it has none")
-        return np.asarray(found, np.int32)
-    return decode_image(data).astype(np.int32)
+def _read(path: Path | None, part: str) -> Labels | None:
+    return None if path is None else read_labels(path, part)
 
 
 def _wound(arguments: argparse.Namespace, cells: Labels | None, nuclei: Labels | None) -> Mask | None:
     if not arguments.wound_zone:
-        mask = read_labels(arguments.wound, "wound")
+        mask = _read(arguments.wound, "wound")
         return None if mask is None else mask > 0
     if cells is None:
         raise InvalidSegmentation("expected --cells with --wound-zone, which is found between the cells")

@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from biosynth.client import Client
-from biosynth.contract import EXTENSIONS
 from biosynth.v1.evaluation_pb2 import CompareSetsRequest, EvaluationResult, Field, ImageSet
 from biosynth.v1.types_pb2 import Content
 
-from services.cli.commands.combine import read_labels
 from services.cli.console import Console
 from services.cli.files import check_folder, read_input, write_file
+from services.cli.folders import find_labels, is_segmentation, list_images, read_labels, stem_of
 from services.cli.numbers import COUNT, SEED
 from services.cli.session import Session, add_endpoint, open_session
-from services.common.errors import InvalidArgument, InvalidImage
+from services.common.errors import InvalidArgument
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import encode_segmentation
 from services.evaluation.model_evaluations import check_model
@@ -35,7 +34,6 @@ Compares folders of generated images with a folder of real ones that trained non
 Images with the same name in two folders are pairs. --labels gives what they show: label maps, or segmentations of
 `biosynth segment`, with the images' names; some figures need them."""
 MOST_SECONDS = 6 * 3600.0  # the client's own limit, five minutes, is for one image
-SUFFIXES = (*(f".{extension}" for extension in EXTENSIONS), ".tiff", ".jpeg")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +87,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
 
 def _request(arguments: argparse.Namespace, session: Session, console: Console) -> CompareSetsRequest:
     folders = [arguments.real, arguments.generated, *arguments.against, *([arguments.train] if arguments.train else [])]
-    listed = {folder: _images(folder) for folder in folders}
+    listed = {folder: list_images(folder) for folder in folders}
     with console.progress(total=sum(map(len, listed.values())), unit="image") as bar:
 
         def read(folder: Path, with_labels: bool) -> ImageSet:
@@ -125,32 +123,19 @@ def _compare(request: CompareSetsRequest, client: Client, console: Console) -> E
     return result
 
 
-def _images(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise InvalidImage(f"expected a folder of images; got {folder}")
-    paths = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
-    if not paths:
-        raise InvalidImage(f"expected images ({', '.join(SUFFIXES)}) in {folder}; found none")
-    return paths
-
-
 def _field(path: Path, labels: Path | None, part: str, session: Session) -> Field:
-    field = Field(name=path.stem, image=session.stored(read_input(path)))
+    field = Field(name=stem_of(path), image=session.stored(read_input(path)))
     if labels is not None:
-        field.segmentation.CopyFrom(_segmentation(path.stem, labels, part, session))
+        field.segmentation.CopyFrom(_segmentation(stem_of(path), labels, part, session))
     return field
 
 
 def _segmentation(stem: str, labels: Path, part: str, session: Session) -> Content:
-    whole = labels / f"{stem}.ome.tif"
-    if whole.is_file():
-        return session.stored(read_input(whole))
-    maps = [labels / f"{stem}{suffix}" for suffix in (".png", ".tif", ".tiff")]
-    found = next((path for path in maps if path.is_file()), None)
+    found = find_labels(labels, stem)
     if found is None:
         raise InvalidArgument(f"expected labels named {stem}.png, .tif or .ome.tif in {labels}; found none")
+    if is_segmentation(found):
+        return session.stored(read_input(found))
     shown = read_labels(found, part)
     segmentation = Segmentation(cells=shown) if part == "cells" else Segmentation(nuclei=shown)
     return session.stored(encode_segmentation(segmentation))

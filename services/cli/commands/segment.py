@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
 from services.cli.console import Console
 from services.cli.exits import REFUSED, exit_code
 from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
+from services.cli.folders import list_images, stem_of
 from services.cli.numbers import COUNT
 from services.cli.report import counts
 from services.cli.session import Session, add_endpoint, open_session
@@ -23,7 +23,6 @@ HELP = "find cells, nuclei and the wound in images"
 DESCRIPTION = """\
 Writes STEM.ome.tif into --out for every image: one named channel for each of cells, nuclei and wound that the
 segmenter finds. A folder is taken file by file; an image that fails is named at the end, and the others are done."""
-SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,18 +91,11 @@ def _segment(path: Path, target: Path, arguments: argparse.Namespace, session: S
 
 
 def _images(source: Path) -> list[Path]:
-    if not source.is_dir():
-        return [source]
-    paths = sorted(
-        path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
-    if not paths:
-        raise InvalidImage(f"expected images ({', '.join(SUFFIXES)}) in {source}; found none")
-    return paths
+    return list_images(source) if source.is_dir() else [source]
 
 
 def _named(paths: list[Path]) -> list[tuple[Path, str]]:
-    stems = [re.sub(r"(\.ome)?\.[^.]+$", "", path.name, flags=re.IGNORECASE) for path in paths]
+    stems = [stem_of(path) for path in paths]
     if twice := {stem for stem in stems if stems.count(stem) > 1}:
         raise InvalidImage(
             f"expected names that differ before their suffix; {', '.join(sorted(twice))} would overwrite"

@@ -16,6 +16,7 @@ from services.evaluation.report import plots
 Record = Mapping[str, Any]
 """An object of metrics.json, such as a candidate or a metric."""
 
+_HERE = Path(__file__).parent
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -36,7 +37,7 @@ def render_report(metrics: Record, strips: Sequence[Strip]) -> str:
     candidates = metrics["candidates"]
     worst = worst_fields(candidates)
     named = {name for _, cells in worst for fields in cells for name, _ in fields}
-    return _template().render(
+    return template("template.html.jinja").render(
         metrics=metrics,
         candidates=candidates,
         looks=[plots.look(index) for index in range(len(candidates))],
@@ -162,16 +163,17 @@ def _spectra(spectra: Record, candidates: Sequence[Record]) -> tuple[str, str] |
     return plots.spectra_plot(cycles, real, rows), plots.spectra_plot(cycles, real, rows, difference=True)
 
 
-def _template() -> jinja2.Template:
+def template(name: str, folder: Path = _HERE) -> jinja2.Template:
+    """Return the template of a page in `folder`, which may use the style and macros of this one; values are escaped."""
     page = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader([folder, _HERE]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     page.filters |= {"number": number, "span": span, "short": short, "png": _png}
-    return page.get_template("template.html.jinja")
+    return page.get_template(name)
 
 
 def _png(data: bytes) -> str:

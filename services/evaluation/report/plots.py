@@ -76,7 +76,7 @@ def position_plot(rows: Sequence[Row], ceiling: Sequence[float] | None, floors: 
     rows: values are (value,) or (value, low, high). ceiling: value, low, high, a band over all lines; floors: by name.
     """
     labels = [*(["real against real"] if ceiling else []), *(row.name for row in rows), *floors]
-    with _figure(0.23 * len(labels) + 0.06) as (axes, finish):
+    with figure(0.23 * len(labels) + 0.06) as (axes, finish):
         if ceiling:
             axes.axvspan(ceiling[1], ceiling[2], color=_BAND, linewidth=0)
             axes.axvline(ceiling[0], color=_SOFT, linewidth=0.8)
@@ -97,7 +97,7 @@ def pairs_plot(rows: Sequence[Row]) -> str:
     bins = np.histogram_bin_edges(everything, int(np.ceil(2 * most ** (1 / 3))))  # Rice's rule
     counts = [np.histogram(row.values, bins)[0] for row in rows]
     scale = 0.46 / max(int(count.max()) for count in counts)
-    with _figure(0.66 * len(rows)) as (axes, finish):
+    with figure(0.66 * len(rows)) as (axes, finish):
         for line, (row, count) in enumerate(zip(rows, counts, strict=True)):
             heights, top = line - scale * count, int(count.argmax())
             axes.stairs(heights, bins, baseline=line, fill=True, color=row.look.colour, alpha=0.35)
@@ -114,7 +114,7 @@ def spectra_plot(cycles: Sequence[float], real: Sequence[float], rows: Sequence[
     kept = np.asarray(cycles) > 0
     x, base = np.asarray(cycles)[kept], np.asarray(real)[kept]
     zero = base if difference else np.zeros_like(base)
-    with _figure(2.5, width=4.6, left=0.66, below=0.52) as (axes, finish):
+    with figure(2.5, width=4.6, left=0.66, below=0.52) as (axes, finish):
         axes.semilogx(x, base - zero, color=_INK, linewidth=2)
         for row in rows:
             style = {"color": row.look.colour, "linestyle": row.look.line, "marker": row.look.marker}
@@ -128,7 +128,7 @@ def spectra_plot(cycles: Sequence[float], real: Sequence[float], rows: Sequence[
 
 
 @contextmanager
-def _figure(
+def figure(
     height: float, width: float = 4.0, left: float = _MARGIN, below: float = 0.36
 ) -> Iterator[tuple[Axes, Callable[[], str]]]:
     """Give axes of a height, all in inches, and the function that returns the figure as a data URI."""
@@ -136,14 +136,14 @@ def _figure(
     defaults = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")}
     with _LOCK, matplotlib.rc_context(defaults | _SETTINGS):
         total = height + below + 0.06
-        figure = Figure(figsize=(width, total))
+        drawn = Figure(figsize=(width, total))
         box = (left / width, below / total, 1 - (left + 0.12) / width, height / total)
-        yield figure.add_axes(box), lambda: _uri(figure)
+        yield drawn.add_axes(box), lambda: _uri(drawn)
 
 
-def _uri(figure: Figure) -> str:
+def _uri(drawn: Figure) -> str:
     file, none = io.BytesIO(), dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(file, format="svg", transparent=True, metadata=none)
+    drawn.savefig(file, format="svg", transparent=True, metadata=none)
     text = file.getvalue().decode("utf-8")
     lean = re.sub(r"<!--.*?-->|\n\s*", " ", text[text.index("<svg") :], flags=re.DOTALL)
     return "data:image/svg+xml;base64," + base64.b64encode(re.sub("> +<", "><", lean).encode("utf-8")).decode("ascii")

@@ -27,17 +27,24 @@ def judged_by(judge: Judge) -> Measure:
         objects = find_objects(field)
         if objects is None:
             return np.empty((0, _COLUMNS))
-        true, found = objects.astype(np.int32), judge(np.rint(field.image * 255).astype(np.uint8))
-        overlaps = find_overlaps(true, found)
-        precision = overlaps.average_precision()
-        counts = (overlaps.missed, overlaps.merged, overlaps.split, len(overlaps.true_areas))
-        return np.array([[precision[0], precision.mean(), overlaps.aji, overlaps.dice, *counts]], np.float64)
+        return agreement(objects.astype(np.int32), judge(np.rint(field.image * 255).astype(np.uint8)))
 
     return measure
 
 
-def _mean(column: int) -> Prepare:
-    """The other set's mean over fields: what is real lies in the ceiling."""
+def agreement(true: Labels, found: Labels) -> Features:
+    """AP50, mean AP, AJI, Dice, and the numbers of true objects missed, merged, split and of all: (1, 8).
+
+    true, found: (H, W), 0 = background. Raises InvalidArgument for two sizes.
+    """
+    overlaps = find_overlaps(true, found)
+    precision = overlaps.average_precision()
+    counts = (overlaps.missed, overlaps.merged, overlaps.split, len(overlaps.true_areas))
+    return np.array([[precision[0], precision.mean(), overlaps.aji, overlaps.dice, *counts]], np.float64)
+
+
+def mean_of(column: int) -> Prepare:
+    """The other set's mean over fields of a column of `agreement`: what is real lies in the ceiling."""
 
     def prepare(_: Sequence[Measured], other: Sequence[Measured]) -> Statistic:
         values = np.array([one.features[0, column] for one in other])
@@ -50,8 +57,8 @@ def _mean(column: int) -> Prepare:
     return prepare
 
 
-def _share(column: int) -> Prepare:
-    """The other set's number of such objects over its number of objects."""
+def share_of(column: int) -> Prepare:
+    """The other set's number of the objects that a column of `agreement` counts, over its number of objects."""
 
     def prepare(_: Sequence[Measured], other: Sequence[Measured]) -> Statistic:
         counts, totals = (np.array([one.features[0, place] for one in other]) for place in (column, _COLUMNS - 1))
@@ -66,13 +73,13 @@ def _share(column: int) -> Prepare:
 
 
 _FIGURES = (
-    ("fidelity_ap50", "Average precision at IoU 0.5 of the judge's objects against the labels.", _mean(0)),
-    ("fidelity_mean_ap", "Mean average precision at IoU 0.5 to 0.95 of the judge's objects.", _mean(1)),
-    ("fidelity_aji", "Aggregated Jaccard index of the judge's objects.", _mean(2)),
-    ("fidelity_dice", "Overlap (Dice) of the judge's foreground with the labels'.", _mean(3)),
-    ("fidelity_missed", "Objects that the judge does not find, for each object there is.", _share(4)),
-    ("fidelity_merged", "Objects that the judge finds as one with another, for each object there is.", _share(5)),
-    ("fidelity_split", "Objects that the judge finds in pieces, for each object there is.", _share(6)),
+    ("fidelity_ap50", "Average precision at IoU 0.5 of the judge's objects against the labels.", mean_of(0)),
+    ("fidelity_mean_ap", "Mean average precision at IoU 0.5 to 0.95 of the judge's objects.", mean_of(1)),
+    ("fidelity_aji", "Aggregated Jaccard index of the judge's objects.", mean_of(2)),
+    ("fidelity_dice", "Overlap (Dice) of the judge's foreground with the labels'.", mean_of(3)),
+    ("fidelity_missed", "Objects that the judge does not find, for each object there is.", share_of(4)),
+    ("fidelity_merged", "Objects that the judge finds as one with another, for each object there is.", share_of(5)),
+    ("fidelity_split", "Objects that the judge finds in pieces, for each object there is.", share_of(6)),
 )
 
 

@@ -1,4 +1,4 @@
-"""The report of an evaluation in a browser: it fits the screen, and asks for nothing."""
+"""The reports of an evaluation and of a tool check in a browser: they fit the screen, and ask for nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ import numpy as np
 import pytest
 
 from services.evaluation.report.page import Strip, render_report
+from services.evaluation.toolcheck.check import check_tools
 from tests.unit.evaluation.report_sample import NAMES, sample
+from tests.unit.evaluation.toolcheck_sample import LEVELS, images, oracle
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDTHS = (1280, 390)
@@ -80,6 +83,17 @@ def test_the_report_fits_wide_and_narrow_screens_and_asks_for_nothing(measure: M
         assert found["drawn"] == found["pictures"] == 5 + 8 + 2 + 4  # set metrics, paired metrics, spectra, the strip
         assert found["asked"] == []
     assert narrow["height"] > wide["height"] > 2000
+
+
+def test_the_report_of_a_tool_check_does_too(measure: Measure) -> None:
+    fields = images(10)
+    names = ("nuclei", "a_name_without_a_space_" * 4)
+    page = check_tools(replace(fields, name="x" * 200), "nuclei", [oracle(fields, name) for name in names]).html
+    for found, width in zip(measure(page.decode()), WIDTHS, strict=True):
+        assert found["window"] == width
+        assert found["width"] <= width
+        assert found["drawn"] == found["pictures"] == 3 * 7 + 2 * len(LEVELS)
+        assert found["asked"] == []
 
 
 def test_a_page_that_is_too_wide_or_asks_for_something_would_be_noticed(measure: Measure) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -14,50 +13,13 @@ import pytest
 
 from services.evaluation.report import page
 from services.evaluation.report.page import Strip, render_report
+from tests.support.html import Page
 from tests.unit.evaluation.report_sample import NAMES, PIXEL, Record, sample
 
 SCHEMA = json.loads(Path(page.__file__).with_name("schema.json").read_text(encoding="utf-8"))
 SECTIONS = ["Verdict", "Set metrics", "Paired metrics", "Spectra", "Outliers", "Real beside generated"]
 SECTIONS += ["Statistics of the images", "How to read this page", "Versions"]
 STRIPS = [Strip("field_with_a_picture.png", [("real", PIXEL), ("l1-only", PIXEL)])]
-
-
-class _Page(HTMLParser):
-    """Collects tags, pictures, references and text; checks that tags close in order."""
-
-    void = ("meta", "img", "br", "wbr")
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.pictures: list[dict[str, str | None]] = []
-        self.references: list[str] = []
-        self.identifiers: list[str] = []
-        self.words: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.pictures += [dict(attrs)] if tag == "img" else []
-        self.references += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action")]
-        self.identifiers += [value or "" for name, value in attrs if name == "id"]
-        assert not [name for name, _ in attrs if name.startswith("on")]
-        if tag not in self.void:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-        self.words += [" "] if tag in ("td", "th", "dt", "dd") else []
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"\s+", " ", "".join(self.words))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +30,7 @@ def html() -> str:
 @pytest.mark.parametrize(("candidates", "pairs"), [(1, 12), (3, 12), (3, 0), (1, 1)])
 def test_every_tag_is_closed_and_every_section_is_there_in_order(candidates: int, pairs: int) -> None:
     html = render_report(sample(candidates, pairs), STRIPS)
-    assert _Page(html).open == []
+    assert Page(html).open == []
     assert re.findall(r"<h2[^>]*>(.*?)</h2>", html) == SECTIONS
     levels = [int(level) for level in re.findall(r"<h(\d)", html)]
     assert levels[0] == 1 and levels.count(1) == 1
@@ -77,7 +39,7 @@ def test_every_tag_is_closed_and_every_section_is_there_in_order(candidates: int
 
 def test_the_verdict_comes_before_all_tables_with_the_metrics_that_decide_it(html: str) -> None:
     top, _, _ = html.partition("<table")
-    text = _Page(top).text
+    text = Page(top).text
     for name, verdict in zip(NAMES, ("✓ like real", "≠ distinguishable", "✕ unusable"), strict=True):
         assert f"{name} {verdict}" in text
     assert "discriminability lower is better 0.930 real: 0.500" in text
@@ -97,7 +59,7 @@ def test_a_verdict_rests_on_metrics_of_the_same_verdict() -> None:
 
 
 def test_numbers_have_three_digits_and_the_tables_all_figures(html: str) -> None:
-    text = _Page(html).text
+    text = Page(html).text
     assert "0.0350 0.0210 to 0.0520" in text  # a ceiling
     assert "flat paint 0.811" in text
     assert "two-sided: closest to the ceiling" in text
@@ -106,7 +68,7 @@ def test_numbers_have_three_digits_and_the_tables_all_figures(html: str) -> None
 
 
 def test_what_is_unavailable_shows_its_reason(html: str) -> None:
-    text = _Page(html).text
+    text = Page(html).text
     assert text.count("no training images were given") == 1  # one for all candidates
     assert text.count("needs BIOSYNTH_LPIPS_FILE, the weights of LPIPS") == 3
 
@@ -115,7 +77,7 @@ def test_what_some_pairs_lack_shows_its_reason() -> None:
     metrics = sample(1)
     psnr = metrics["candidates"][0]["paired"]["metrics"][2]
     psnr["values"][0], psnr["unavailable"] = None, "identical images"
-    assert "11 of 12 fields; for others: identical images" in _Page(render_report(metrics, [])).text
+    assert "11 of 12 fields; for others: identical images" in Page(render_report(metrics, [])).text
 
 
 def test_a_candidate_that_is_not_judged_shows_why() -> None:
@@ -124,13 +86,13 @@ def test_a_candidate_that_is_not_judged_shows_why() -> None:
         metric |= {"value": None, "interval": None, "ceiling": None, "floors": {}, "verdict": "not judged"}
         metric["unavailable"] = "needs at least 2 fields"
     metrics["candidates"][0]["verdict"] = "not judged"
-    text = _Page(render_report(metrics, [])).text
+    text = Page(render_report(metrics, [])).text
     assert "? not judged No set metric could be judged." in text
     assert text.count("needs at least 2 fields") == 3 + 6  # in the verdict, in the table
 
 
 def test_sets_that_are_not_paired_say_so() -> None:
-    text = _Page(render_report(sample(pairs=0), [])).text
+    text = Page(render_report(sample(pairs=0), [])).text
     assert "60 fields; not paired with real fields." in text
     assert "No candidate is paired with real fields" in text
 
@@ -138,7 +100,7 @@ def test_sets_that_are_not_paired_say_so() -> None:
 def test_sets_without_spectra_say_so() -> None:
     metrics = sample(1)
     metrics["spectra"] = {"cycles_per_window": [1.0, 2.0], "real": [], "candidates": {NAMES[0]: []}}
-    assert "There are no spectra." in _Page(render_report(metrics, [])).text
+    assert "There are no spectra." in Page(render_report(metrics, [])).text
 
 
 def test_outliers_are_the_worst_in_the_metrics_own_direction() -> None:
@@ -160,7 +122,7 @@ def test_a_strip_of_an_outlier_is_shown_once_among_the_outliers() -> None:
 
 
 def test_the_page_needs_nothing_beside_it(html: str) -> None:
-    found = _Page(html)
+    found = Page(html)
     assert not {"script", "link", "iframe", "object", "base", "form", "svg"} & set(found.tags)
     assert not re.search(r"@import|url\(", html)
     assert all(one.startswith(("data:image/", "#")) for one in found.references)
@@ -169,21 +131,21 @@ def test_the_page_needs_nothing_beside_it(html: str) -> None:
 
 
 def test_every_picture_has_a_text(html: str) -> None:
-    pictures = _Page(html).pictures
+    pictures = Page(html).pictures
     assert len(pictures) == 5 + 8 + 2 + 2  # set metrics, paired metrics, spectra, the strip
     assert all(picture["alt"] for picture in pictures)
 
 
 @pytest.mark.parametrize("evil", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }} & $x^2$"])
 def test_names_are_text_and_never_markup(html: str, evil: str) -> None:
-    found = _Page(render_report(_renamed(sample(), evil), [Strip(evil, [(evil, PIXEL), (evil, PIXEL)])]))
+    found = Page(render_report(_renamed(sample(), evil), [Strip(evil, [(evil, PIXEL), (evil, PIXEL)])]))
     assert found.open == []
-    assert [tag for tag in found.tags if tag != "wbr"] == [tag for tag in _Page(html).tags if tag != "wbr"]
+    assert [tag for tag in found.tags if tag != "wbr"] == [tag for tag in Page(html).tags if tag != "wbr"]
     assert found.text.count(evil) > 20
 
 
 def test_names_that_the_font_lacks_are_drawn_without_a_warning() -> None:
-    assert _Page(render_report(_renamed(sample(1), "模型\n$\\frac$ 🧫 a very long name of a model"), [])).open == []
+    assert Page(render_report(_renamed(sample(1), "模型\n$\\frac$ 🧫 a very long name of a model"), [])).open == []
 
 
 def test_the_same_input_gives_the_same_bytes(html: str) -> None:

@@ -18,6 +18,7 @@ from services.evaluation.average_precision import average_precision
 from services.evaluation.sets.fidelity import fidelity_metrics
 from services.evaluation.sets.field import Field
 from services.evaluation.sets.metric import Unavailable
+from services.evaluation.sets.objects import numbered
 from services.evaluation.sets.overlaps import find_overlaps
 from tests.unit.evaluation.synthetic_fields import figure, renamed
 
@@ -66,6 +67,13 @@ def test_the_index_is_that_of_its_definition(true: Labels, found: Labels) -> Non
 @given(maps, maps)
 def test_average_precision_is_the_one_there_is(true: Labels, found: Labels) -> None:
     assert np.array_equal(find_overlaps(true, found).average_precision(), average_precision(true, found))
+
+
+@given(maps)
+def test_numbers_do_not_depend_on_how_large_labels_are(labels: Labels) -> None:
+    large = np.where(labels > 0, labels * 100_000_000, 0)
+    assert np.array_equal(numbered(large), numbered(labels))
+    assert np.array_equal(np.unique(numbered(labels)[labels > 0]), 1 + np.arange(len(np.unique(labels[labels > 0]))))
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,10 @@ from services.evaluation.paired_metrics import PAIRED_METRICS
 from services.evaluation.pictures import PictureSet, shared_names
 from services.evaluation.report.page import Strip, render_report, worst_fields
 from services.evaluation.sets.classifier import NOT_ASKED, PixelClassifier
-from services.evaluation.sets.compare import compare_sets
+from services.evaluation.sets.compare import RealSet
 from services.evaluation.sets.field import Field
 from services.evaluation.sets.report import SetReport, SetStatistics
+from services.evaluation.sets.segmenter_features import Describe
 from services.segmentation.segmenters import Segmenter
 
 FORMAT = "biosynth.evaluation/1"
@@ -54,24 +55,25 @@ def evaluate(
     lpips: Lpips | None = None,
     inception: Inception | None = None,
     pixel_classifier: PixelClassifier | str = NOT_ASKED,
+    describe: Describe | None = None,
     versions: Mapping[str, str] | None = None,
     progress: Progress = lambda _stage, _done, _total: None,
 ) -> Made:
     """Compare every candidate with the real set.
 
-    pixel_classifier: or the reason why there is none.
+    judge: finds what labels show. pixel_classifier: or the reason why there is none. describe: features of windows.
     Raises InvalidArgument for sets that are paired in part, InvalidImage for pairs of two sizes or depths.
     """
     pairs = [shared_names(real, candidate) for candidate in candidates]  # before any work
-    known = FieldsOf(real)
+    known = RealSet(
+        FieldsOf(real), train=FieldsOf(train) if train else (), judge=_labels_by(judge), seed=seed, tile_px=tile_px,
+        describe=describe, pixel_classifier=pixel_classifier,
+        inception=inception.measure if inception else None, progress=progress,
+    )  # fmt: skip
     rows, reports = [], []
     for candidate, names in zip(candidates, pairs, strict=True):
         paired = _paired(real, candidate, names, lpips, seed, progress) if names else None
-        report = compare_sets(
-            known, FieldsOf(candidate), train=FieldsOf(train) if train else (), judge=_labels_by(judge), seed=seed,
-            tile_px=tile_px, pixel_classifier=pixel_classifier, inception=inception.measure if inception else None,
-            progress=progress,
-        )  # fmt: skip
+        report = known.compare(FieldsOf(candidate))
         reports.append(report)
         rows.append(_candidate(candidate, report, paired))
     metrics = {

@@ -34,9 +34,12 @@ from services.evaluation.pictures import listed
 from services.evaluation.quality_metrics import QualityMetrics
 from services.evaluation.sets.classifier import NEEDS_TORCH, NOT_ASKED, PixelClassifier
 from services.evaluation.streams import told_by
+from services.segmentation.learned.segmenter import shipped
 from services.segmentation.segmenters import Segmenter, builtin_segmenters
 
 EVALUATION_VERSION = 2  # rises whenever a figure, the report or the summary changes
+# The network whose features describe windows: one for all sets, so that figures compare.
+DESCRIBED_BY = "nuclei"
 JSON, CSV, HTML = "metrics.json", "metrics.csv", "report.html"
 
 
@@ -116,7 +119,7 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
             made = evaluate(
                 real, candidates, train=train, judge=judge, seed=request.seed, tile_px=request.tile_px or None,
                 lpips=self._lpips, inception=self._inception, pixel_classifier=classifier,
-                versions=versions, progress=progress,
+                describe=shipped(DESCRIBED_BY).describe, versions=versions, progress=progress,
             )  # fmt: skip
             figures: list[Json] = [{**chosen_figures(row["sets"])} for row in json.loads(made.json)["candidates"]]
             # The time is kept with the figures: found again, they are no newer than they were.
@@ -163,6 +166,7 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
             "seed": request.seed,
             "tile_px": request.tile_px,
             "lpips": "" if self._lpips is None else self._lpips.sha256,
+            "described_by": shipped(DESCRIBED_BY).description.sha256,
             "inception": "" if self._inception is None else self._inception.sha256,
             "pixel_classifier": classifier if isinstance(classifier, str) else dict(classifier.versions),
             "version": EVALUATION_VERSION,

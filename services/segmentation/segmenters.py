@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from services.common.errors import UnknownName
 from services.common.imaging.labels import Segmentation
 from services.segmentation.cells import find_cells
+from services.segmentation.learned.segmenter import shipped
 from services.segmentation.nuclei import find_nuclei
 from services.segmentation.scratch import find_scratch
 from services.segmentation.wound import find_wound
@@ -39,7 +40,8 @@ class Segmenter:
 
 
 def builtin_segmenters() -> dict[str, Segmenter]:
-    """The segmenters that need no weights, by name."""
+    """The segmenters that come with the package, by name."""
+    learned = shipped("nuclei")
     segmenters = (
         Segmenter(
             "cells",
@@ -50,9 +52,16 @@ def builtin_segmenters() -> dict[str, Segmenter]:
         ),
         Segmenter(
             "nuclei",
+            learned.description.version,
+            ("nuclei",),
+            learned.description.description,
+            lambda image: Segmentation(nuclei=learned.find(image)),
+        ),
+        Segmenter(
+            "nuclei-threshold",
             2,
             ("nuclei",),
-            "Bright nuclei on a dark ground (fluorescence), by threshold and distance watershed.",
+            "Bright nuclei on a dark ground (fluorescence), by threshold and distance watershed; no network.",
             lambda image: Segmentation(nuclei=find_nuclei(image)),
         ),
         Segmenter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,8 +60,8 @@ def test_image_and_labels_are_cut_turned_and_scaled_alike() -> None:
 
 
 def test_crops_without_fields_are_refused() -> None:
-    sources: list[list[LabelledField]]
-    for sources in ([], [[]]):
+    none: Sequence[Sequence[LabelledField]] = ()
+    for sources in (none, ((),)):
         with pytest.raises(InvalidArgument, match="expected at least one labelled field of every kind"):
             Crops(sources, 32, Augmentation(), np.random.default_rng(0))
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.evaluation.sets.field import Field
-from services.evaluation.sets.floors import Ceiling
-from services.evaluation.sets.metric import Direction, Features, Measured, field_means
+from services.evaluation.sets.metric import Ceiling, Direction, Features, Measured, field_means
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def image_set(
     fields = []
     for seed in seeds:
         image = nuclei_picture(*size, 8, seed)
-        nuclei = builtin_segmenters()["nuclei"].find(image).nuclei
+        nuclei = builtin_segmenters()["nuclei-threshold"].find(image).nuclei
         shown = np.asarray(np.mean([np.roll(image, step, 1) for step in range(blur)], 0), np.uint8)
         field = Field(name=f"{prefix}{seed}", image=Content(file=encode_png(shown)))
         if labelled and nuclei is not None:
@@ -146,8 +146,8 @@ def test_a_classifier_of_pixels_is_asked_for_and_needs_torch(without_torch: None
     reasons = []
     for asked in (False, True):
         request = CompareSetsRequest(
-            real=_set("real", range(2)),
-            candidates=[_set("made", range(2))],
+            real=image_set("real", range(2)),
+            candidates=[image_set("made", range(2))],
             delivery=Delivery.DELIVERY_FILE,
             pixel_classifier=asked,
         )

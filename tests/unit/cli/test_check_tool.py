@@ -70,11 +70,11 @@ def test_masks_of_written_images_score_as_the_segmenter_that_made_them(
     _run(folder, "--write-images", "{}/worse", *FEW)
     _write_masks(folder, "theirs")
     capsys.readouterr()
-    _run(folder, "--segmenter", "nuclei", "--masks", "{}/theirs", "--out", "{}/out", "--json", *FEW)
+    _run(folder, "--segmenter", "nuclei-threshold", "--masks", "{}/theirs", "--out", "{}/out", "--json", *FEW)
     record = json.loads((folder / "out" / "toolcheck.json").read_text())
     assert json.loads(capsys.readouterr().out)["toolcheck"] == record
     ours, theirs = record["tools"]
-    assert (ours["name"], theirs["name"], theirs["kind"]) == ("nuclei", "theirs", "masks")
+    assert (ours["name"], theirs["name"], theirs["kind"]) == ("nuclei-threshold", "theirs", "masks")
     assert theirs["levels"] == ours["levels"] and theirs["limits"] == ours["limits"]
     assert record["images"] == {"name": "images", "fields": 2, "objects": record["images"]["objects"]}
     assert (folder / "out" / "report.html").read_text().startswith("<!doctype html>")

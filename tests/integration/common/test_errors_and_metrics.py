@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
+import random
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable
 from typing import Any
 
 import grpc
@@ -245,3 +247,50 @@ def test_another_service_that_is_down_is_unavailable_and_its_address_is_not_told
     assert error.code() is grpc.StatusCode.UNAVAILABLE
     assert details(error)["ErrorInfo"].reason == "DEPENDENCY_UNAVAILABLE"
     assert "127.0.0.1" not in str(error.details())
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "kind"),
+    [
+        (segmentation(answers), "SegmentationService/Segment", "unary_unary"),
+        (pipeline(lambda _request, _context: _nothing()), "PipelineService/Run", "unary_stream"),
+    ],
+)
+def test_random_bodies_are_invalid_arguments_and_are_counted(service: Service, method: str, kind: str) -> None:
+    """gRPC alone would answer UNKNOWN with a Python class's name, and neither count nor log it."""
+    metrics, draw = Metrics(), random.Random(0)
+    bodies = [draw.randbytes(draw.randint(1, 200)) for _ in range(350)]
+
+    async def sent() -> Counter[str]:
+        async with served(service, metrics=metrics) as channel:
+            call = getattr(channel, kind)(f"/biosynth.v1.{method}")
+            codes: Counter[str] = Counter()
+            for body in bodies:
+                code, told = await _ended(call(body) if kind == "unary_unary" else receive(call(body), []))
+                codes[code] += 1
+                if code == "INVALID_ARGUMENT":
+                    assert f"expected the request message of {method.split('/')[1]}; got {len(body)} bytes" in told
+        return codes
+
+    codes = asyncio.run(sent())
+    assert codes.keys() <= {"OK", "INVALID_ARGUMENT"}
+    assert codes["INVALID_ARGUMENT"] > 250
+    labels = ("unary" if kind == "unary_unary" else "server_stream", *f"biosynth.v1.{method}".split("/"))
+    named = (labels[0], labels[1], labels[2])
+    assert (
+        counted(metrics, "grpc_server_handled_total", named, grpc_code="INVALID_ARGUMENT") == codes["INVALID_ARGUMENT"]
+    )
+
+
+async def _ended(call: Awaitable[Any]) -> tuple[str, str]:
+    """Name of the code that a call ends with, and its text. Any bytes may happen to be a message."""
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return error.code().name, error.details() or ""
+    return "OK", ""
+
+
+async def _nothing() -> AsyncIterator[RunResponse]:
+    for event in list[RunResponse]():
+        yield event

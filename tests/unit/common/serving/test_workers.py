@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from services.common.abandonment import stop_if_abandoned
 from services.common.errors import Overloaded
 from services.common.serving.logs import REQUEST_ID
 from services.common.serving.workers import Workers
@@ -78,3 +79,29 @@ def test_a_cancelled_call_that_waits_never_runs() -> None:
         return ran
 
     assert asyncio.run(main()) == []
+
+
+def test_a_cancelled_call_that_runs_is_told_and_ends_at_its_next_step() -> None:
+    steps: list[int] = []
+
+    def work() -> None:
+        for step in range(500):
+            stop_if_abandoned()
+            steps.append(step)
+            time.sleep(0.01)
+
+    async def main() -> float:
+        with Workers(1) as workers:
+            call = asyncio.ensure_future(workers.run(work))
+            await asyncio.sleep(0.05)
+            call.cancel()
+            begin = time.monotonic()
+            assert await workers.run(int) == 0  # the only thread is free again
+            return time.monotonic() - begin
+
+    assert asyncio.run(main()) < 1.0
+    assert len(steps) < 100
+
+
+def test_work_that_nobody_watches_over_is_never_abandoned() -> None:
+    stop_if_abandoned()

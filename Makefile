@@ -32,12 +32,13 @@ lint: $(BIN)/.test  ## format, lint, types, import contracts, protos, and that t
 	$(BIN)/ruff check services tests protos docs deploy
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	cd protos && ../$(BIN)/buf lint
+	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf breaking --against released.binpb
 	rm -rf build/stubs && mkdir -p build/stubs && $(call stubs,build/stubs)
 	for stub in build/stubs/biosynth/v1/*; do diff $$stub protos/biosynth/v1/$$(basename $$stub) || exit 1; done
 
-protos: $(BIN)/.test  ## make the stubs from protos/biosynth/v1/*.proto
+protos: $(BIN)/.test  ## make the stubs from protos/biosynth/v1/*.proto, and build/biosynth.binpb, which describes them
 	$(call stubs,protos)
+	mkdir -p build && cd protos && ../$(BIN)/buf build -o ../build/biosynth.binpb
 
 stubs = PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -Iprotos --python_out=$(1) --grpc_python_out=$(1) \
 	  --mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) protos/biosynth/v1/*.proto

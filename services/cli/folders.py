@@ -117,4 +117,6 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except BiosynthError as error:
-        raise type(error)(f"{path}: {error.message}", **error.metadata) from error
+        named = type(error)(f"{path}: {error.message}")
+        named.metadata = error.metadata
+        raise named from error

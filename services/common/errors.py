@@ -15,12 +15,14 @@ class BiosynthError(Exception):
     status: ClassVar[str] = "INTERNAL"
     reason: ClassVar[str] = "INTERNAL"
     # How long to wait before asking again; None where asking again soon is of no use.
-    retry_seconds: ClassVar[float | None] = None
+    retry_seconds: float | None = None
 
-    def __init__(self, message: str, **metadata: str) -> None:
+    def __init__(self, message: str, *, retry_seconds: float | None = None, **metadata: str) -> None:
         super().__init__(message)
         self.message = message
         self.metadata = metadata
+        if retry_seconds is not None:
+            self.retry_seconds = retry_seconds
 
 
 class InvalidArgument(BiosynthError):

@@ -13,8 +13,10 @@ from biosynth.v1.evaluation_pb2 import CandidateVerdict, Direction, EvaluationPr
 from biosynth.v1.types_pb2 import Delivery
 from numpy.typing import NDArray
 
+from services.common.abandonment import stop_if_abandoned
 from services.common.errors import InvalidArgument, UnknownName
-from services.common.serving.content import check_delivery, deliver, read_image
+from services.common.serving.content import check_delivery, deliver, identify, read_image
+from services.common.serving.job import Job
 from services.common.serving.runtime import Runtime, computed_with
 from services.common.serving.server import Context, Service
 from services.common.storage.results import Json, Outcome, Stored
@@ -63,49 +65,41 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
     async def ComparePair(
         self, request: evaluation_pb2.ComparePairRequest, context: Context
     ) -> evaluation_pb2.ComparePairResponse:
-        return await self._runtime.workers.run(self._compare_pair, request)
+        return await self._runtime.answer(lambda: self._compare_pair(request))
 
     async def CompareSets(
         self, request: evaluation_pb2.CompareSetsRequest, context: Context
     ) -> AsyncIterator[evaluation_pb2.CompareSetsResponse]:
         def work(tell: Callable[[evaluation_pb2.CompareSetsResponse], None]) -> Awaitable[None]:
-            return self._runtime.workers.run(self._compare_sets, request, tell)
+            return self._runtime.answer(lambda: self._compare_sets(request, tell))
 
         async for response in told_by(work):
             yield response
 
-    def _compare_pair(self, request: evaluation_pb2.ComparePairRequest) -> evaluation_pb2.ComparePairResponse:
+    def _compare_pair(self, request: evaluation_pb2.ComparePairRequest) -> Job[evaluation_pb2.ComparePairResponse]:
         store, limits = self._runtime.store, self._runtime.limits
         channel = request.channel if request.HasField("channel") else None
-        real, real_sha256 = read_image(request.real, channel, store, limits)
-        generated, generated_sha256 = read_image(request.generated, None, store, limits)
-        identity = {
-            "real": real_sha256,
+        real, generated = (identify(content, store, limits) for content in (request.real, request.generated))
+        identity: dict[str, Json] = {
+            "real": real.sha256,
             "channel": channel,
-            "generated": generated_sha256,
+            "generated": generated.sha256,
             "lpips": "" if self._lpips is None else self._lpips.sha256,
             "version": PAIRED_VERSION,
         }
 
         def compute() -> Outcome:
-            found = compare_pair(real, generated, self._lpips)
+            first, _ = read_image(real.content, channel, store, limits)
+            second, _ = read_image(generated.content, None, store, limits)
+            found = compare_pair(first, second, self._lpips)
             return Outcome({}, {metric.name: [metric.value, metric.unavailable] for metric in found})
 
-        stored = self._runtime.results.once("compare-pair", identity, compute)
-        summary: Any = stored.summary  # written by compute
-        return evaluation_pb2.ComparePairResponse(
-            metrics=[metric_message(metric, *summary[metric.name]) for metric in PAIRED_METRICS],
-            version=PAIRED_VERSION,
-            cached=stored.cached,
-        )
+        return Job("compare-pair", identity, compute, _pair_response, real.size + generated.size)
 
     def _compare_sets(
         self, request: evaluation_pb2.CompareSetsRequest, tell: Callable[[evaluation_pb2.CompareSetsResponse], None]
-    ) -> None:
+    ) -> Job[None]:
         """Compare, telling of each step and, last, of the result."""
-        # Here, not above: scikit-learn and matplotlib take seconds, and every command of the CLI imports this module.
-        from services.evaluation.evaluate import evaluate
-
         _check(request)
         runtime, judge, classifier = self._runtime, _judge(request.judge), self._classifier(request)
         versions = {**computed_with(), **({} if isinstance(classifier, str) else classifier.versions)}
@@ -113,9 +107,13 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
         train = read_set(request.train, runtime) if request.HasField("train") else None
 
         def progress(stage: str, done: int, total: int) -> None:
+            stop_if_abandoned()
             tell(evaluation_pb2.CompareSetsResponse(progress=EvaluationProgress(stage=stage, done=done, total=total)))
 
         def compute() -> Outcome:
+            # Here, not above: scikit-learn and matplotlib take seconds, and every command of the CLI imports this.
+            from services.evaluation.evaluate import evaluate
+
             made = evaluate(
                 real, candidates, train=train, judge=judge, seed=request.seed, tile_px=request.tile_px or None,
                 lpips=self._lpips, inception=self._inception, pixel_classifier=classifier,
@@ -130,22 +128,27 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
             }
             return Outcome({JSON: made.json, CSV: made.csv, HTML: made.html}, summary)
 
-        stored = runtime.results.once("compare-sets", self._identity(request), compute)
-        self._record_models(request, stored)
+        def reply(stored: Stored) -> None:
+            self._record_models(request, stored)
+            tell(evaluation_pb2.CompareSetsResponse(result=self._result(request, stored)))
+
+        fields = sum(len(one.names) for one in (real, *candidates))
+        return Job("compare-sets", self._identity(request), compute, reply, fields)
+
+    def _result(self, request: evaluation_pb2.CompareSetsRequest, stored: Stored) -> evaluation_pb2.EvaluationResult:
         verdicts: Any = stored.summary["verdicts"]  # written by compute
         files = {
-            field: deliver(runtime.store, stored.objects[name], request.delivery, _no_planes)
+            field: deliver(self._runtime.store, stored.objects[name], request.delivery, _no_planes)
             for field, name in (("metrics_json", JSON), ("metrics_csv", CSV), ("report_html", HTML))
         }
-        result = evaluation_pb2.EvaluationResult(
+        return evaluation_pb2.EvaluationResult(
             **files,
             verdicts=[
                 CandidateVerdict(name=candidate.name, verdict=verdict)
-                for candidate, verdict in zip(candidates, verdicts, strict=True)
+                for candidate, verdict in zip(request.candidates, verdicts, strict=True)
             ],
             cached=stored.cached,
         )
-        tell(evaluation_pb2.CompareSetsResponse(result=result))
 
     def _record_models(self, request: evaluation_pb2.CompareSetsRequest, stored: Stored) -> None:
         summary: Any = stored.summary  # written by compute
@@ -187,6 +190,15 @@ def evaluation_service(
     add = evaluation_pb2_grpc.add_EvaluationServiceServicer_to_server
     return Service(
         "biosynth.v1.EvaluationService", partial(add, EvaluationServicer(runtime, lpips, inception, pixel_classifier))
+    )
+
+
+def _pair_response(stored: Stored) -> evaluation_pb2.ComparePairResponse:
+    summary: Any = stored.summary  # written by compute
+    return evaluation_pb2.ComparePairResponse(
+        metrics=[metric_message(metric, *summary[metric.name]) for metric in PAIRED_METRICS],
+        version=PAIRED_VERSION,
+        cached=stored.cached,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.abandonment import stop_if_abandoned
 from services.common.engines.engine import Engine
 from services.common.errors import InvalidReference
 from services.common.imaging.tiling import Window, run_tiles
@@ -86,6 +87,7 @@ def generate_as(
     rest = ((0, -height % model.stride_px), (0, -width % model.stride_px))
     reference, objects = np.pad(reference, rest, mode="edge"), np.pad(objects, rest, mode="edge")
     texture = draw_texture(reference.shape, generator)
+    stop_if_abandoned()
 
     def planes_in(window: Window) -> NDArray[np.float32]:
         return build_planes(reference[window], objects[window], look, texture[:, *window], model.roles.count)

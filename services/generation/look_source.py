@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument
 from services.common.ranges import check_appearance
-from services.common.serving.content import read_image, read_reference
+from services.common.serving.content import identify, read_image, read_reference
 from services.common.serving.runtime import Runtime
 from services.common.storage.results import Json
 from services.generation.appearance import Appearance, Look
@@ -27,31 +27,31 @@ MOST_BRIGHTNESS = 1000.0  # of an object, in units of the contrast: beyond any t
 
 @dataclass(frozen=True)
 class LookSource:
-    """Where a look comes from, what of it is part of the result's identity, and what gives it: None, to be drawn."""
+    """Where a look comes from, what of it is part of the result's identity, and what gives it: None, to be drawn.
+
+    look: takes the request's own reference, (H, W), and the model; it reads what it needs itself, blocking.
+    """
 
     origin: generation_pb2.LookOrigin.ValueType
     identity: dict[str, Json] | None
-    look: Callable[[], Look | None]
+    look: Callable[[NDArray[np.uint8], ModelDescription], Look | None]
 
 
-def look_source(
-    request: generation_pb2.GenerateRequest, reference: NDArray[np.uint8], model: ModelDescription, runtime: Runtime
-) -> LookSource:
+def look_source(request: generation_pb2.GenerateRequest, runtime: Runtime) -> LookSource:
     """Read what the request says of its look; a look is measured only when it is asked for.
 
-    reference: the request's own, (H, W). Raises InvalidArgument for a look that is not whole, and as read_image and
-    read_reference do.
+    Raises InvalidArgument for a look that is not whole, and as fetch does.
     """
     match request.WhichOneof("look_from"):
         case "look":
             look = look_of(request.look)
             objects = hashlib.sha256(look.objects.tobytes()).hexdigest()
             identity: dict[str, Json] = {"appearance": {**asdict(look.appearance)}, "objects": objects}
-            return LookSource(generation_pb2.LOOK_ORIGIN_GIVEN, identity, lambda: look)
+            return LookSource(generation_pb2.LOOK_ORIGIN_GIVEN, identity, lambda _reference, _model: look)
         case "like":
-            return _likeness(request.like, reference, model, runtime)
+            return _likeness(request.like, runtime)
         case _:
-            return LookSource(generation_pb2.LOOK_ORIGIN_DRAWN, None, lambda: None)
+            return LookSource(generation_pb2.LOOK_ORIGIN_DRAWN, None, lambda _reference, _model: None)
 
 
 def look_of(message: types_pb2.Look) -> Look:
@@ -85,16 +85,24 @@ def summary_of(made: Generated) -> dict[str, Json]:
     return {"look": _fields(made.look), "drawn_from": made.drawn_from, "warnings": list(made.warnings)}
 
 
-def _likeness(
-    like: generation_pb2.Likeness, reference: NDArray[np.uint8], model: ModelDescription, runtime: Runtime
-) -> LookSource:
-    channel, own = like.channel if like.HasField("channel") else None, ""
-    image, sha256 = read_image(like.image, channel, runtime.store, runtime.limits)
-    if like.HasField("reference"):
-        reference, own = read_reference(like.reference, runtime.store, runtime.limits)
-    identity: dict[str, Json] = {"image": sha256, "channel": channel, "reference": own}
-    origin = generation_pb2.LOOK_ORIGIN_MEASURED
-    return LookSource(origin, identity, lambda: measure_likeness(image, reference, model))
+def _likeness(like: generation_pb2.Likeness, runtime: Runtime) -> LookSource:
+    store, limits = runtime.store, runtime.limits
+    channel = like.channel if like.HasField("channel") else None
+    image = identify(like.image, store, limits)
+    own = identify(like.reference, store, limits) if like.HasField("reference") else None
+
+    def measured(reference: NDArray[np.uint8], model: ModelDescription) -> Look:
+        pixels, _ = read_image(image.content, channel, store, limits)
+        if own is not None:
+            reference, _ = read_reference(own.content, store, limits)
+        return measure_likeness(pixels, reference, model)
+
+    identity: dict[str, Json] = {
+        "image": image.sha256,
+        "channel": channel,
+        "reference": own.sha256 if own else "",
+    }
+    return LookSource(generation_pb2.LOOK_ORIGIN_MEASURED, identity, measured)
 
 
 def _fields(look: Look) -> dict[str, Json]:

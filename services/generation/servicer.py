@@ -12,13 +12,14 @@ from prometheus_client import CollectorRegistry, Histogram
 from services.common.errors import InvalidArgument, NotImplementedYet
 from services.common.imaging.images import encode_png
 from services.common.ranges import check_appearance
-from services.common.serving.content import check_delivery, deliver, image_planes, read_reference
+from services.common.serving.content import check_delivery, deliver, identify, image_planes, read_reference
+from services.common.serving.job import Job
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
-from services.common.storage.results import Json, Outcome
+from services.common.storage.results import Json, Outcome, Stored
 from services.generation.generate import ALGORITHM_VERSION, generate
 from services.generation.loaded import LoadedModel, LoadedModels
-from services.generation.look_source import look_source, ordered_values, summary_of
+from services.generation.look_source import LookSource, look_source, ordered_values, summary_of
 from services.generation.model import ModelDescription
 
 FILE = "generated.png"
@@ -38,7 +39,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
     ) -> generation_pb2.GenerateResponse:
         known = request.model in (stored.description.name for stored in self._models.shelf.list())
         with self._seconds.labels(request.model if known else "unknown").time():
-            return await self._runtime.workers.run(self._generate, request)
+            return await self._runtime.answer(lambda: self._generate(request))
 
     async def GenerateShard(
         self, request: generation_pb2.GenerateShardRequest, context: Context
@@ -73,7 +74,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
     ) -> generation_pb2.UnloadModelResponse:
         raise NotImplementedYet("models stay loaded in this version", missing="hot unload")
 
-    def _generate(self, request: generation_pb2.GenerateRequest) -> generation_pb2.GenerateResponse:
+    def _generate(self, request: generation_pb2.GenerateRequest) -> Job[generation_pb2.GenerateResponse]:
         check_delivery(request.delivery)
         if request.tiling not in generation_pb2.Tiling.values():
             raise InvalidArgument(f"expected a known tiling; got {request.tiling}")
@@ -81,16 +82,23 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
             raise NotImplementedYet("this version tiles exactly only; leave tiling empty", missing="concatenate, blend")
         model, ordered = self._models.get(request.model), ordered_values(request.appearance)
         check_appearance(ordered)
-        reference, sha256 = read_reference(request.reference, self._runtime.store, self._runtime.limits)
-        source = look_source(request, reference, model.stored.description, self._runtime)
-        identity = {**_identity(request, model, ordered, sha256), "look": source.identity}
+        reference = identify(request.reference, self._runtime.store, self._runtime.limits)
+        source = look_source(request, self._runtime)
 
         def compute() -> Outcome:
-            look = source.look()
-            made = generate(reference, model.stored.description, model.engine, request.seed, ordered, look)
+            levels, _ = read_reference(reference.content, self._runtime.store, self._runtime.limits)
+            description = model.stored.description
+            look = source.look(levels, description)
+            made = generate(levels, description, model.engine, request.seed, ordered, look)
             return Outcome({FILE: encode_png(made.image)}, summary_of(made))
 
-        stored = self._runtime.results.once("generate", identity, compute)
+        identity = {**_identity(request, model, ordered, reference.sha256), "look": source.identity}
+        reply = partial(self._reply, request, model, source)
+        return Job("generate", identity, compute, reply, reference.size)
+
+    def _reply(
+        self, request: generation_pb2.GenerateRequest, model: LoadedModel, source: LookSource, stored: Stored
+    ) -> generation_pb2.GenerateResponse:
         look: Any = stored.summary["look"]  # written by compute, as all of the summary
         return generation_pb2.GenerateResponse(
             image=deliver(self._runtime.store, stored.objects[FILE], request.delivery, image_planes),

@@ -13,10 +13,18 @@ from numpy.typing import NDArray
 from services.common.errors import InvalidArgument, NotImplementedYet
 from services.common.imaging.images import encode_png
 from services.common.imaging.labels import Segmentation, with_absent
-from services.common.serving.content import check_delivery, deliver, image_planes, read_image, read_segmentation
+from services.common.serving.content import (
+    check_delivery,
+    deliver,
+    identify,
+    image_planes,
+    read_image,
+    read_segmentation,
+)
+from services.common.serving.job import Job
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
-from services.common.storage.results import Json, Outcome
+from services.common.storage.results import Json, Outcome, Stored
 from services.reference.render import Rendered, render
 from services.reference.schema import are_limits
 from services.reference.schemas import Schema, builtin_schemas, named, parse_schema, write_schema
@@ -32,7 +40,7 @@ class ReferenceServicer(reference_pb2_grpc.ReferenceServiceServicer):
         self._runtime = runtime
 
     async def Render(self, request: reference_pb2.RenderRequest, context: Context) -> reference_pb2.RenderResponse:
-        return await self._runtime.workers.run(self._render, request)
+        return await self._runtime.answer(lambda: self._render(request))
 
     async def Simulate(
         self, request: reference_pb2.SimulateRequest, context: Context
@@ -49,28 +57,30 @@ class ReferenceServicer(reference_pb2_grpc.ReferenceServiceServicer):
             schemas=[schema_message(schema) for schema in builtin_schemas().values()]
         )
 
-    def _render(self, request: reference_pb2.RenderRequest) -> reference_pb2.RenderResponse:
+    def _render(self, request: reference_pb2.RenderRequest) -> Job[reference_pb2.RenderResponse]:
         _check(request)
-        store, schema = self._runtime.store, _schema(request)
-        segmentation, sha256 = read_segmentation(request.segmentation, store, self._runtime.limits)
-        segmentation = with_absent(segmentation, request.absent_parts)
+        store, limits, schema = self._runtime.store, self._runtime.limits, _schema(request)
+        shown = identify(request.segmentation, store, limits)
         # The image counts only where cells are sorted into tiers by it: otherwise it must not change the result's key.
-        image, image_sha256 = self._image(request) if schema.tiers else (None, "")
-        identity = _identity(request, schema, sha256, image_sha256)
-        stored = self._runtime.results.once("render", identity, lambda: _outcome(request, schema, segmentation, image))
-        return reference_pb2.RenderResponse(
-            reference=deliver(store, stored.objects[REFERENCE], request.delivery, image_planes),
-            grey=deliver(store, stored.objects[GREY], request.delivery, image_planes),
-            schema=schema_message(schema),
-            cached=stored.cached,
-            **stored.summary,  # type: ignore[arg-type]  # written by _outcome
-        )
+        image = identify(request.image, store, limits) if schema.tiers and request.HasField("image") else None
 
-    def _image(self, request: reference_pb2.RenderRequest) -> tuple[NDArray[np.uint8] | NDArray[np.uint16] | None, str]:
-        if not request.HasField("image"):
-            return None, ""
-        channel = request.channel if request.HasField("channel") else None
-        return read_image(request.image, channel, self._runtime.store, self._runtime.limits)
+        def compute() -> Outcome:
+            segmentation, _ = read_segmentation(shown.content, store, limits)
+            channel = request.channel if request.HasField("channel") else None
+            pixels = read_image(image.content, channel, store, limits)[0] if image else None
+            return _outcome(request, schema, with_absent(segmentation, request.absent_parts), pixels)
+
+        def reply(stored: Stored) -> reference_pb2.RenderResponse:
+            return reference_pb2.RenderResponse(
+                reference=deliver(store, stored.objects[REFERENCE], request.delivery, image_planes),
+                grey=deliver(store, stored.objects[GREY], request.delivery, image_planes),
+                schema=schema_message(schema),
+                cached=stored.cached,
+                **stored.summary,  # type: ignore[arg-type]  # written by _outcome
+            )
+
+        identity = _identity(request, schema, shown.sha256, image.sha256 if image else "")
+        return Job("render", identity, compute, reply, shown.size)
 
 
 def reference_service(runtime: Runtime) -> Service:

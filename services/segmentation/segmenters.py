@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -99,16 +99,26 @@ def choose(image: Image) -> str:
     return "nuclei" if high > low and (quarter - low) < 0.105 * (high - low) else "scratch"
 
 
-def pick(segmenters: Mapping[str, Segmenter], name: str, image: Image, candidates: Collection[str] = ()) -> Segmenter:
-    """The segmenter called `name`; for `auto`, the one that fits `image` among `candidates` (empty: any).
+def eligible(segmenters: Mapping[str, Segmenter], name: str, candidates: Collection[str] = ()) -> dict[str, Any]:
+    """Versions of those that `pick` may pick, by name.
 
-    Where `choose`'s answer is not a candidate, the first candidate by name is taken.
     Raises UnknownName for a name, or a candidate, that is not in `segmenters`.
     """
-    for wanted in (*candidates, *(() if name == AUTO else (name,))):
+    named = (*candidates, *(() if name == AUTO else (name,)))
+    for wanted in named:
         if wanted not in segmenters:
             known = ", ".join(sorted((*segmenters, AUTO)))
             raise UnknownName(f"expected a segmenter among {known}; got {wanted[:100]!r}")
+    among = (name,) if name != AUTO else candidates or segmenters
+    return {one: segmenters[one].version for one in sorted(among)}
+
+
+def pick(segmenters: Mapping[str, Segmenter], name: str, image: Image, candidates: Collection[str] = ()) -> Segmenter:
+    """The segmenter called `name`; for `auto`, the one that fits `image` among `candidates` (empty: any).
+
+    Where `choose`'s answer is not a candidate, the first candidate by name is taken. Raises as `eligible`.
+    """
+    eligible(segmenters, name, candidates)
     if name != AUTO:
         return segmenters[name]
     best = choose(image)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from biosynth.v1 import segmentation_pb2, segmentation_pb2_grpc
 from biosynth.v1.types_pb2 import SegmentationSummary
 
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import encode_segmentation
-from services.common.serving.content import check_delivery, deliver, read_image, segmentation_planes
+from services.common.serving.content import check_delivery, deliver, identify, read_image, segmentation_planes
+from services.common.serving.job import Job
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
-from services.common.storage.results import Outcome
-from services.segmentation.segmenters import AUTO, Image, Segmenter, builtin_segmenters, pick
+from services.common.storage.results import Json, Outcome, Stored
+from services.segmentation.segmenters import AUTO, Image, Segmenter, builtin_segmenters, eligible, pick
 
 FILE = "segmentation.ome.tif"
 
@@ -27,7 +29,7 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
     async def Segment(
         self, request: segmentation_pb2.SegmentRequest, context: Context
     ) -> segmentation_pb2.SegmentResponse:
-        return await self._runtime.workers.run(self._segment, request)
+        return await self._runtime.answer(lambda: self._segment(request))
 
     async def ListSegmenters(
         self, request: segmentation_pb2.ListSegmentersRequest, context: Context
@@ -40,20 +42,29 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
         listed = [_message(segmenter) for segmenter in self._segmenters.values()]
         return segmentation_pb2.ListSegmentersResponse(segmenters=sorted([auto, *listed], key=lambda entry: entry.name))
 
-    def _segment(self, request: segmentation_pb2.SegmentRequest) -> segmentation_pb2.SegmentResponse:
+    def _segment(self, request: segmentation_pb2.SegmentRequest) -> Job[segmentation_pb2.SegmentResponse]:
         check_delivery(request.delivery)
-        store = self._runtime.store
+        store, limits = self._runtime.store, self._runtime.limits
         channel = request.channel if request.HasField("channel") else None
-        image, sha256 = read_image(request.image, channel, store, self._runtime.limits)
-        segmenter = pick(self._segmenters, request.segmenter or AUTO, image, request.candidates)
-        identity = {"image": sha256, "channel": channel, "segmenter": segmenter.name, "version": segmenter.version}
-        stored = self._runtime.results.once("segment", identity, lambda: _outcome(segmenter, image))
-        return segmentation_pb2.SegmentResponse(
-            segmentation=deliver(store, stored.objects[FILE], request.delivery, segmentation_planes),
-            summary=SegmentationSummary(**stored.summary),  # type: ignore[arg-type]  # written by _outcome
-            segmenter=_message(segmenter),
-            cached=stored.cached,
-        )
+        name = request.segmenter or AUTO
+        versions = eligible(self._segmenters, name, request.candidates)
+        image = identify(request.image, store, limits)
+        identity: dict[str, Json] = {"image": image.sha256, "channel": channel, "segmenter": name, "versions": versions}
+
+        def compute() -> Outcome:
+            pixels, _ = read_image(image.content, channel, store, limits)
+            return _outcome(pick(self._segmenters, name, pixels, request.candidates), pixels)
+
+        def reply(stored: Stored) -> segmentation_pb2.SegmentResponse:
+            summary: dict[str, Any] = dict(stored.summary)  # written by _outcome
+            return segmentation_pb2.SegmentResponse(
+                segmenter=_message(self._segmenters[summary.pop("segmenter")]),
+                segmentation=deliver(store, stored.objects[FILE], request.delivery, segmentation_planes),
+                summary=SegmentationSummary(**summary),
+                cached=stored.cached,
+            )
+
+        return Job("segment", identity, compute, reply, image.size)
 
 
 def segmentation_service(runtime: Runtime) -> Service:
@@ -67,6 +78,7 @@ def _outcome(segmenter: Segmenter, image: Image) -> Outcome:
     return Outcome(
         {FILE: encode_segmentation(found)},
         {
+            "segmenter": segmenter.name,
             "height_px": found.shape[0],
             "width_px": found.shape[1],
             "parts": list(found.parts),

@@ -56,6 +56,27 @@ def fetch(content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAU
     raise InvalidArgument("expected pixels as an object, a file or a raster, got none of them")
 
 
+@dataclass(frozen=True)
+class Identified:
+    """A Content with the SHA-256 and the size in bytes of what it holds.
+
+    content: the same, held to that digest from now on.
+    """
+
+    content: types_pb2.Content
+    sha256: str
+    size: int
+
+
+def identify(content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAULT) -> Identified:
+    """Look at what a Content holds, without keeping or decoding it: many calls may wait. Raises as fetch."""
+    fetched = fetch(content, store, limits)
+    size = len(fetched.data) if fetched.data is not None else fetched.raster.nbytes if fetched.raster is not None else 0
+    if content.WhichOneof("source") == "object":
+        content = types_pb2.Content(object=types_pb2.ObjectRef(key=content.object.key, sha256=fetched.sha256))
+    return Identified(content, fetched.sha256, size)
+
+
 def read_image(
     content: types_pb2.Content, channel: int | None, store: Store, limits: ImageLimits = _DEFAULT
 ) -> tuple[Image, str]:

@@ -20,6 +20,7 @@ from biosynth.status import REQUEST_ID_KEY
 from google.protobuf.message import DecodeError
 
 from services.common.errors import InvalidArgument
+from services.common.serving.deadline import DEADLINE
 from services.common.serving.logs import REQUEST_ID
 from services.common.serving.metrics import Metrics
 from services.common.serving.status import abort, status_of
@@ -86,6 +87,16 @@ class RequestIds(Around):
         sent = dict(call.context.invocation_metadata() or ()).get(REQUEST_ID_KEY, "")
         REQUEST_ID.set(sent if isinstance(sent, str) and _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex)
         call.context.set_trailing_metadata(((REQUEST_ID_KEY, REQUEST_ID.get()),))
+        return await call.invoke()
+
+
+class Deadlines(Around):
+    """Keeps when the caller gives up, for those who decide whether to begin."""
+
+    async def around(self, call: Call) -> Any:
+        """Set the time; the variable needs no reset, since each call has its own task and context."""
+        left = call.context.time_remaining()
+        DEADLINE.set(None if left is None else time.monotonic() + left)
         return await call.invoke()
 
 

@@ -8,15 +8,19 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import cv2
 
 from services.common.engines.cores import usable_cores
 from services.common.errors import BiosynthError
 from services.common.imaging.images import ImageLimits
+from services.common.serving.computing import Computing
 from services.common.serving.config import ServerConfig
+from services.common.serving.flights import Flights
+from services.common.serving.job import Job
 from services.common.serving.logs import configure_logs
 from services.common.serving.metrics import Metrics
 from services.common.serving.server import Service, serve_until_signalled
@@ -29,28 +33,50 @@ from services.common.storage.stores import open_store
 
 # Libraries that compute pixels. Another version may give other bytes, so versions are in a result's identity.
 COMPUTING = ("numpy", "onnxruntime", "opencv-python-headless", "scikit-image", "scikit-learn", "scipy", "tifffile")
+# For waiting on the store mostly; what is read stays small, since pixels are decoded where they are computed with.
+IO_THREADS = 16
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """The store, what was computed before, threads for blocking work, metrics, and the limits on what comes in.
+    """The store, what was computed before, threads, metrics, and the limits on what comes in.
 
+    workers: threads for what blocks but computes little: files, the store. computing: threads for the rest.
     start_wait_seconds: how long a start may wait for objects that others put into the store.
     """
 
     store: Store
     results: Results
     workers: Workers
+    computing: Computing
     limits: ImageLimits = field(default_factory=ImageLimits)
     metrics: Metrics = field(default_factory=Metrics)
     start_wait_seconds: float = 0.0
+    flights: Flights = field(default_factory=Flights)
+
+    async def answer(self, prepare: Callable[[], Job[R]]) -> R:
+        """The reply of a job, whose result is found in the store or computed.
+
+        prepare: blocking; it checks the request and reads what the identity needs. What is stored is answered however
+        many computations wait; calls for one result at once share one computation. Raises what the job's parts raise,
+        and Overloaded where the result could not be there in time.
+        """
+        job = await self.workers.run(prepare)
+        stored = await self.workers.run(self.results.find, job.operation, job.identity)
+        if stored is None:
+            compute = partial(self.results.once, job.operation, job.identity, job.compute)
+            key = self.results.folder(job.operation, job.identity)
+            stored = await self.flights.join(key, lambda: self.computing.run(job.kind, compute))
+        return await self.workers.run(job.reply, stored)
 
 
 @contextmanager
 def opened(store: Store, threads: int, start_wait_seconds: float = 0.0) -> Iterator[Runtime]:
-    """A runtime on this store, with that many worker threads."""
-    with Workers(threads) as workers:
-        yield Runtime(store, Results(store, computed_with()), workers, start_wait_seconds=start_wait_seconds)
+    """A runtime on this store, with that many computing threads."""
+    with Workers(IO_THREADS, name="io") as workers, Workers(threads, name="computing") as computing:
+        results = Results(store, computed_with())
+        yield Runtime(store, results, workers, Computing(computing), start_wait_seconds=start_wait_seconds)
 
 
 # Builds services; entered on the server's event loop.

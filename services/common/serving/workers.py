@@ -26,7 +26,7 @@ class Workers:
 
     def __init__(self, threads: int, max_waiting: int = 64, name: str = "worker") -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._limit = threads + max_waiting
+        self.threads, self._limit = threads, threads + max_waiting
         self._pending = 0
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from services.common.errors import InvalidArgument, ObjectNotFound, Overloaded, ResultDamaged
+from services.common.errors import InvalidArgument, ObjectNotFound, ResultDamaged
 from services.common.storage.keys import check_key
 from services.common.storage.store import Store, StoredObject
 
@@ -20,7 +17,6 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 RECORD = "result.json"
 _FORMAT = 1
 _MAX_RECORD_BYTES = 4 * 1024**2
-_MAX_WAITING = 1
 _TYPES = {"png": "image/png", "tif": "image/tiff", "json": "application/json", "md": "text/markdown"}
 
 
@@ -47,10 +43,6 @@ class Results:
     Files are put first and the record last, each by a conditional single put: a killed writer leaves files without a
     record, which count for nothing, and of two writers in two processes the first one's files and record stand.
 
-    In one process nothing is computed twice: a caller who asks for what is being computed waits for it. Waiting blocks
-    a worker thread, so at most one caller of all waits; the others are refused with Overloaded, whose RetryInfo makes
-    clients ask again soon. So any number of callers who ask for the same result take at most two threads.
-
     computed_with: versions of the libraries that outcomes depend on, by name; they are part of every identity and
     stand in every record, so that another version computes anew.
     """
@@ -58,26 +50,30 @@ class Results:
     def __init__(self, store: Store, computed_with: Mapping[str, str] | None = None) -> None:
         self._store = store
         self._computed_with = dict(computed_with or {})
-        self._guard = threading.Lock()
-        self._locks: dict[str, threading.Lock] = {}
-        self._callers: Counter[str] = Counter()
+
+    def folder(self, operation: str, identity: Mapping[str, Json]) -> str:
+        """Where the outcome of this identity is or will be. Raises InvalidArgument for NaN or infinity in it."""
+        folder = f"results/{operation}/{self._digest(identity)}"
+        check_key(f"{folder}/{RECORD}")
+        return folder
+
+    def find(self, operation: str, identity: Mapping[str, Json]) -> Stored | None:
+        """The outcome from the store; None where it is not there, or a file of it was deleted.
+
+        Raises ResultDamaged where a file is not what its record says, for objects are never overwritten;
+        InvalidArgument as `folder`; and what stores raise.
+        """
+        return self._find(self.folder(operation, identity))
 
     def once(self, operation: str, identity: Mapping[str, Json], compute: Callable[[], Outcome]) -> Stored:
         """The outcome of `compute` for this identity: from the store, or computed and put there now.
 
         identity: everything that the outcome depends on: request, SHA-256 of inputs, versions, engine, precision.
-        A file that was deleted is computed again. Raises InvalidArgument for NaN or infinity in the identity;
-        Overloaded where the same is being computed and another caller waits already; ResultDamaged where a file is not
-        what its record says, for objects are never overwritten; and whatever `compute` and stores raise, with no
-        record written.
+        Of callers at once, each computes; serving/flights.py holds those of one process to one computation. Raises as
+        `find`, and whatever `compute` raises, with no record written.
         """
-        folder = f"results/{operation}/{self._digest(identity)}"
-        check_key(f"{folder}/{RECORD}")
-        # Looked for before the lock as well: who asks for what is in the store needs neither wait nor be refused.
-        if (stored := self._find(folder)) is not None:
-            return stored
-        with self._one_at_a_time(folder):
-            return self._find(folder) or self._compute(folder, operation, identity, compute)
+        folder = self.folder(operation, identity)
+        return self._find(folder) or self._compute(folder, operation, identity, compute)
 
     def _find(self, folder: str) -> Stored | None:
         if (record := self._read(folder)) is None or (objects := self._objects(folder, record)) is None:
@@ -144,23 +140,6 @@ class Results:
                 )
             objects[name] = found
         return objects
-
-    @contextmanager
-    def _one_at_a_time(self, folder: str) -> Iterator[None]:
-        with self._guard:
-            waiting = self._callers.total() - len(self._callers)  # one caller of each result computes it
-            if self._callers[folder] and waiting >= _MAX_WAITING:
-                raise Overloaded("this result is being computed and another call waits for one already; ask again soon")
-            lock = self._locks.setdefault(folder, threading.Lock())
-            self._callers[folder] += 1
-        try:
-            with lock:
-                yield
-        finally:
-            with self._guard:
-                self._callers[folder] -= 1
-                if not self._callers[folder]:
-                    del self._locks[folder], self._callers[folder]
 
 
 _ADVICE = "delete that folder of the store and ask again"

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from services.common.errors import InvalidArgument, InvalidKey, Overloaded, ResultDamaged, StoreFull
+from services.common.errors import InvalidArgument, InvalidKey, ResultDamaged, StoreFull
 from services.common.storage.folder import FolderStore
-from services.common.storage.results import Json, Outcome, Results, Stored
+from services.common.storage.results import Json, Outcome, Results
 from services.common.storage.store import StoredObject
 
 IDENTITY: dict[str, Json] = {"image": "ab" * 32, "segmenter": "nuclei", "version": 1}
@@ -63,45 +63,6 @@ def test_keys_name_operation_and_identity(store: FolderStore) -> None:
     assert len({one, other, third}) == 3
     prefix, operation, digest, name = one.split("/")
     assert (prefix, operation, len(digest), name) == ("results", "segment", 64, "a.png")
-
-
-def insist(results: Results, compute: Callable[[], Outcome]) -> Stored:
-    """Ask until there is room, as clients do."""
-    for _ in range(1000):
-        try:
-            return results.once("segment", IDENTITY, compute)
-        except Overloaded:
-            time.sleep(0.01)
-    pytest.fail("refused for ten seconds")
-
-
-def test_callers_at_once_get_one_computation(store: FolderStore) -> None:
-    results, compute = Results(store), Counted(pause=0.2)
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: insist(results, compute), range(8)))
-    assert compute.runs == 1
-    assert sorted(stored.cached for stored in answers) == [False] + [True] * 7
-    assert not results._locks
-    assert not results._callers
-
-
-def test_identical_calls_leave_threads_for_others(store: FolderStore) -> None:
-    results, going_on = Results(store), threading.Event()
-
-    def compute() -> Outcome:
-        assert going_on.wait(5)
-        return Outcome({"a": b""})
-
-    with ThreadPoolExecutor(3) as pool:
-        same = [pool.submit(results.once, "segment", IDENTITY, compute) for _ in range(20)]
-        other = pool.submit(results.once, "segment", {**IDENTITY, "version": 2}, Counted())
-        try:
-            assert not other.result(2).cached
-        finally:
-            going_on.set()
-    refused = [error for one in same if (error := one.exception()) is not None]
-    assert len(refused) == 18
-    assert all(isinstance(error, Overloaded) and error.retry_seconds for error in refused)
 
 
 def test_what_is_in_the_store_is_found_by_any_number_at_once(store: FolderStore) -> None:

@@ -1,0 +1,85 @@
+"""Threads that compute, and the decision at the door whether a call can be answered in time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from services.common.errors import Overloaded
+from services.common.serving.deadline import seconds_left
+from services.common.serving.workers import Workers
+
+T = TypeVar("T")
+
+# Of a kind's expected seconds, what its latest duration counts for.
+_LATEST = 0.2
+# Estimates err: what would be in time by a hair is refused.
+_MARGIN = 1.15
+_LEAST_RETRY_SECONDS = 0.05
+
+
+@dataclass(eq=False)
+class _Entry:
+    """A computation that waits or runs: how long it is expected to take, and when it began (None: it waits)."""
+
+    expected: float
+    begin: float | None = None
+
+    def left(self, now: float) -> float:
+        return self.expected if self.begin is None else max(0.0, self.expected - (now - self.begin))
+
+
+class Computing:
+    """Computes on a fixed number of threads, first come, first served.
+
+    A call whose deadline would pass before its result is there is refused at once, so that threads work only for
+    callers who still wait. How long a call takes is expected by its kind, from how long the last ones took; a kind that
+    is not known yet is let in. One that is cancelled while it waits never runs; one that runs ends at its next step.
+    """
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+        self._entries: set[_Entry] = set()
+        self._seconds: dict[Hashable, float] = {}
+
+    async def run(self, kind: Hashable, function: Callable[[], T]) -> T:
+        """Compute in a thread. kind: such as operation and order of size; there should be few.
+
+        Raises what the function raises, and Overloaded, with when to ask again, where it would be too late.
+        """
+        entry = _Entry(self._seconds.get(kind, 0.0))
+        self._admit(entry)
+
+        def timed() -> T:
+            entry.begin = time.monotonic()
+            return function()
+
+        self._entries.add(entry)
+        try:
+            result = await self._workers.run(timed)
+        finally:
+            self._entries.discard(entry)
+        self._learn(kind, entry)
+        return result
+
+    def _admit(self, entry: _Entry) -> None:
+        left = seconds_left()
+        if left is None or len(self._entries) < self._workers.threads:
+            return
+        now = time.monotonic()
+        wait = sum(other.left(now) for other in self._entries) / self._workers.threads
+        if _MARGIN * (wait + entry.expected) > left:
+            raise Overloaded(
+                f"{len(self._entries)} computations come first, about {wait:.1f} s of work, and this one takes about "
+                f"{entry.expected:.1f} s: it would not be done in the {max(left, 0.0):.1f} s that are left; try again "
+                "later, or allow more time",
+                retry_seconds=max(_LEAST_RETRY_SECONDS, wait),
+            )
+
+    def _learn(self, kind: Hashable, entry: _Entry) -> None:
+        if entry.begin is not None:
+            seconds = time.monotonic() - entry.begin
+            known = self._seconds.get(kind, seconds)
+            self._seconds[kind] = known + _LATEST * (seconds - known)

@@ -1,0 +1,32 @@
+"""A call whose result is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from services.common.storage.results import Json, Outcome, Stored
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Job(Generic[R]):
+    """What is to be found or computed, and the reply that is made of it.
+
+    identity: everything that the outcome depends on; see Results. compute: blocking, for a computing thread; it reads
+    what it needs itself, so that a call that waits holds no pixels. size: bytes of input, by whose order durations are
+    told apart. reply: blocking, from the stored outcome.
+    """
+
+    operation: str
+    identity: Mapping[str, Json]
+    compute: Callable[[], Outcome]
+    reply: Callable[[Stored], R]
+    size: int
+
+    @property
+    def kind(self) -> tuple[str, int]:
+        """Calls of one kind take about equally long."""
+        return self.operation, self.size.bit_length()

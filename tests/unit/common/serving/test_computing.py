@@ -1,0 +1,112 @@
+"""Who is let in to computing threads, and who is told at once that it would be too late."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from services.common.errors import Overloaded
+from services.common.serving.computing import Computing
+from services.common.serving.deadline import DEADLINE
+from services.common.serving.workers import Workers
+
+
+async def _within(computing: Computing, seconds: float | None, takes: float, ran: list[float] | None = None) -> None:
+    """Compute for `takes` seconds, for a caller who waits at most `seconds`, as gRPC has it."""
+    DEADLINE.set(None if seconds is None else time.monotonic() + seconds)
+
+    def work() -> None:
+        if ran is not None:
+            ran.append(time.monotonic())
+        time.sleep(takes)
+
+    async with asyncio.timeout(seconds):
+        await computing.run("kind", work)
+
+
+def test_without_a_deadline_everybody_waits_his_turn() -> None:
+    async def main() -> None:
+        with Workers(1) as workers:
+            computing = Computing(workers)
+            await asyncio.gather(*(_within(computing, None, 0.01) for _ in range(20)))
+
+    asyncio.run(main())
+
+
+def test_an_idle_thread_takes_even_what_seems_too_long() -> None:
+    async def main() -> None:
+        with Workers(1) as workers:
+            computing = Computing(workers)
+            await _within(computing, None, 0.3)
+            await _within(computing, 0.2, 0.0)  # of the same kind, and done sooner than expected
+
+    asyncio.run(main())
+
+
+def test_who_would_be_too_late_is_refused_at_once_with_the_time_to_come_again() -> None:
+    async def main() -> None:
+        with Workers(1) as workers:
+            computing = Computing(workers)
+            await _within(computing, None, 0.2)
+            running = [asyncio.ensure_future(_within(computing, None, 0.2)) for _ in range(3)]
+            await asyncio.sleep(0.01)
+            begin = time.monotonic()
+            with pytest.raises(Overloaded, match="3 computations come first") as refused:
+                await _within(computing, 0.3, 0.2)
+            assert time.monotonic() - begin < 0.1
+            assert refused.value.retry_seconds is not None
+            assert 0.3 < refused.value.retry_seconds < 0.8
+            await asyncio.gather(*running)
+
+    asyncio.run(main())
+
+
+def test_under_five_times_the_load_threads_work_for_those_who_still_wait_and_everybody_is_answered() -> None:
+    """2 threads, 20 ms each: 100 a second are possible; 500 a second come, each with 150 ms."""
+
+    async def main() -> Counter[str]:
+        ended = Counter[str]()
+        with Workers(2, max_waiting=1000) as workers:
+            computing = Computing(workers)
+            await _within(computing, None, 0.02)
+
+            async def call() -> None:
+                try:
+                    await _within(computing, 0.15, 0.02)
+                    ended["in time"] += 1
+                except Overloaded:
+                    ended["refused"] += 1
+                except TimeoutError:
+                    ended["late"] += 1
+
+            async with asyncio.TaskGroup() as calls:
+                for _ in range(500):
+                    calls.create_task(call())
+                    await asyncio.sleep(0.002)
+        return ended
+
+    ended = asyncio.run(main())
+    assert ended.total() == 500
+    # How many are in time depends on the machine; that most of what is begun is of use to somebody does not.
+    assert ended["in time"] > 2 * ended["late"]
+
+
+def test_what_is_cancelled_while_it_waits_never_runs() -> None:
+    async def main() -> list[float]:
+        ran: list[float] = []
+        release = threading.Event()
+        with Workers(1) as workers:
+            computing = Computing(workers)
+            first = asyncio.ensure_future(computing.run("kind", lambda: release.wait(5)))
+            await asyncio.sleep(0.01)
+            with pytest.raises(TimeoutError):
+                await _within(computing, 0.05, 0.0, ran)
+            release.set()
+            await first
+        return ran
+
+    assert asyncio.run(main()) == []

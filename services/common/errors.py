@@ -152,6 +152,14 @@ class Overloaded(BiosynthError):
     retry_seconds = 1.0
 
 
+class ShuttingDown(BiosynthError):
+    """This server ends; another one, or its successor, may do the same call."""
+
+    status = "UNAVAILABLE"
+    reason = "SHUTTING_DOWN"
+    retry_seconds = 1.0
+
+
 class DependencyUnavailable(BiosynthError):
     """A service that this call needs does not answer; the same call may succeed later."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from services.common.errors import Overloaded
+from services.common.errors import Overloaded, ShuttingDown
 from services.common.serving.deadline import seconds_left
 from services.common.serving.workers import Workers
 
@@ -26,6 +27,8 @@ class _Entry:
 
     expected: float
     begin: float | None = None
+    work: asyncio.Future[Any] | None = None
+    refused: bool = False
 
     def left(self, now: float) -> float:
         return self.expected if self.begin is None else max(0.0, self.expected - (now - self.begin))
@@ -41,7 +44,7 @@ class Computing:
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
-        self._entries: set[_Entry] = set()
+        self._entries: dict[_Entry, None] = {}  # in the order in which they came
         self._seconds: dict[Hashable, float] = {}
 
     async def run(self, kind: Hashable, function: Callable[[], T]) -> T:
@@ -56,13 +59,28 @@ class Computing:
             entry.begin = time.monotonic()
             return function()
 
-        self._entries.add(entry)
+        self._entries[entry] = None
+        entry.work = asyncio.ensure_future(self._workers.run(timed))
         try:
-            result = await self._workers.run(timed)
+            result: T = await entry.work
+        except asyncio.CancelledError:
+            entry.work.cancel()
+            if entry.refused:
+                raise ShuttingDown("this server ends before it could compute this; ask again") from None
+            raise
         finally:
-            self._entries.discard(entry)
+            del self._entries[entry]
         self._learn(kind, entry)
         return result
+
+    def drain(self, seconds: float) -> None:
+        """Refuse those who wait and would not be done in so many seconds; a server that ends has no more time."""
+        now, work = time.monotonic(), 0.0
+        for entry in self._entries:
+            work += entry.left(now)
+            if entry.begin is None and entry.work is not None and work / self._workers.threads > seconds:
+                entry.refused = True
+                entry.work.cancel()
 
     def _admit(self, entry: _Entry) -> None:
         left = seconds_left()

@@ -120,7 +120,7 @@ async def _serve(
     config: ServerConfig, runtime: Runtime, services: AbstractAsyncContextManager[Sequence[Service]]
 ) -> None:
     async with services as entered:
-        await serve_until_signalled(config, entered, runtime.metrics)
+        await serve_until_signalled(config, entered, runtime.metrics, runtime.computing.drain)
 
 
 @asynccontextmanager

@@ -50,12 +50,16 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    config: ServerConfig, services: Sequence[Service], metrics: Metrics | None = None
+    config: ServerConfig,
+    services: Sequence[Service],
+    metrics: Metrics | None = None,
+    refuse_late: Callable[[float], None] = lambda _seconds: None,
 ) -> AsyncIterator[Running]:
     """Serve while the context is open; then say NOT_SERVING, refuse new calls and let those in flight end.
 
-    Those that last longer than `config.drain_seconds` are cancelled. Raises ConfigError where the address, a
-    certificate or the token's file cannot be used.
+    refuse_late: told how many seconds are left when the end begins; to refuse calls that would not be done by then.
+    Those that last longer than `config.drain_seconds` all the same are cancelled. Raises ConfigError where the address,
+    a certificate or the token's file cannot be used.
     """
     metrics = metrics or Metrics()
     health = Health()
@@ -78,7 +82,7 @@ async def running(
             aside, health_address = await stack.enter_async_context(_plaintext_health(health_address, health))
             servers.append(aside)
         await server.start()
-        stack.push_async_callback(_drain, server, health, config.drain_seconds)
+        stack.push_async_callback(_drain, server, health, config.drain_seconds, refuse_late)
         _log.info("serving", extra={"fields": {"address": address, "metrics_port": port}})
         ended = asyncio.ensure_future(_first_end(*servers))
         stack.callback(ended.cancel)
@@ -86,16 +90,22 @@ async def running(
 
 
 async def serve_until_signalled(
-    config: ServerConfig, services: Sequence[Service], metrics: Metrics | None = None
+    config: ServerConfig,
+    services: Sequence[Service],
+    metrics: Metrics | None = None,
+    refuse_late: Callable[[float], None] = lambda _seconds: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then drain; a second signal ends the process at once, unless it is process 1."""
+    """Serve until SIGTERM or SIGINT, then drain as `running` does.
+
+    A second signal ends the process at once, unless it is process 1.
+    """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     signals = (signal.SIGTERM, signal.SIGINT)
     for number in signals:
         loop.add_signal_handler(number, stop.set)
     try:
-        async with running(config, services, metrics) as server:
+        async with running(config, services, metrics, refuse_late) as server:
             await _stopped(stop, server.ended)
             for number in signals:
                 loop.remove_signal_handler(number)
@@ -139,9 +149,10 @@ async def _first_end(*servers: grpc.aio.Server) -> None:
         end.result()
 
 
-async def _drain(server: grpc.aio.Server, health: Health, seconds: float) -> None:
+async def _drain(server: grpc.aio.Server, health: Health, seconds: float, refuse_late: Callable[[float], None]) -> None:
     _log.info("draining", extra={"fields": {"at_most_seconds": seconds}})
     await health.drain()
+    refuse_late(seconds)
     await server.stop(seconds)
     _log.info("stopped")
 

@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from services.common.errors import Overloaded
+from services.common.errors import Overloaded, ShuttingDown
 from services.common.serving.computing import Computing
 from services.common.serving.deadline import DEADLINE
 from services.common.serving.workers import Workers
@@ -110,3 +110,43 @@ def test_what_is_cancelled_while_it_waits_never_runs() -> None:
         return ran
 
     assert asyncio.run(main()) == []
+
+
+def test_at_the_end_those_are_refused_at_once_who_would_not_be_done_in_time() -> None:
+    async def main() -> Counter[str]:
+        ended = Counter[str]()
+        with Workers(2) as workers:
+            computing = Computing(workers)
+            await _within(computing, None, 0.2)
+
+            async def call() -> None:
+                try:
+                    await _within(computing, None, 0.2)
+                    ended["done"] += 1
+                except ShuttingDown:
+                    ended["refused"] += 1
+
+            async with asyncio.TaskGroup() as calls:
+                tasks = [calls.create_task(call()) for _ in range(10)]
+                await asyncio.sleep(0.05)
+                computing.drain(0.5)
+                await asyncio.sleep(0.05)
+                assert sum(task.done() for task in tasks) == ended["refused"]  # now, not when their turn comes
+        return ended
+
+    ended = asyncio.run(main())
+    assert ended.total() == 10
+    assert 2 <= ended["done"] <= 6
+
+
+def test_a_caller_who_leaves_is_not_told_that_the_server_ends() -> None:
+    async def main() -> None:
+        with Workers(1) as workers:
+            computing = Computing(workers)
+            call = asyncio.ensure_future(_within(computing, None, 0.1))
+            await asyncio.sleep(0.01)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+
+    asyncio.run(main())

@@ -24,7 +24,7 @@ def _reference(side: int) -> Content:
     return Content(file=encode_png(levels))
 
 
-SMALL, LARGE = _reference(64), _reference(2000)
+SMALL, MEDIUM, LARGE = _reference(64), _reference(700), _reference(1700)
 
 
 def _generate(client: Client, reference: Content, seed: int, seconds: float) -> str:
@@ -48,7 +48,7 @@ def test_a_stored_result_does_not_wait_behind_computations(client: Client) -> No
     stored = SegmentRequest(image=Content(file=encode_png(nuclei_picture(64, 64, 3))), segmenter="nuclei-threshold")
     client.segmentation.Segment(stored)
     with ThreadPoolExecutor(8) as callers:
-        busy = [callers.submit(_generate, client, LARGE, seed, 60) for seed in range(4)]
+        busy = [callers.submit(_generate, client, MEDIUM, seed, 60) for seed in range(8)]
         time.sleep(0.3)
         begin = time.monotonic()
         assert client.segmentation.Segment(stored).cached

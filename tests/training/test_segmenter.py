@@ -140,6 +140,7 @@ def test_train_segmenter_writes_a_model_with_its_card(
         (("--part", "cells"), "expected --part cells among the labels of disks, which are nuclei"),
         (("--version", "1.2"), "expected --version of a segmenter as a whole number"),
         (("--looks-only",), "only generators have looks"),
+        (("--steps", "0"), "argument --steps: expected a whole number from 1"),
     ],
 )
 def test_what_would_fail_fails_before_any_training(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -149,6 +151,18 @@ def test_what_would_fail_fails_before_any_training(
     with pytest.raises(SystemExit):
         main(["train", "segmenter", str(dataset), "--out", str(tmp_path / "out"), *more])
     assert message in capsys.readouterr().err
+    assert not (tmp_path / "out.training").exists()
+
+
+def test_a_held_out_field_that_misfits_shows_before_any_training(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied = shutil.copytree(dataset, tmp_path / "copied")
+    entry = read_manifest(copied).chosen("val")[0]
+    cv2.imwrite(str(copied / entry.labels["nuclei"]), np.zeros((5, 5), np.uint16))
+    with pytest.raises(SystemExit):
+        main(["train", "segmenter", str(copied), "--out", str(tmp_path / "out"), "--steps", "1"])
+    assert f"expected labels of the image's size (72, 88) for {entry.id}; got (5, 5)" in capsys.readouterr().err
     assert not (tmp_path / "out.training").exists()
 
 

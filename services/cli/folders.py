@@ -14,7 +14,7 @@ from biosynth.contract import EXTENSIONS
 
 from services.cli.files import read_input
 from services.common.errors import BiosynthError, InvalidArgument, InvalidImage, InvalidSegmentation
-from services.common.imaging.images import decode_image
+from services.common.imaging.images import decode_image, decode_label_map
 from services.common.imaging.labels import Labels, Segmentation
 from services.common.imaging.ometiff import decode_segmentation
 from services.evaluation.pictures import Picture, PictureSet, listed
@@ -60,7 +60,7 @@ def read_labels(path: Path, part: str) -> Labels:
     data = read_input(path)
     with _naming(path):
         if not is_segmentation(path):
-            return decode_image(data).astype(np.int32)
+            return decode_label_map(data).astype(np.int32)
         found = getattr(decode_segmentation(data), part)
         if found is None:
             raise InvalidSegmentation(f"expected {part}; the segmentation has none")

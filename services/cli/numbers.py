@@ -6,16 +6,17 @@ import argparse
 from collections.abc import Callable
 
 
-def whole_number(bits: int) -> Callable[[str], int]:
-    """Return an argparse type for whole numbers of so many bits, none below 0."""
+def whole_number(bits: int, least: int = 0) -> Callable[[str], int]:
+    """Return an argparse type for whole numbers of so many bits, none below `least`."""
 
     def parse(text: str) -> int:
-        if not text.isdecimal() or int(text) >= 2**bits:
-            raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {2**bits - 1}; got {text!r}")
+        if not text.isdecimal() or not least <= int(text) < 2**bits:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {2**bits - 1}; got {text!r}")
         return int(text)
 
     return parse
 
 
 COUNT = whole_number(32)
+POSITIVE = whole_number(32, least=1)
 SEED = whole_number(64)

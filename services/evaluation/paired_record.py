@@ -14,7 +14,7 @@ from services.common.imaging.images import Image
 from services.common.imaging.intensity import to_eight_bit
 from services.evaluation.lpips import Lpips
 from services.evaluation.paired import Metric, compare_pairs
-from services.evaluation.paired_metrics import PAIRED_METRICS
+from services.evaluation.paired_metrics import PAIRED_METRICS, PairedMetric
 from services.evaluation.pictures import PictureSet
 from services.evaluation.sets.degraded import blurred, flat_paint
 from services.evaluation.sets.field import Field, FieldSet
@@ -37,29 +37,37 @@ def paired_record(
 ) -> dict[str, Any]:
     """Every paired metric of a candidate: `values` in the order of names, their statistics, and those of floors.
 
+    Floors stand on the scale of 8 bit, to which 16-bit images are stretched: pairs of 16 bit have none beside them.
     Raises InvalidImage for pairs of two sizes.
     """
     at = [{name: number for number, name in enumerate(side.names)} for side in (real, candidate)]
-    pairs = (_of_one_depth(real.pictures[at[0][name]].image, candidate.pictures[at[1][name]].image) for name in names)
+    depths: set[np.dtype[Any]] = set()
+
+    def pairs() -> Iterator[tuple[Image, Image]]:
+        for name in names:
+            pair = _of_one_depth(real.pictures[at[0][name]].image, candidate.pictures[at[1][name]].image)
+            depths.add(pair[0].dtype)
+            yield pair
+
     found: list[tuple[Metric, ...]] = []
-    for done, metrics in enumerate(compare_pairs(pairs, lpips=lpips), start=1):
+    for done, metrics in enumerate(compare_pairs(pairs(), lpips=lpips), start=1):
         found.append(metrics)
         progress(f"pairs of {candidate.name}", done, len(names))
-    rows = []
-    for number, metric in enumerate(PAIRED_METRICS):
-        values = [row[number].value for row in found]
-        reasons = [row[number].unavailable for row in found if row[number].unavailable]
-        described = {"name": metric.name, "what": metric.what, "unit": metric.unit, "direction": metric.direction}
-        rows.append(
-            {
-                **described,
-                "values": values,
-                **_summary(values, seed),
-                "floors": floors[metric.name],
-                "unavailable": reasons[0] if reasons else "",
-            }
-        )
+    beside = floors if depths == {np.dtype(np.uint8)} else {}
+    columns = zip(PAIRED_METRICS, zip(*found, strict=True), strict=True)
+    rows = [_row(metric, values, seed, beside.get(metric.name, {})) for metric, values in columns]
     return {"pairs": len(names), "names": list(names), "metrics": rows}
+
+
+def _row(metric: PairedMetric, found: Sequence[Metric], seed: int, floors: Floors) -> dict[str, Any]:
+    values = [one.value for one in found]
+    return {
+        **{"name": metric.name, "what": metric.what, "unit": metric.unit, "direction": metric.direction},
+        "values": values,
+        **_summary(values, seed),
+        "floors": floors,
+        "unavailable": next((one.unavailable for one in found if one.unavailable), ""),
+    }
 
 
 def _of_one_depth(real: Image, generated: Image) -> tuple[Image, Image]:

@@ -39,7 +39,7 @@ from services.evaluation.streams import told_by
 from services.segmentation.learned.segmenter import shipped
 from services.segmentation.segmenters import Segmenter, builtin_segmenters
 
-EVALUATION_VERSION = 2  # rises whenever a figure, the report or the summary changes
+EVALUATION_VERSION = 3  # rises whenever a figure, the report or the summary changes
 # The network whose features describe windows: one for all sets, so that figures compare.
 DESCRIBED_BY = "nuclei"
 JSON, CSV, HTML = "metrics.json", "metrics.csv", "report.html"
@@ -226,15 +226,20 @@ def _check(request: evaluation_pb2.CompareSetsRequest) -> None:
     if len(set(names)) < len(names) or not all(names):
         raise InvalidArgument(f"expected a name of its own for every candidate; got {listed(names)}")
     models = [check_model(candidate.model) for candidate in request.candidates if candidate.model]
-    if len(set(models)) < len(models) or request.real.model or request.train.model:
-        raise InvalidArgument("expected a model for candidates alone, and each for one candidate at most")
+    if other := [one.model for one in (request.real, request.train) if one.model]:
+        raise InvalidArgument(f"expected a model for candidates alone; real or training images have {other[0]!r:.80}")
+    if twice := [model for model in models if models.count(model) > 1]:
+        raise InvalidArgument(
+            f"expected each model for one candidate at most, for it has one last evaluation; {'/'.join(twice[0])} is "
+            "of several: compare them in calls of their own"
+        )
 
 
 def _judge(name: str) -> Segmenter | None:
-    segmenters = builtin_segmenters()
-    if name and name not in segmenters:
-        raise UnknownName(f"expected a judge among {', '.join(segmenters)}, or none; got {name!r:.80}")
-    return segmenters[name] if name else None
+    able = {key: found for key, found in builtin_segmenters().items() if {"cells", "nuclei"} & set(found.parts)}
+    if name and name not in able:
+        raise UnknownName(f"expected a judge of cells or nuclei among {', '.join(able)}, or none; got {name!r:.80}")
+    return able[name] if name else None
 
 
 def _no_planes(_data: bytes) -> dict[str, NDArray[Any]]:

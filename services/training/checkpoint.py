@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+from services.common.errors import InvalidArgument
 
 FILE = "checkpoint.safetensors"
 
@@ -35,9 +37,14 @@ def save_checkpoint(
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """What `save_checkpoint` was given as `state`."""
-    with safe_open(folder / FILE, "pt") as file:
-        state: dict[str, Any] = json.loads(file.metadata()["state"])
+    """What `save_checkpoint` was given as `state`. Raises InvalidArgument for a file that is no checkpoint."""
+    try:
+        with safe_open(folder / FILE, "pt") as file:
+            state: dict[str, Any] = json.loads(file.metadata()["state"])
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise InvalidArgument(
+            f"expected a checkpoint at {folder / FILE}; it cannot be read ({error}); delete it to begin anew"
+        ) from error
     return state
 
 

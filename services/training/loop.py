@@ -72,7 +72,8 @@ class Training(ABC):
         state, path = read_state(folder), folder / FILE
         if state["config"] != self._hyper_parameters:
             raise InvalidArgument(
-                f"expected the hyper-parameters of {path}: {state['config']}; got {self._hyper_parameters}"
+                f"expected the hyper-parameters of {path}; {_differences(state['config'], self._hyper_parameters)}; "
+                "ask for those, or choose another --work"
             )
         if state["dataset"] != self._dataset:
             raise InvalidArgument(
@@ -116,6 +117,16 @@ def train(
         if training.step % checkpoint_every == 0:
             training.save(folder)
     training.save(folder)
+
+
+def _differences(former: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """What differs between two sets of hyper-parameters, in words.
+
+    >>> _differences({"steps": 100, "seed": 0}, {"steps": 200, "seed": 0})
+    'steps is 100 there and 200 here'
+    """
+    names = [name for name in {**former, **asked} if former.get(name) != asked.get(name)]
+    return ", ".join(f"{name} is {former.get(name)} there and {asked.get(name)} here" for name in names)
 
 
 def _logger(writer: Any, bar: Any) -> Callable[[int, Mapping[str, float]], None]:

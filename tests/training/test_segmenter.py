@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -140,6 +142,7 @@ def test_train_segmenter_writes_a_model_with_its_card(
         (("--part", "cells"), "expected --part cells among the labels of disks, which are nuclei"),
         (("--version", "1.2"), "expected --version of a segmenter as a whole number"),
         (("--looks-only",), "only generators have looks"),
+        (("--steps", "0"), "argument --steps: expected a whole number from 1"),
     ],
 )
 def test_what_would_fail_fails_before_any_training(
@@ -148,6 +151,18 @@ def test_what_would_fail_fails_before_any_training(
     with pytest.raises(SystemExit):
         main(["train", "segmenter", str(dataset), "--out", str(tmp_path / "out"), *more])
     assert message in capsys.readouterr().err
+    assert not (tmp_path / "out.training").exists()
+
+
+def test_a_held_out_field_that_misfits_shows_before_any_training(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied = shutil.copytree(dataset, tmp_path / "copied")
+    entry = read_manifest(copied).chosen("val")[0]
+    cv2.imwrite(str(copied / entry.labels["nuclei"]), np.zeros((5, 5), np.uint16))
+    with pytest.raises(SystemExit):
+        main(["train", "segmenter", str(copied), "--out", str(tmp_path / "out"), "--steps", "1"])
+    assert f"expected labels of the image's size (72, 88) for {entry.id}; got (5, 5)" in capsys.readouterr().err
     assert not (tmp_path / "out.training").exists()
 
 

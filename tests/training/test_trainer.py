@@ -98,5 +98,14 @@ def test_training_lowers_the_coarse_loss(dataset: Path) -> None:
 
 def test_a_checkpoint_of_other_hyper_parameters_is_refused(dataset: Path, tmp_path: Path) -> None:
     _trainer(dataset, TINY).save(tmp_path)
-    with pytest.raises(InvalidArgument, match="hyper-parameters of"):
+    with pytest.raises(InvalidArgument, match=r"; learning_rate is 0.0004 there and 0.001 here; ask for those, or"):
         _trainer(dataset, replace(TINY, learning_rate=1e-3)).resume(tmp_path)
+
+
+def test_a_damaged_checkpoint_is_named(dataset: Path, tmp_path: Path) -> None:
+    trainer = _trainer(dataset, TINY)
+    trainer.save(tmp_path)
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(InvalidArgument, match=f"expected a checkpoint at {path}; it cannot be read .*; delete it"):
+        trainer.resume(tmp_path)

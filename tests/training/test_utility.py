@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,6 +83,30 @@ def test_other_settings_train_anew_beside_the_former(dataset: Path, generated: P
     list(_experiment(dataset, generated, tmp_path).run(lambda *_: None))
     list(_experiment(dataset, generated, tmp_path, replace(TINY, steps=2)).run(lambda *_: None))
     assert len(list(tmp_path.glob("*/outcome.json"))) == 12
+
+
+def test_another_part_trains_anew(dataset: Path, generated: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(dataset)
+    arms, fields = arms_of(dataset, manifest, "nuclei", generated)[:1], held_out(dataset, manifest, "nuclei")
+    for part in ("nuclei", "cells"):
+        list(Experiment(arms, fields, TINY, (0,), part, "d", tmp_path).run(lambda *_: None))
+    assert len(list(tmp_path.glob("*/outcome.json"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--steps", "0"), "argument --steps: expected a whole number from 1"),
+        (("--seeds", "0"), "argument --seeds: expected a whole number from 1"),
+        (("--seed", str(2**64 - 1), "--seeds", "2"), r"expected seeds below 2\^64; got 2 from 18446744073709551615 on"),
+    ],
+)
+def test_numbers_that_no_experiment_has_are_refused(
+    dataset: Path, tmp_path: Path, more: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["utility", str(dataset), "--generated", "none", "--out", str(tmp_path / "out"), *more])
+    assert re.search(message, capsys.readouterr().err)
 
 
 def test_the_table_has_means_intervals_over_seeds_and_shares_of_real() -> None:

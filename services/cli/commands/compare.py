@@ -60,4 +60,4 @@ def metric_record(metric: Metric) -> dict[str, Any]:
 def _line(metric: Metric) -> str:
     value = f"{metric.value:.4g} {metric.unit}".rstrip() if metric.HasField("value") else f"- ({metric.unavailable})"
     better = {"lower": "lower is better", "higher": "higher is better"}.get(word(Direction, metric.direction), "")
-    return f"{metric.name:<28}{value:<14}{better}"
+    return f"{metric.name:<28}{value:<30}{better}"

@@ -51,7 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against", type=Path, action="append", default=[], metavar="DIR", help="one more generated folder; repeatable"
     )
-    parser.add_argument("--judge", default="", metavar="NAME", help="segmenter that judges whether labels are shown")
+    parser.add_argument(
+        "--judge", default="", metavar="NAME", help="segmenter of cells or nuclei: does it find what labels say?"
+    )
     parser.add_argument("--tile", type=COUNT, default=0, metavar="PX", help="look for seams of tiles of this side")
     parser.add_argument(
         "--cnn", action="store_true", help="let a small network tell the sets apart: minutes more; needs torch"

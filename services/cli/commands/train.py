@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.console import Console
-from services.cli.numbers import COUNT, SEED
+from services.cli.numbers import POSITIVE, SEED
 from services.common.errors import ConfigError
 from services.training.generator.looks import renew_looks
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--description", default="", metavar="TEXT", help="one sentence for those who choose")
     parser.add_argument("--remarks", type=Path, metavar="FILE", help="text for the card: how results look")
     parser.add_argument("--work", type=Path, metavar="DIR", help="checkpoints and logs; default: OUT.training")
-    parser.add_argument("--steps", type=COUNT, metavar="N", help="default 5000 for generators, 6000 for segmenters")
+    parser.add_argument("--steps", type=POSITIVE, metavar="N", help="default 5000 for generators, 6000 for segmenters")
     parser.add_argument(
         "--part", default="", choices=PARTS, help="of a segmenter: what to find; default: what has labels"
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from services.cli.console import Console
 from services.cli.files import check_folder, write_file
-from services.cli.numbers import COUNT, SEED
+from services.cli.numbers import POSITIVE, SEED
 from services.common.errors import ConfigError, InvalidArgument
 from services.generation.config import GenerationConfig
 from services.generation.device import choose_engine
@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the result")
     parser.add_argument("--work", type=Path, metavar="DIR", help="images and checkpoints; default: OUT.work")
     parser.add_argument("--part", default="", choices=PARTS, help="what to find; default: what has labels")
-    parser.add_argument("--seeds", type=COUNT, default=3, metavar="N", help="segmenters for each arm (default 3)")
-    parser.add_argument("--steps", type=COUNT, metavar="N", help="of each training; default 1200, with --full 6000")
+    parser.add_argument("--seeds", type=POSITIVE, default=3, metavar="N", help="segmenters for each arm (default 3)")
+    parser.add_argument("--steps", type=POSITIVE, metavar="N", help="of each training; default 1200, with --full 6000")
     parser.add_argument("--full", action="store_true", help="segmenters of full size")
     parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="the first seed (default 0)")
 
@@ -55,8 +55,10 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         from services.training.utility.table import as_text, lines_of
     except ImportError as error:
         raise ConfigError(f"the experiment needs torch ({error}); install the `training` extra") from error
-    if not arguments.seeds:
-        raise InvalidArgument("expected at least one seed for --seeds; got 0")
+    if arguments.seed + arguments.seeds > 2**64:
+        raise InvalidArgument(
+            f"expected seeds below 2^64; got {arguments.seeds} from {arguments.seed} on; choose a smaller --seed"
+        )
     out = check_folder(arguments.out)
     work = arguments.work or arguments.out.with_name(arguments.out.name + ".work")
     manifest = read_manifest(arguments.dataset)
@@ -84,9 +86,8 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         "outcomes": [asdict(outcome) for outcome in outcomes],
     }
     write_file(out / "utility.json", (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
-    console.say(
-        f"{as_text(lines)}\nmeans over {len(experiment.seeds)} seeds (95 % interval); wrote utility.json to {out}"
-    )
+    over = f"means over {arguments.seeds} seeds (95 % interval)" if arguments.seeds > 1 else "one seed: no intervals"
+    console.say(f"{as_text(lines)}\n{over}; wrote utility.json to {out}")
     console.answer(record)
 
 
@@ -124,7 +125,7 @@ def _experiment(arguments: argparse.Namespace, manifest: DatasetManifest, genera
 
 
 def _digest(dataset: Path, generated: Path) -> str:
-    """Of all images that segmenters are trained on."""
+    """Of the dataset's manifest and of every generated image."""
     digest = hashlib.sha256(fingerprint(dataset).encode())
     for path in sorted(generated.glob("*.png")):
         digest.update(hashlib.sha256(path.read_bytes()).digest())

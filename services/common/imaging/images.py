@@ -15,7 +15,7 @@ from services.common.imaging.formats import jpeg, png
 from services.common.imaging.formats.limits import ImageLimits
 from services.common.imaging.formats.tiff import TiffPlanes
 
-__all__ = ["Image", "ImageLimits", "autocontrast", "decode_image", "encode_png"]
+__all__ = ["Image", "ImageLimits", "autocontrast", "decode_image", "decode_label_map", "encode_png"]
 
 Image = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -29,6 +29,22 @@ def decode_image(data: bytes, channel: int | None = None, limits: ImageLimits = 
     dropped, palettes are looked up, 1 bit becomes 0 and 255; EXIF rotation is not applied. Returns (H, W), uint8 or
     uint16 as stored. Raises InvalidImage for anything else or a damaged file, ImageTooLarge for one over `limits`.
     """
+    return _to_grey(_decode(data, channel, limits))
+
+
+def decode_label_map(data: bytes, limits: ImageLimits = _DEFAULT) -> Image:
+    """A label map of one plane, (H, W), uint8 or uint16 as stored. Raises as `decode_image`, and for colours.
+
+    Colours of labels, as in a picture of them or by a palette, are no numbers: their greys would be objects made up.
+    """
+    pixels = _decode(data, None, limits)
+    if pixels.ndim == 3 and (pixels[:, :, :1] != pixels[:, :, 1:3]).any():
+        raise InvalidImage("expected a label map in which each object has a grey value; got colours; save it as labels")
+    return _to_grey(pixels)
+
+
+def _decode(data: bytes, channel: int | None, limits: ImageLimits) -> NDArray[Any]:
+    """(H, W) or (H, W, 3 or 4), blue first, after all checks."""
     limits.check_file(data)
     if data.startswith(TIFF):
         return _decode_tiff(data, channel, limits)
@@ -40,7 +56,7 @@ def decode_image(data: bytes, channel: int | None = None, limits: ImageLimits = 
         raise InvalidImage(f"expected a PNG, TIFF or JPEG file, got one that begins with {_describe_start(data)}")
     if channel:
         raise InvalidImage(f"expected channel 0, for a PNG or JPEG holds one image, got channel {channel}")
-    return _to_grey(_decode_by_opencv(data))
+    return _decode_by_opencv(data)
 
 
 def choose_channel(names: Sequence[str], channel: int | None) -> int:
@@ -127,14 +143,14 @@ def _decode_by_opencv(data: bytes) -> NDArray[Any]:
     return pixels
 
 
-def _decode_tiff(data: bytes, channel: int | None, limits: ImageLimits) -> Image:
+def _decode_tiff(data: bytes, channel: int | None, limits: ImageLimits) -> NDArray[Any]:
     file = TiffPlanes(data, limits)
     planes = file.planes
     chosen = choose_channel([plane.name for plane in planes], channel)
     pixels = file.read(planes[chosen])
     if pixels.ndim == 3:
         pixels = pixels[:, :, [2, 1, 0]]  # RGB(A) -> BGR
-    return _to_grey(pixels)
+    return pixels
 
 
 def _to_grey(pixels: NDArray[Any]) -> Image:

@@ -54,7 +54,10 @@ def check_tools(
     """
     names = [tool.name for tool in tools]
     if not names or len(set(names)) < len(names):
-        raise InvalidArgument(f"expected tools with a name of their own each; got {', '.join(names) or 'none'}")
+        raise InvalidArgument(
+            f"expected tools with a name of their own each; got {', '.join(names) or 'none'}; masks are called as "
+            "their folder is: rename it"
+        )
     fields = survey(images, part)
     rows = measure(images, part, tools, seed, progress)
     table = Table(rows)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from services.common.errors import InvalidArgument
+from services.common.imaging.labels import Labels
 from services.training.datasets.dataset import DatasetManifest, Entry, read_labels, read_pair
 from services.training.segmenter.crops import LabelledField
 
@@ -28,11 +32,21 @@ def entries_by_source(manifest: DatasetManifest, split: str) -> dict[str, list[E
 
 def read_field(folder: Path, entry: Entry, part: str) -> LabelledField:
     """Read one field. Raises InvalidArgument for a missing file, or labels of another size."""
+    return LabelledField.of(entry.id, *_read(folder, entry, part))
+
+
+def read_eight_bit(folder: Path, entry: Entry, part: str) -> tuple[NDArray[np.uint8], Labels]:
+    """Image (H, W) uint8, as segmenters take it, and labels (H, W) of one field. Raises as `read_field`."""
+    image, labels = _read(folder, entry, part)
+    return np.rint(image * 255).astype(np.uint8), labels
+
+
+def _read(folder: Path, entry: Entry, part: str) -> tuple[NDArray[np.float32], Labels]:
     image, _ = read_pair(folder, entry)
     labels = read_labels(folder, entry, part)
     if labels.shape != image.shape:
         raise InvalidArgument(f"expected labels of the image's size {image.shape} for {entry.id}; got {labels.shape}")
-    return LabelledField.of(entry.id, image, labels)
+    return image, labels
 
 
 def choose_part(manifest: DatasetManifest, part: str = "") -> str:

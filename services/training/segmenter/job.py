@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from services.common.engines.cores import usable_cores
@@ -25,13 +24,11 @@ from services.training.datasets.dataset import (
     DatasetManifest,
     Entry,
     fingerprint,
-    read_labels,
     read_manifest,
-    read_pair,
 )
 from services.training.loop import Reporter, run
 from services.training.onnx_export import export_onnx
-from services.training.segmenter.fields import choose_part, entries_by_source, read_field
+from services.training.segmenter.fields import choose_part, entries_by_source, read_eight_bit, read_field
 from services.training.segmenter.scores import Score, score
 from services.training.segmenter.trainer import TrainConfig, Trainer
 
@@ -61,17 +58,14 @@ def train_segmenter(job: Job, reporter: Reporter) -> dict[str, Any]:
     part = choose_part(manifest, job.part)
     chosen, held_out = (entries_by_source(manifest, split) for split in ("train", "val"))
     fields = [[read_field(job.dataset, entry, part) for entry in entries] for entries in chosen.values()]
+    # Read now, so that a wrong file shows before the long training.
+    tests = {source: [read_eight_bit(job.dataset, entry, part) for entry in some] for source, some in held_out.items()}
     trainer = Trainer(job.config, fields, fingerprint(job.dataset))
     run(trainer, job.work, reporter)
     record = _record(manifest, chosen, trainer)
     model = _publish(job, part, trainer, record)
     engine = OnnxCpuEngine(job.out / WEIGHTS)
-    scores = {
-        source: score(
-            [_read(job.dataset, entry, part) for entry in entries], lambda image: find_objects(image, model, engine)
-        )
-        for source, entries in held_out.items()
-    }
+    scores = {source: score(some, lambda image: find_objects(image, model, engine)) for source, some in tests.items()}
     _write_card(job, model, manifest, scores)
     reporter.say(f"wrote {job.out}: {model.parameters:,} parameters, {record['minutes']} minutes of training")
     return {
@@ -110,11 +104,6 @@ def _publish(job: Job, part: str, trainer: Trainer, record: Mapping[str, Any]) -
     )
     write_segmenter(job.out, model)
     return model
-
-
-def _read(folder: Path, entry: Entry, part: str) -> tuple[Any, Any]:
-    image, _ = read_pair(folder, entry)
-    return np.rint(image * 255).astype(np.uint8), read_labels(folder, entry, part)
 
 
 def _write_card(job: Job, model: SegmenterDescription, manifest: DatasetManifest, scores: Mapping[str, Score]) -> None:

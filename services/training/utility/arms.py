@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument
 from services.common.imaging.labels import Labels
-from services.training.datasets.dataset import DatasetManifest, Entry, read_labels, read_pair
+from services.training.datasets.dataset import DatasetManifest, Entry
 from services.training.segmenter.crops import LabelledField
-from services.training.segmenter.fields import entries_by_source, read_field
+from services.training.segmenter.fields import entries_by_source, read_eight_bit, read_field
 
 REAL, GENERATED, BOTH = "real", "generated", "both"
 
@@ -57,17 +57,12 @@ def arms_of(folder: Path, manifest: DatasetManifest, part: str, generated: Path)
 
 
 def held_out(folder: Path, manifest: DatasetManifest, part: str) -> list[HeldOutField]:
-    """The val fields that people labelled. Raises InvalidArgument for none."""
+    """The val fields that people labelled. Raises InvalidArgument for none, and as `read_field`."""
     return [
-        HeldOutField(entry.id, _eight_bit(folder, entry), read_labels(folder, entry, part))
+        HeldOutField(entry.id, *read_eight_bit(folder, entry, part))
         for entries in entries_by_source(manifest, "val").values()
         for entry in entries
     ]
-
-
-def _eight_bit(folder: Path, entry: Entry) -> NDArray[np.uint8]:
-    image, _ = read_pair(folder, entry)
-    return np.rint(image * 255).astype(np.uint8)
 
 
 def _as_generated(field: LabelledField, path: Path) -> LabelledField:

@@ -110,6 +110,7 @@ class Experiment:
         named: dict[str, Any] = {
             "config": asdict(config),
             "dataset": self._dataset,
+            "part": self._part,
             "tested_on": [field.name for field in self._fields],
         }
         return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:12]

@@ -145,7 +145,8 @@ def test_a_run_says_how_near_its_image_comes_and_compare_says_the_same(cli: Cli,
     assert done.returncode == 0, done.stderr
     metrics = json.loads(done.stdout)["metrics"]
     assert {name: metric["value"] for name, metric in metrics.items() if metric["value"] is not None} == likeness
-    assert "higher is better" in cli("compare", image, tmp_path / "o" / "generated.png").stdout
+    lines = cli("compare", image, tmp_path / "o" / "generated.png").stdout.splitlines()
+    assert lines[0].startswith("mse ") and lines[0].endswith("  lower is better")
 
 
 def test_evaluate_writes_figures_and_a_report(cli: Cli, tmp_path: Path) -> None:

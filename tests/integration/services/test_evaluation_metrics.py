@@ -139,8 +139,8 @@ def test_a_model_is_of_one_candidate_and_of_no_real_images(store: FolderStore) -
     of_real = request(MADE)
     of_real.real.model = "a/1"
     with serving(store) as (client, _):
-        for wrong in (twice, of_real):
-            with pytest.raises(BiosynthCallError, match="a model for candidates alone, and each for one") as caught:
+        for wrong, words in ((twice, "a/1 is of several"), (of_real, "real or training images have 'a/1'")):
+            with pytest.raises(BiosynthCallError, match=words) as caught:
                 list(client.evaluation.CompareSets(wrong))
             assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT
 

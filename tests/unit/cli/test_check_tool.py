@@ -126,7 +126,7 @@ def test_masks_of_levels_that_were_not_asked_for_are_not_passed_over(folder: Pat
         (("--segmenter", "nope", "--out", "{}/out"), "expected a segmenter among cells, nuclei"),
         (("--segmenter", "wound", "--out", "{}/out"), "expected a segmenter that finds nuclei; wound finds wound"),
         (("--masks", "{}/absent", "--out", "{}/out"), "expected a folder of masks"),
-        (("--masks", "{}/labels", "--masks", "{}/labels", "--out", "{}/out"), "a name of their own each"),
+        (("--masks", "{}/labels", "--masks", "{}/labels", "--out", "{}/out"), "masks are called as their folder is"),
         (("--write-images", "{}/worse", "--segmenter", "nuclei"), "expected --write-images alone"),
         (("--segmenter", "nuclei", "--part", "cells", "--out", "{}/out"), "expected a segmenter that finds cells"),
     ],

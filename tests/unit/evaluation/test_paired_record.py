@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.evaluation.paired_metrics import PAIRED_METRICS
 from services.evaluation.paired_record import paired_floors, paired_record
@@ -35,6 +36,18 @@ def test_floors_are_the_means_of_real_fields_beside_their_degraded_copies() -> N
     by_name = {metric["name"]: metric for metric in record["metrics"]}
     assert by_name["psnr_db"]["floors"]["blurred"] > by_name["psnr_db"]["mean"]
     assert by_name["lpips"]["floors"] == {}
+
+
+def test_floors_of_8_bit_do_not_stand_beside_pairs_of_16_bit() -> None:
+    deep = PictureSet("deep", tuple(f.name for f in FIELDS), [Picture(f.name, _dim(f.image)) for f in FIELDS])
+    floors = paired_floors(FIELDS, None, 0, _told)
+    for candidate, has in ((deep, False), (_pictures("made"), True)):
+        record = paired_record(deep, candidate, deep.names, None, 0, _told, floors)
+        assert [bool(metric["floors"]) for metric in record["metrics"]][:4] == [has] * 4
+
+
+def _dim(image: NDArray[np.float32]) -> NDArray[np.uint16]:
+    return np.rint(image * 2000).astype(np.uint16)
 
 
 def test_fields_without_labels_have_no_flat_paint_beside_them() -> None:

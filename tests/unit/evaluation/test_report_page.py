@@ -62,6 +62,7 @@ def test_numbers_have_three_digits_and_the_tables_all_figures(html: str) -> None
     text = Page(html).text
     assert "0.0350 0.0210 to 0.0520" in text  # a ceiling
     assert "flat paint 0.811" in text
+    assert "flat_paint" not in text
     assert "two-sided: closest to the ceiling" in text
     assert "numpy 2.4.0" in text
     assert not re.search(r"\d\.\d{7}", text)

@@ -19,6 +19,7 @@ from services.evaluation.pictures import PictureSet, shared_names
 from services.evaluation.report.page import render_report
 from services.evaluation.sets.classifier import NOT_ASKED, PixelClassifier
 from services.evaluation.sets.compare import RealSet
+from services.evaluation.sets.fidelity import Judge
 from services.evaluation.sets.report import SetReport, SetStatistics
 from services.evaluation.sets.segmenter_features import Describe
 from services.evaluation.strips import shown_names, strips_of
@@ -61,7 +62,7 @@ def evaluate(
     """
     pairs = [shared_names(real, candidate) for candidate in candidates]  # before any work
     known = RealSet(
-        FieldsOf(real), train=FieldsOf(train) if train else (), judge=_labels_by(judge), seed=seed, tile_px=tile_px,
+        FieldsOf(real), train=FieldsOf(train) if train else (), judge=_judge_of(judge), seed=seed, tile_px=tile_px,
         describe=describe, pixel_classifier=pixel_classifier,
         inception=inception.measure if inception else None, progress=progress,
     )  # fmt: skip
@@ -124,14 +125,14 @@ def _spectra(candidates: Sequence[PictureSet], reports: Sequence[SetReport]) -> 
     }
 
 
-def _labels_by(judge: Segmenter | None) -> Callable[[NDArray[np.uint8]], Labels] | None:
-    """What a judge finds: its nuclei, or else its cells."""
-    if judge is None:
+def _judge_of(segmenter: Segmenter | None) -> Judge | None:
+    """A segmenter as the judge of its nuclei, or else of its cells."""
+    if segmenter is None:
         return None
-    part = "nuclei" if "nuclei" in judge.parts else "cells"
+    part = "nuclei" if "nuclei" in segmenter.parts else "cells"
 
-    def found(image: NDArray[np.uint8]) -> Labels:
-        labels: Labels = getattr(judge.find(image), part)
+    def find(image: NDArray[np.uint8]) -> Labels:
+        labels: Labels = getattr(segmenter.find(image), part)
         return labels
 
-    return found
+    return Judge(part, find)

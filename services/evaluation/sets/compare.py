@@ -25,9 +25,8 @@ from services.evaluation.sets.report import (
 from services.evaluation.sets.segmenter_features import Describe
 from services.evaluation.sets.window_features import measure_windows
 
-__all__ = ["SETS_VERSION", "RealSet", "SetFigure", "SetReport", "SetStatistics"]
+__all__ = ["RealSet", "SetFigure", "SetReport", "SetStatistics"]
 
-SETS_VERSION = 1
 Progress: TypeAlias = Callable[[str, int, int], None]
 # What was measured of a set.
 _Table: TypeAlias = Mapping[Measure, Sequence[Measured]]
@@ -37,11 +36,11 @@ _Bounds: TypeAlias = tuple[Ceiling | None, Mapping[str, float]]
 class RealSet:
     """A real set, measured once with its degraded copies, however many generated sets are compared with it.
 
-    fields: real ones that trained nothing. train: what trained the generator. judge: finds objects in an image, (H, W)
-    uint8. describe: features of windows by a segmentation network of ours. tile_px: side of the tiles that images were
-    put together from. pixel_classifier: tells windows apart by their pixels, or the reason why there is none.
-    inception: features of a field's windows by the Inception network. progress: told of a stage, how much is done, and
-    how much there is. Raises InvalidArgument for an empty set, more than 1000 fields (but for train), or a name that is
+    fields: real ones that trained nothing. train: what trained the generator. judge: finds objects in an image.
+    describe: features of windows by a segmentation network of ours. tile_px: side of the tiles that images were put
+    together from. pixel_classifier: tells windows apart by their pixels, or the reason why there is none. inception:
+    features of a field's windows by the Inception network. progress: told of a stage, how much is done, and how much
+    there is. Raises InvalidArgument for an empty set, more than 1000 fields (but for train), or a name that is
     twice in a set.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,23 +11,30 @@ from numpy.typing import NDArray
 from services.common.imaging.labels import Labels
 from services.evaluation.sets.field import Field
 from services.evaluation.sets.metric import Features, Indices, Measure, Measured, Prepare, SetMetric, Statistic
-from services.evaluation.sets.objects import find_objects
+from services.evaluation.sets.objects import numbered
 from services.evaluation.sets.overlaps import find_overlaps
 
-Judge: TypeAlias = Callable[[NDArray[np.uint8]], Labels]
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Finds objects of one part, `cells` or `nuclei`, in an image (H, W); held against the labels of that part."""
+
+    part: str
+    find: Callable[[NDArray[np.uint8]], Labels]
+
 
 _COLUMNS = 8  # AP50, mean AP, AJI, Dice; numbers of objects missed, merged, split, and of all
 _NO_JUDGE = "no judge was given"
 
 
 def judged_by(judge: Judge) -> Measure:
-    """How a judge's labels of an image agree with the field's own: (1, 8), no row without labels of objects."""
+    """How a judge's labels of an image agree with the field's of its part: (1, 8), no row without such labels."""
 
     def measure(field: Field) -> Features:
-        objects = find_objects(field)
-        if objects is None:
+        labels: Labels | None = getattr(field.labels, judge.part, None)
+        if labels is None:
             return np.empty((0, _COLUMNS))
-        return agreement(objects.astype(np.int32), judge(np.rint(field.image * 255).astype(np.uint8)))
+        return agreement(numbered(labels).astype(np.int32), judge.find(np.rint(field.image * 255).astype(np.uint8)))
 
     return measure
 
@@ -95,7 +102,7 @@ def fidelity_metrics(judge: Judge | None) -> tuple[SetMetric, ...]:
             what=f"{what} Far above or below real images' own figure is unlike them.",
             direction="two-sided",
             needs_labels=True,
-            needs="labels of cells or nuclei",
+            needs=f"labels of {judge.part if judge else 'objects'}",
             measure=measure,
             prepare=prepare,
             scale="linear",

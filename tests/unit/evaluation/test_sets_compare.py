@@ -13,6 +13,7 @@ from services.common.errors import InvalidArgument
 from services.common.imaging.labels import Labels
 from services.evaluation.sets.catalogue import set_metrics
 from services.evaluation.sets.compare import SetFigure, SetReport
+from services.evaluation.sets.fidelity import Judge
 from tests.unit.evaluation.synthetic_fields import blur, changed, compare_sets, make_fields, renamed
 
 REAL, ALIKE = (make_fields(10, seed, side=256, objects=30) for seed in (0, 1))
@@ -23,13 +24,16 @@ def _judge(image: NDArray[np.uint8]) -> Labels:
     return cv2.connectedComponents((image > 75).astype(np.uint8))[1].astype(np.int32)
 
 
+JUDGE = Judge("nuclei", _judge)
+
+
 def _figures(report: SetReport) -> dict[str, SetFigure]:
     return {figure.name: figure for figure in report.figures}
 
 
 @pytest.fixture(scope="module")
 def alike() -> SetReport:
-    return compare_sets(REAL, ALIKE, train=make_fields(2, seed=2), judge=_judge, tile_px=32, resamples=20)
+    return compare_sets(REAL, ALIKE, train=make_fields(2, seed=2), judge=JUDGE, tile_px=32, resamples=20)
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +100,11 @@ def test_one_field_has_a_value_where_it_can_but_no_interval_and_no_verdict() -> 
 
 def test_the_report_is_the_same_again_whatever_order_and_names() -> None:
     other = changed(FEW, lambda image: 0.9 * image)
-    first = compare_sets(FEW, other, judge=_judge, tile_px=32, resamples=20, seed=3)
-    assert first == compare_sets(FEW, other, judge=_judge, tile_px=32, resamples=20, seed=3)
-    again = compare_sets(renamed(FEW), renamed(other)[::-1], judge=_judge, tile_px=32, resamples=20, seed=3)
+    first = compare_sets(FEW, other, judge=JUDGE, tile_px=32, resamples=20, seed=3)
+    assert first == compare_sets(FEW, other, judge=JUDGE, tile_px=32, resamples=20, seed=3)
+    again = compare_sets(renamed(FEW), renamed(other)[::-1], judge=JUDGE, tile_px=32, resamples=20, seed=3)
     assert first == again
-    assert first != compare_sets(FEW, other, judge=_judge, tile_px=32, resamples=20, seed=4)
+    assert first != compare_sets(FEW, other, judge=JUDGE, tile_px=32, resamples=20, seed=4)
 
 
 def test_statistics_and_spectra_are_those_of_each_set(alike: SetReport) -> None:

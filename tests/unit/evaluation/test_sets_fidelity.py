@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from services.common.errors import InvalidArgument
 from services.common.imaging.labels import Labels, Segmentation
 from services.evaluation.average_precision import average_precision
-from services.evaluation.sets.fidelity import fidelity_metrics
+from services.evaluation.sets.fidelity import Judge, fidelity_metrics
 from services.evaluation.sets.field import Field
 from services.evaluation.sets.metric import Unavailable
 from services.evaluation.sets.objects import numbered
 from services.evaluation.sets.overlaps import find_overlaps
-from tests.unit.evaluation.synthetic_fields import figure, renamed
+from tests.unit.evaluation.synthetic_fields import figure, make_fields, renamed
 
 maps = npst.arrays(np.int32, (6, 8), elements=st.sampled_from([0, 0, 1, 2, 3, 9]))
 
@@ -98,10 +98,10 @@ def test_maps_of_two_sizes_are_refused() -> None:
 def test_a_judge_that_sees_all_is_right_and_labels_that_touch_are_merged() -> None:
     apart = [_squares("a", gap=2), _squares("b", gap=4)]
     touching = [_squares("a", gap=0), _squares("b", gap=4)]
-    perfect = [figure(metric, apart, apart) for metric in fidelity_metrics(_bright_pieces)]
+    perfect = [figure(metric, apart, apart) for metric in fidelity_metrics(Judge("nuclei", _bright_pieces))]
     assert perfect == [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0]
     ap50, mean_ap, aji, dice, missed, merged, split = (
-        figure(metric, apart, touching) for metric in fidelity_metrics(_bright_pieces)
+        figure(metric, apart, touching) for metric in fidelity_metrics(Judge("nuclei", _bright_pieces))
     )
     # In one field of two the found object is two halves: one match among two objects, and half of its area is right.
     assert (ap50, dice, missed, merged, split) == (0.75, 1.0, 0.0, 0.5, 0.0)
@@ -111,7 +111,7 @@ def test_a_judge_that_sees_all_is_right_and_labels_that_touch_are_merged() -> No
 
 def test_order_and_names_do_not_matter() -> None:
     fields = [_squares("a", gap=0), _squares("b", gap=4), _squares("c", gap=0)]
-    for metric in fidelity_metrics(_bright_pieces):
+    for metric in fidelity_metrics(Judge("nuclei", _bright_pieces)):
         assert figure(metric, renamed(fields), renamed(fields)) == pytest.approx(figure(metric, fields, fields))
 
 
@@ -119,8 +119,17 @@ def test_fields_without_labels_or_objects_and_no_judge_have_reasons() -> None:
     bare = [replace(_squares("a", 2), labels=None)]
     empty = [replace(_squares("a", 2), labels=Segmentation(nuclei=np.zeros((24, 32), np.int32)))]
     assert {metric.absent for metric in fidelity_metrics(None)} == {"no judge was given"}
-    for metric in fidelity_metrics(_bright_pieces):
-        with pytest.raises(Unavailable, match="labels of cells or nuclei"):
+    for metric in fidelity_metrics(Judge("nuclei", _bright_pieces)):
+        with pytest.raises(Unavailable, match="labels of nuclei"):
             figure(metric, bare, bare)
     with pytest.raises(Unavailable, match="too little"):
-        figure(fidelity_metrics(_bright_pieces)[4], empty, empty)
+        figure(fidelity_metrics(Judge("nuclei", _bright_pieces))[4], empty, empty)
+
+
+def test_a_judge_is_held_against_the_labels_of_its_own_part() -> None:
+    [field] = make_fields(1)
+    assert field.labels is not None and field.labels.nuclei is not None
+    both = replace(field, labels=Segmentation(cells=np.ones_like(field.labels.nuclei), nuclei=field.labels.nuclei))
+    first, second = (fidelity_metrics(Judge("nuclei", _bright_pieces))[0].measure(one) for one in (field, both))
+    assert np.array_equal(first, second)
+    assert len(fidelity_metrics(Judge("cells", _bright_pieces))[0].measure(field)) == 0

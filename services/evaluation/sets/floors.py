@@ -65,15 +65,20 @@ def floor_for(
 ) -> float | None:
     """The floor that a figure is held to: the farthest from the ceiling, of those on the figure's side of it.
 
-    Floors that are like real themselves say nothing and do not count. None where none is left.
+    Floors that are like real themselves, or hardly beyond it (less than twice as far from the ceiling as its interval's
+    limit on that side), say nothing and do not count. None where none is left.
 
     >>> floor_for(0.9, (0.5, 0.4, 0.6), {"blurred": 1.0, "flat_paint": 0.95, "other": 0.3}, "lower", "linear")
     1.0
     """
+    above = value > ceiling[0]
+    least = 2 * abs((ceiling[2] if above else ceiling[1]) - ceiling[0])
     beyond = [
         floor
         for floor in floors.values()
-        if not _like_real(floor, ceiling, direction, scale) and (floor > ceiling[0]) == (value > ceiling[0])
+        if not _like_real(floor, ceiling, direction, scale)
+        and (floor > ceiling[0]) == above
+        and abs(floor - ceiling[0]) >= least
     ]
     return max(beyond, key=lambda floor: abs(floor - ceiling[0]), default=None)
 

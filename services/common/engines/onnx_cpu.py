@@ -25,6 +25,8 @@ class OnnxCpuEngine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or usable_cores()
         options.inter_op_num_threads = 1
+        # Idle threads of the pool would spin, and take the cores from the event loop and from other computations.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # Warnings about the machine (no GPU found and the like) belong in `biosynth info`, not on stderr.
         options.log_severity_level = 3
         # ONNX files may take weights from other files, by default of the working directory; a hostile one could copy a

@@ -18,7 +18,7 @@ T = TypeVar("T")
 _LATEST = 0.2
 # Estimates err: what would be in time by a hair is refused.
 _MARGIN = 1.15
-_LEAST_RETRY_SECONDS = 0.05
+_LEAST_RETRY_SECONDS, _MOST_RETRY_SECONDS = 0.05, 30.0
 
 
 @dataclass(eq=False)
@@ -46,6 +46,7 @@ class Computing:
         self._workers = workers
         self._entries: dict[_Entry, None] = {}  # in the order in which they came
         self._seconds: dict[Hashable, float] = {}
+        self._next_return = 0.0  # when the caller who was refused last was told to come again
 
     async def run(self, kind: Hashable, function: Callable[[], T]) -> T:
         """Compute in a thread. kind: such as operation and order of size; there should be few.
@@ -93,8 +94,16 @@ class Computing:
                 f"{len(self._entries)} computations come first, about {wait:.1f} s of work, and this one takes about "
                 f"{entry.expected:.1f} s: it would not be done in the {max(left, 0.0):.1f} s that are left; try again "
                 "later, or allow more time",
-                retry_seconds=max(_LEAST_RETRY_SECONDS, wait),
+                retry_seconds=self._return_in(wait, entry.expected, now),
             )
+
+    def _return_in(self, wait: float, expected: float, now: float) -> float:
+        """Seconds until a refused caller is to come again: one after the other, as fast as computations are done.
+
+        Were all told the time until now's work is done, they would come at once and be refused again.
+        """
+        self._next_return = max(now + wait, self._next_return + expected / self._workers.threads)
+        return min(max(_LEAST_RETRY_SECONDS, self._next_return - now), _MOST_RETRY_SECONDS)
 
     def _learn(self, kind: Hashable, entry: _Entry) -> None:
         if entry.begin is not None:

@@ -27,7 +27,7 @@ from services.common.serving.server import Service, serve_until_signalled
 from services.common.serving.waiting import wait_until
 from services.common.serving.workers import Workers
 from services.common.storage.config import StoreConfig
-from services.common.storage.results import Results
+from services.common.storage.results import Results, Stored
 from services.common.storage.store import Store
 from services.common.storage.stores import open_store
 
@@ -62,13 +62,16 @@ class Runtime:
         many computations wait; calls for one result at once share one computation. Raises what the job's parts raise,
         and Overloaded where the result could not be there in time.
         """
-        job = await self.workers.run(prepare)
-        stored = await self.workers.run(self.results.find, job.operation, job.identity)
+        job, stored = await self.workers.run(self._begun, prepare)
         if stored is None:
             compute = partial(self.results.once, job.operation, job.identity, job.compute)
             key = self.results.folder(job.operation, job.identity)
             stored = await self.flights.join(key, lambda: self.computing.run(job.kind, compute))
         return await self.workers.run(job.reply, stored)
+
+    def _begun(self, prepare: Callable[[], Job[R]]) -> tuple[Job[R], Stored | None]:
+        job = prepare()
+        return job, self.results.find(job.operation, job.identity)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -63,6 +64,26 @@ def test_who_would_be_too_late_is_refused_at_once_with_the_time_to_come_again() 
             await asyncio.gather(*running)
 
     asyncio.run(main())
+
+
+def test_those_who_are_refused_are_told_to_come_again_one_after_the_other() -> None:
+    async def main() -> list[float]:
+        told = []
+        with Workers(1) as workers:
+            computing = Computing(workers)
+            await _within(computing, None, 0.1)
+            running = asyncio.ensure_future(_within(computing, None, 0.1))
+            await asyncio.sleep(0.01)
+            for _ in range(5):
+                with pytest.raises(Overloaded) as refused:
+                    await _within(computing, 0.05, 0.1)
+                assert refused.value.retry_seconds is not None
+                told.append(refused.value.retry_seconds)
+            await running
+        return told
+
+    told = asyncio.run(main())
+    assert all(later - earlier > 0.05 for earlier, later in pairwise(told))
 
 
 def test_under_five_times_the_load_threads_work_for_those_who_still_wait_and_everybody_is_answered() -> None:

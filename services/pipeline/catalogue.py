@@ -35,12 +35,17 @@ class Stubs:
     generation: GenerationServiceAsyncStub
 
 
+# A service that does not list in this time is frozen or gone; one that restarts is waited for meanwhile.
+LIST_SECONDS = 5.0
+
+
 async def ask(stubs: Stubs, seconds: float) -> Catalogue:
-    """List segmenters, schemas and models, all three at once, in `seconds` at most."""
+    """List segmenters, schemas and models, all three at once, in `seconds` or 5 s at most."""
+    most = min(seconds, LIST_SECONDS)
     segmenters, schemas, models = await asyncio.gather(
-        stubs.segmentation.ListSegmenters(segmentation_pb2.ListSegmentersRequest(), timeout=seconds),
-        stubs.reference.ListSchemas(reference_pb2.ListSchemasRequest(), timeout=seconds),
-        stubs.generation.ListModels(generation_pb2.ListModelsRequest(), timeout=seconds),
+        stubs.segmentation.ListSegmenters(segmentation_pb2.ListSegmentersRequest(), timeout=most, wait_for_ready=True),
+        stubs.reference.ListSchemas(reference_pb2.ListSchemasRequest(), timeout=most, wait_for_ready=True),
+        stubs.generation.ListModels(generation_pb2.ListModelsRequest(), timeout=most, wait_for_ready=True),
     )
     return catalogue_of(segmenters.segmenters, schemas.schemas, models.models)
 

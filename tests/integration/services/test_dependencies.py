@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from services.common.serving.config import EndpointsConfig, ServerConfig
 from services.common.serving.runtime import Runtime, opened
 from services.common.serving.server import Running, running
 from services.common.storage.folder import FolderStore
+from services.pipeline import catalogue
 from services.pipeline.catalogue import connected
 from services.pipeline.servicer import pipeline_service
 from tests.integration.common.fakes import answers, segmentation
@@ -40,13 +44,47 @@ def pipeline(store: FolderStore, endpoint: str) -> Iterator[Client]:
         yield client
 
 
-def test_a_service_that_does_not_answer_is_named(store: FolderStore) -> None:
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Seconds that listing may take, so that tests need not wait for the usual ones."""
+    monkeypatch.setattr(catalogue, "LIST_SECONDS", 1.0)
+    return 1.0
+
+
+def test_a_service_that_is_not_there_is_named(store: FolderStore, patience: float) -> None:
     with (
         pipeline(store, f"127.0.0.1:{free_ports(1)[0]}") as client,
         pytest.raises(BiosynthCallError, match=r"\w+Service, which this call needs, does not answer") as caught,
     ):
         client.run(image=b"x")
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_frozen_service_is_named_long_before_the_callers_deadline(store: FolderStore, patience: float) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as frozen:  # the kernel accepts, and nobody ever answers
+        begin = time.monotonic()
+        with (
+            pipeline(store, f"127.0.0.1:{frozen.getsockname()[1]}") as client,
+            pytest.raises(BiosynthCallError, match=r"\w+Service, which this call needs, does not answer") as caught,
+        ):
+            client.run(image=b"x")
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+    assert time.monotonic() - begin < 20
+
+
+def test_a_service_that_comes_back_in_time_is_waited_for(store: FolderStore) -> None:
+    address = f"127.0.0.1:{free_ports(1)[0]}"
+    config = ServerConfig(address=address, drain_seconds=0)
+    with pipeline(store, address) as client, ThreadPoolExecutor(1) as caller:
+        run = caller.submit(client.run, image=b"x")
+        time.sleep(1.0)
+        with (
+            in_background(lambda: running(config, [segmentation(answers)])),
+            pytest.raises(BiosynthCallError) as caught,
+        ):
+            run.result(20)
+    # It answered: what is missing is what this server has not.
+    assert caught.value.code is not grpc.StatusCode.UNAVAILABLE
 
 
 def test_a_service_that_refuses_the_pipelines_token_is_no_fault_of_the_caller(

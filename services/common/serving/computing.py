@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
-from services.common.errors import Overloaded, ShuttingDown
+from prometheus_client import CollectorRegistry
+
+from services.common.errors import BiosynthError, Overloaded, ShuttingDown
 from services.common.serving.deadline import seconds_left
+from services.common.serving.load_metrics import LoadMetrics
 from services.common.serving.workers import Workers
 
 T = TypeVar("T")
@@ -23,9 +27,11 @@ _LEAST_RETRY_SECONDS, _MOST_RETRY_SECONDS = 0.05, 30.0
 
 @dataclass(eq=False)
 class _Entry:
-    """A computation that waits or runs: how long it is expected to take, and when it began (None: it waits)."""
+    """A computation: how long it is expected to take, when it came, and when it began (None: it waits)."""
 
+    operation: str
     expected: float
+    came: float
     begin: float | None = None
     work: asyncio.Future[Any] | None = None
     refused: bool = False
@@ -42,37 +48,51 @@ class Computing:
     is not known yet is let in. One that is cancelled while it waits never runs; one that runs ends at its next step.
     """
 
-    def __init__(self, workers: Workers) -> None:
-        self._workers = workers
+    def __init__(self, workers: Workers, metrics: LoadMetrics | None = None) -> None:
+        self._workers, self._metrics = workers, metrics or LoadMetrics(CollectorRegistry())
         self._entries: dict[_Entry, None] = {}  # in the order in which they came
-        self._seconds: dict[Hashable, float] = {}
+        self._seconds: dict[tuple[str, int], float] = {}
         self._next_return = 0.0  # when the caller who was refused last was told to come again
 
-    async def run(self, kind: Hashable, function: Callable[[], T]) -> T:
-        """Compute in a thread. kind: such as operation and order of size; there should be few.
+    async def run(self, operation: str, size: int, function: Callable[[], T]) -> T:
+        """Compute in a thread. operation: a word of ours; size: of the input, by whose order durations are told apart.
 
-        Raises what the function raises, and Overloaded, with when to ask again, where it would be too late.
+        Raises what the function raises; Overloaded, with when to ask again, where it would be too late or too many
+        wait; ShuttingDown where `drain` leaves no time.
         """
-        entry = _Entry(self._seconds.get(kind, 0.0))
+        kind = (operation, size.bit_length())
+        entry = _Entry(operation, self._seconds.get(kind, 0.0), time.monotonic())
         self._admit(entry)
-
-        def timed() -> T:
-            entry.begin = time.monotonic()
-            return function()
-
         self._entries[entry] = None
-        entry.work = asyncio.ensure_future(self._workers.run(timed))
+        self._metrics.waiting.inc()
+        entry.work = asyncio.ensure_future(self._workers.run(partial(self._timed, entry, function)))
         try:
             result: T = await entry.work
         except asyncio.CancelledError:
             entry.work.cancel()
             if entry.refused:
-                raise ShuttingDown("this server ends before it could compute this; ask again") from None
+                raise self._refusal(entry, "ending", ShuttingDown("this server ends before this one's turn")) from None
+            self._metrics.abandoned.labels(operation).inc()
             raise
+        except Overloaded as error:
+            raise self._refusal(entry, "full", error) from None
         finally:
             del self._entries[entry]
+            (self._metrics.waiting if entry.begin is None else self._metrics.running).dec()
         self._learn(kind, entry)
         return result
+
+    def _timed(self, entry: _Entry, function: Callable[[], T]) -> T:
+        entry.begin = time.monotonic()
+        self._metrics.waiting.dec()
+        self._metrics.running.inc()
+        self._metrics.wait_seconds.labels(entry.operation).observe(entry.begin - entry.came)
+        with self._metrics.seconds.labels(entry.operation).time():
+            return function()
+
+    def _refusal(self, entry: _Entry, reason: str, error: BiosynthError) -> BiosynthError:
+        self._metrics.refused.labels(entry.operation, reason).inc()
+        return error
 
     def drain(self, seconds: float) -> None:
         """Refuse those who wait and would not be done in so many seconds; a server that ends has no more time."""
@@ -90,12 +110,13 @@ class Computing:
         now = time.monotonic()
         wait = sum(other.left(now) for other in self._entries) / self._workers.threads
         if _MARGIN * (wait + entry.expected) > left:
-            raise Overloaded(
+            error = Overloaded(
                 f"{len(self._entries)} computations come first, about {wait:.1f} s of work, and this one takes about "
                 f"{entry.expected:.1f} s: it would not be done in the {max(left, 0.0):.1f} s that are left; try again "
                 "later, or allow more time",
                 retry_seconds=self._return_in(wait, entry.expected, now),
             )
+            raise self._refusal(entry, "late", error)
 
     def _return_in(self, wait: float, expected: float, now: float) -> float:
         """Seconds until a refused caller is to come again: one after the other, as fast as computations are done.
@@ -105,7 +126,7 @@ class Computing:
         self._next_return = max(now + wait, self._next_return + expected / self._workers.threads)
         return min(max(_LEAST_RETRY_SECONDS, self._next_return - now), _MOST_RETRY_SECONDS)
 
-    def _learn(self, kind: Hashable, entry: _Entry) -> None:
+    def _learn(self, kind: tuple[str, int], entry: _Entry) -> None:
         if entry.begin is not None:
             seconds = time.monotonic() - entry.begin
             known = self._seconds.get(kind, seconds)

@@ -25,8 +25,3 @@ class Job(Generic[R]):
     compute: Callable[[], Outcome]
     reply: Callable[[Stored], R]
     size: int
-
-    @property
-    def kind(self) -> tuple[str, int]:
-        """Calls of one kind take about equally long."""
-        return self.operation, self.size.bit_length()

@@ -21,6 +21,7 @@ from services.common.serving.computing import Computing
 from services.common.serving.config import ServerConfig
 from services.common.serving.flights import Flights
 from services.common.serving.job import Job
+from services.common.serving.load_metrics import LoadMetrics
 from services.common.serving.logs import configure_logs
 from services.common.serving.metrics import Metrics
 from services.common.serving.server import Service, serve_until_signalled
@@ -50,6 +51,7 @@ class Runtime:
     results: Results
     workers: Workers
     computing: Computing
+    load: LoadMetrics
     limits: ImageLimits = field(default_factory=ImageLimits)
     metrics: Metrics = field(default_factory=Metrics)
     start_wait_seconds: float = 0.0
@@ -63,10 +65,11 @@ class Runtime:
         and Overloaded where the result could not be there in time.
         """
         job, stored = await self.workers.run(self._begun, prepare)
+        self.load.results.labels(job.operation, "computed" if stored is None else "stored").inc()
         if stored is None:
             compute = partial(self.results.once, job.operation, job.identity, job.compute)
             key = self.results.folder(job.operation, job.identity)
-            stored = await self.flights.join(key, lambda: self.computing.run(job.kind, compute))
+            stored = await self.flights.join(key, lambda: self.computing.run(job.operation, job.size, compute))
         return await self.workers.run(job.reply, stored)
 
     def _begun(self, prepare: Callable[[], Job[R]]) -> tuple[Job[R], Stored | None]:
@@ -78,8 +81,12 @@ class Runtime:
 def opened(store: Store, threads: int, start_wait_seconds: float = 0.0) -> Iterator[Runtime]:
     """A runtime on this store, with that many computing threads."""
     with Workers(IO_THREADS, name="io") as workers, Workers(threads, name="computing") as computing:
-        results = Results(store, computed_with())
-        yield Runtime(store, results, workers, Computing(computing), start_wait_seconds=start_wait_seconds)
+        metrics = Metrics()
+        load = LoadMetrics(metrics.registry)
+        yield Runtime(
+            store, Results(store, computed_with()), workers, Computing(computing, load), load, metrics=metrics,
+            start_wait_seconds=start_wait_seconds,
+        )  # fmt: skip
 
 
 # Builds services; entered on the server's event loop.

@@ -9,10 +9,12 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from services.common.errors import Overloaded, ShuttingDown
 from services.common.serving.computing import Computing
 from services.common.serving.deadline import DEADLINE
+from services.common.serving.load_metrics import LoadMetrics
 from services.common.serving.workers import Workers
 
 
@@ -26,7 +28,7 @@ async def _within(computing: Computing, seconds: float | None, takes: float, ran
         time.sleep(takes)
 
     async with asyncio.timeout(seconds):
-        await computing.run("kind", work)
+        await computing.run("generate", 100, work)
 
 
 def test_without_a_deadline_everybody_waits_his_turn() -> None:
@@ -122,7 +124,7 @@ def test_what_is_cancelled_while_it_waits_never_runs() -> None:
         release = threading.Event()
         with Workers(1) as workers:
             computing = Computing(workers)
-            first = asyncio.ensure_future(computing.run("kind", lambda: release.wait(5)))
+            first = asyncio.ensure_future(computing.run("generate", 100, lambda: release.wait(5)))
             await asyncio.sleep(0.01)
             with pytest.raises(TimeoutError):
                 await _within(computing, 0.05, 0.0, ran)
@@ -171,3 +173,29 @@ def test_a_caller_who_leaves_is_not_told_that_the_server_ends() -> None:
                 await call
 
     asyncio.run(main())
+
+
+def test_metrics_tell_of_what_waits_runs_is_refused_and_abandoned() -> None:
+    registry = CollectorRegistry()
+
+    def value(name: str, **labels: str) -> float:
+        return registry.get_sample_value(f"biosynth_{name}", labels) or 0.0
+
+    async def main() -> None:
+        with Workers(1) as workers:
+            computing = Computing(workers, LoadMetrics(registry))
+            await _within(computing, None, 0.05)
+            running, waiting = (asyncio.ensure_future(_within(computing, None, 0.2)) for _ in range(2))
+            await asyncio.sleep(0.05)
+            assert (value("computations_running"), value("computations_waiting")) == (1, 1)
+            with pytest.raises(Overloaded):
+                await _within(computing, 0.02, 0.05)
+            waiting.cancel()
+            await running
+
+    asyncio.run(main())
+    assert (value("computations_running"), value("computations_waiting")) == (0, 0)
+    assert value("computations_refused_total", operation="generate", reason="late") == 1
+    assert value("computations_abandoned_total", operation="generate") == 1
+    assert value("computation_seconds_count", operation="generate") == 2
+    assert value("computation_wait_seconds_count", operation="generate") == 2

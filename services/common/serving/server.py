@@ -22,6 +22,7 @@ from services.common.serving.interceptors import CallMetrics, Deadlines, Errors,
 from services.common.serving.listening import bind, host
 from services.common.serving.metrics import Metrics
 
+_LAST_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -153,7 +154,12 @@ async def _drain(server: grpc.aio.Server, health: Health, seconds: float, refuse
     _log.info("draining", extra={"fields": {"at_most_seconds": seconds}})
     await health.drain()
     refuse_late(seconds)
-    await server.stop(seconds)
+    stopped = asyncio.ensure_future(server.stop(seconds))
+    # What is not done shortly before the end is refused by us, with the time to ask again, and not cut off by gRPC.
+    await asyncio.wait({stopped}, timeout=seconds - min(_LAST_SECONDS, seconds / 2))
+    if not stopped.done():
+        refuse_late(0)
+    await stopped
     _log.info("stopped")
 
 

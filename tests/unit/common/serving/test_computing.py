@@ -162,6 +162,18 @@ def test_at_the_end_those_are_refused_at_once_who_would_not_be_done_in_time() ->
     assert 2 <= ended["done"] <= 6
 
 
+def test_at_the_very_end_those_who_run_are_refused_too() -> None:
+    async def main() -> None:
+        with Workers(1) as workers:
+            computing = Computing(workers)
+            calls = [asyncio.ensure_future(_within(computing, None, 0.2)) for _ in range(2)]
+            await asyncio.sleep(0.02)
+            computing.drain(0)
+            assert [type(error) for error in await asyncio.gather(*calls, return_exceptions=True)] == [ShuttingDown] * 2
+
+    asyncio.run(main())
+
+
 def test_a_caller_who_leaves_is_not_told_that_the_server_ends() -> None:
     async def main() -> None:
         with Workers(1) as workers:

@@ -49,6 +49,7 @@ class ServerConfig:
     metrics_port: int | None = None  # None: no metrics over HTTP; 0: any free one
     reflection: bool = False
     max_message_bytes: int = REQUEST_BYTES  # of requests; replies have at most REPLY_BYTES
+    max_in_flight_bytes: int = 256 * MIB  # of all requests that are in work at a time
     drain_seconds: float = 20.0
     connection_age_seconds: float = 0.0  # 0: no limit; else clients reconnect and find new replicas
     worker_threads: int = 4
@@ -72,6 +73,9 @@ class ServerConfig:
             metrics_port=settings.optional_integer("BIOSYNTH_METRICS_PORT", 0, 65535),
             reflection=settings.flag("BIOSYNTH_REFLECTION", cls.reflection),
             max_message_bytes=settings.integer("BIOSYNTH_MAX_MESSAGE_BYTES", cls.max_message_bytes, MIB, 1024 * MIB),
+            max_in_flight_bytes=settings.integer(
+                "BIOSYNTH_MAX_IN_FLIGHT_BYTES", cls.max_in_flight_bytes, MIB, 64 * 1024 * MIB
+            ),
             drain_seconds=settings.number("BIOSYNTH_DRAIN_SECONDS", cls.drain_seconds, 0, 3600),
             connection_age_seconds=settings.number(
                 "BIOSYNTH_CONNECTION_AGE_SECONDS", cls.connection_age_seconds, 0, 86400

@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection
 from services.common.serving.auth import HEALTH, BearerToken
 from services.common.serving.config import ServerConfig
 from services.common.serving.health import Health
+from services.common.serving.in_flight import InFlight
 from services.common.serving.interceptors import CallMetrics, Deadlines, Errors, RequestIds, Requests
 from services.common.serving.listening import bind, host
 from services.common.serving.metrics import Metrics
@@ -168,7 +169,14 @@ def _interceptors(config: ServerConfig, metrics: Metrics) -> list[grpc.aio.Serve
     # Where health has its own port, it needs a token here: else anybody could fill memory with requests of full size.
     exempt = () if config.health_address else (HEALTH,)
     token = [BearerToken(config.token_file, exempt)] if config.token_file else []
-    return [RequestIds(), CallMetrics(metrics), *token, Errors(), Deadlines(), Requests()]
+    return [
+        RequestIds(),
+        CallMetrics(metrics),
+        *token,
+        Errors(),
+        Deadlines(),
+        Requests(InFlight(config.max_in_flight_bytes)),
+    ]
 
 
 # For a few probes, whose requests have a few dozen bytes; the limits keep others from taking memory.

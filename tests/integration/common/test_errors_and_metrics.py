@@ -14,6 +14,7 @@ import pytest
 from biosynth.v1.pipeline_pb2 import RunRequest, RunResponse
 from biosynth.v1.pipeline_pb2_grpc import PipelineServiceStub
 from biosynth.v1.segmentation_pb2 import ListSegmentersRequest, SegmentRequest, SegmentResponse
+from biosynth.v1.types_pb2 import Content
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
@@ -294,3 +295,29 @@ async def _ended(call: Awaitable[Any]) -> tuple[str, str]:
 async def _nothing() -> AsyncIterator[RunResponse]:
     for event in list[RunResponse]():
         yield event
+
+
+def test_more_bytes_than_a_server_holds_are_refused_until_there_is_room() -> None:
+    large = SegmentRequest(image=Content(file=b"x" * 900_000))
+    config = ServerConfig(address="127.0.0.1:0", drain_seconds=5, max_in_flight_bytes=1_000_000)
+    release = asyncio.Event()
+
+    async def waits(request: SegmentRequest, context: Context) -> SegmentResponse:
+        await release.wait()
+        return SegmentResponse()
+
+    async def main() -> grpc.aio.AioRpcError:
+        async with served(segmentation(waits), config) as channel:
+            first = asyncio.ensure_future(stub(channel).Segment(large))
+            await asyncio.sleep(0.1)
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await stub(channel).Segment(large)
+            release.set()
+            await first
+            await stub(channel).Segment(large)
+        return refused.value
+
+    error = asyncio.run(main())
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "bytes of requests are in work, of 1000000" in (error.details() or "")
+    assert details(error)["RetryInfo"].retry_delay.ToMilliseconds() == 1000

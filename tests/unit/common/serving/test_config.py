@@ -37,6 +37,7 @@ def test_every_variable_of_the_server_is_read(tmp_path: Path) -> None:
             "BIOSYNTH_METRICS_PORT": "9464",
             "BIOSYNTH_REFLECTION": "Yes",
             "BIOSYNTH_MAX_MESSAGE_BYTES": str(2**22),
+            "BIOSYNTH_MAX_IN_FLIGHT_BYTES": str(2**26),
             "BIOSYNTH_DRAIN_SECONDS": "2.5",
             "BIOSYNTH_CONNECTION_AGE_SECONDS": "300",
             "BIOSYNTH_WORKER_THREADS": "2",
@@ -48,7 +49,9 @@ def test_every_variable_of_the_server_is_read(tmp_path: Path) -> None:
         }
     )
     tls = TlsFiles(tmp_path / "cert", tmp_path / "key", tmp_path / "ca")
-    assert config == ServerConfig("[::]:50051", 9464, True, 2**22, 2.5, 300.0, 2, "debug", tls, tmp_path / "token")
+    assert config == ServerConfig(
+        "[::]:50051", 9464, True, 2**22, 2**26, 2.5, 300.0, 2, "debug", tls, tmp_path / "token"
+    )
 
 
 @pytest.mark.parametrize(

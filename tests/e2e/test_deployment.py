@@ -22,6 +22,7 @@ from minio import Minio
 
 from services.cli.composition import SERVICES
 from services.common.imaging.images import decode_image, encode_png
+from services.generation.model import SHIPPED, ModelShelf
 from tests.e2e.deployment import Deployment
 from tests.support.pictures import nuclei_picture
 
@@ -66,7 +67,8 @@ def test_the_command_line_writes_its_pictures(deployment: Deployment, tmp_path: 
 def test_images_and_models_are_in_the_store_afterwards(deployment: Deployment, client: Client) -> None:
     client.run(image=encode_png(nuclei_picture(seed=7)))
     keys = [str(entry.object_name) for entry in root(deployment).list_objects("biosynth", recursive=True)]
-    ends = ("segmentation.ome.tif", "reference.png", "generated.png", "models/fluo-nuclei/1/model.json")
+    version = ModelShelf(SHIPPED).get("fluo-nuclei").description.version
+    ends = ("segmentation.ome.tif", "reference.png", "generated.png", f"models/fluo-nuclei/{version}/model.json")
     for end in ends:
         assert any(key.endswith(end) for key in keys), f"nothing ends with {end}"
     (generated, *_) = [key for key in keys if key.endswith("generated.png")]

@@ -19,9 +19,10 @@ from services.common.serving.auth import HEALTH, BearerToken
 from services.common.serving.config import ServerConfig
 from services.common.serving.health import Health
 from services.common.serving.in_flight import InFlight
-from services.common.serving.interceptors import CallMetrics, Deadlines, Errors, RequestIds, Requests
+from services.common.serving.interceptors import CallMetrics, Deadlines, Errors, RequestIds
 from services.common.serving.listening import bind, host
 from services.common.serving.metrics import Metrics
+from services.common.serving.requests import Requests
 
 _LAST_SECONDS = 1.0
 _log = logging.getLogger(__name__)

@@ -25,7 +25,7 @@ from services.generation.network import STRIDE, Generator, NetworkConfig, read_g
 from services.training.datasets.dataset import read_manifest
 from services.training.generator.crops import load_fields
 from services.training.generator.export import export
-from services.training.generator.publish import Naming, publish, write_card
+from services.training.generator.publish import Naming, describe, publish
 from tests.unit.generation.fakes import (
     disks,
     windows_of,
@@ -134,7 +134,7 @@ def test_a_published_model_is_read_by_the_shelf_and_generates(dataset: Path, tmp
     fields = load_fields(dataset, manifest.chosen("train"), manifest.roles)
     folder = tmp_path / "disks"
     made = publish(_network(), Naming("disks", "3", "Disks."), manifest, fields, {"steps": 0}, folder)
-    write_card(folder, made, manifest.provenance, [("fields", "1")], "Round.")
+    describe(folder, made, manifest.provenance, [("fields", "1")], "Round.")
 
     models = LoadedModels(ModelShelf(tmp_path), choose_engine("cpu"))
     loaded = models.get("disks")

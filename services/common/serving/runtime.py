@@ -65,11 +65,12 @@ class Runtime:
         and Overloaded where the result could not be there in time.
         """
         job, stored = await self.workers.run(self._begun, prepare)
-        self.load.results.labels(job.operation, "computed" if stored is None else "stored").inc()
+        source = "computed" if stored is None else "stored"
         if stored is None:
             compute = partial(self.results.once, job.operation, job.identity, job.compute)
             key = self.results.folder(job.operation, job.identity)
             stored = await self.flights.join(key, lambda: self.computing.run(job.operation, job.size, compute))
+        self.load.results.labels(job.operation, source).inc()
         return await self.workers.run(job.reply, stored)
 
     def _begun(self, prepare: Callable[[], Job[R]]) -> tuple[Job[R], Stored | None]:

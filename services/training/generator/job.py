@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import platform
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ from services.common.engines.cores import usable_cores
 from services.common.engines.onnx_cpu import OnnxCpuEngine
 from services.generation.conditions import plane_count
 from services.generation.model import WEIGHTS
-from services.training.datasets.dataset import DatasetManifest, fingerprint, read_manifest
+from services.training.card import training_record
+from services.training.datasets.dataset import fingerprint, read_manifest
 from services.training.generator.crops import Crops, load_fields
 from services.training.generator.fidelity import measure_fidelity
-from services.training.generator.publish import Naming, publish, write_card
+from services.training.generator.publish import Naming, describe, publish
 from services.training.generator.trainer import TrainConfig, Trainer
 from services.training.loop import Reporter, run
 
@@ -42,20 +42,10 @@ def train_generator(job: Job, reporter: Reporter) -> dict[str, Any]:
     crops = Crops(fields, manifest.roles.count, job.config.crop_px, np.random.default_rng(job.config.seed))
     trainer = Trainer(job.config, plane_count(manifest.roles.count), crops, fingerprint(job.dataset))
     run(trainer, job.work, reporter)
-    record = _record(manifest, trainer)
+    counts = {split: len(manifest.chosen(split)) for split in ("train", "val")}
+    record = training_record(manifest.name, counts, trainer.seconds, job.config)
     description = publish(trainer.average, job.naming, manifest, fields, record, job.out)
     metrics = measure_fidelity(job.dataset, manifest, description, OnnxCpuEngine(job.out / WEIGHTS))
-    write_card(job.out, description, manifest.provenance, metrics, job.remarks)
+    describe(job.out, description, manifest.provenance, metrics, job.remarks)
     reporter.say(f"wrote {job.out}: {description.parameters:,} parameters, {record['minutes']} minutes of training")
     return {"model": job.naming.name, "folder": str(job.out), "training": record, "metrics": dict(metrics)}
-
-
-def _record(manifest: DatasetManifest, trainer: Trainer) -> dict[str, Any]:
-    return {
-        "dataset": manifest.name,
-        "fields": {split: len(manifest.chosen(split)) for split in ("train", "val")},
-        "minutes": round(trainer.seconds / 60.0, 1),
-        "machine": f"{usable_cores()} CPU cores, {platform.machine()}",
-        "torch": torch.__version__.partition("+")[0],
-        "hyper-parameters": asdict(trainer.config),
-    }

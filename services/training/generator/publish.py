@@ -9,6 +9,7 @@ from typing import Any
 
 from services.generation.model import CARD, ModelDescription, write_description
 from services.generation.network import STRIDE, Generator
+from services.training.card import write_card
 from services.training.datasets.dataset import DatasetManifest
 from services.training.generator.crops import Field
 from services.training.generator.export import export
@@ -56,38 +57,16 @@ def publish(
     return description
 
 
-def write_card(
+def describe(
     folder: Path, model: ModelDescription, provenance: Sequence[str], metrics: Sequence[tuple[str, str]], remarks: str
 ) -> None:
     """Write CARD.md: what the model is, what it was trained on, what was measured, how it looks."""
-    record = model.training
-    lines = [
-        f"# {model.name} {model.version}",
-        "",
-        model.description,
-        "",
-        f"- Input: references under `{model.schema_name}` v{model.schema_version}; output: one 8-bit grey channel.",
-        f"- Network: fully convolutional, {model.parameters:,} parameters, halo {model.halo_px} px, no normalisation.",
-        f"- Weights: `model.onnx`, sha256 `{model.sha256}`; the same for torch in `model.safetensors`.",
-        "- Licence of the weights: Apache-2.0.",
-        "",
-        "## Training",
-        "",
-        *(f"- {key}: {value}" for key, value in record.items()),
-        "",
-        "## Data",
-        "",
-        *(f"- {source}" for source in provenance),
-        "",
-        "## Measured on held-out fields",
-        "",
-        "| what | value |",
-        "|---|---|",
-        *(f"| {name} | {value} |" for name, value in metrics),
-        "",
-        "## How it looks",
-        "",
-        remarks,
-        "",
-    ]
-    (folder / CARD).write_text("\n".join(lines), encoding="utf-8")
+    facts = (
+        f"Input: references under `{model.schema_name}` v{model.schema_version}; output: one 8-bit grey channel.",
+        f"Network: fully convolutional, {model.parameters:,} parameters, halo {model.halo_px} px, no normalisation.",
+        f"Weights: `model.onnx`, sha256 `{model.sha256}`; the same for torch in `model.safetensors`.",
+        "Licence of the weights: Apache-2.0.",
+    )
+    rows = ("| what | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in metrics))
+    title, last = f"{model.name} {model.version}", ("How it looks", remarks)
+    write_card(folder / CARD, title, model.description, facts, model.training, provenance, rows, last)

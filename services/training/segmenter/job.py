@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,9 @@ from services.segmentation.learned.model import (
     write_segmenter,
 )
 from services.segmentation.learned.segment import find_objects
+from services.training.card import training_record, write_card
 from services.training.datasets.dataset import (
     DatasetManifest,
-    Entry,
     fingerprint,
     read_manifest,
 )
@@ -62,7 +61,8 @@ def train_segmenter(job: Job, reporter: Reporter) -> dict[str, Any]:
     tests = {source: [read_eight_bit(job.dataset, entry, part) for entry in some] for source, some in held_out.items()}
     trainer = Trainer(job.config, fields, fingerprint(job.dataset))
     run(trainer, job.work, reporter)
-    record = _record(manifest, chosen, trainer)
+    counts = {source: len(entries) for source, entries in chosen.items()}
+    record = training_record(manifest.name, counts, trainer.seconds, job.config)
     model = _publish(job, part, trainer, record)
     engine = OnnxCpuEngine(job.out / WEIGHTS)
     scores = {source: score(some, lambda image: find_objects(image, model, engine)) for source, some in tests.items()}
@@ -73,17 +73,6 @@ def train_segmenter(job: Job, reporter: Reporter) -> dict[str, Any]:
         "folder": str(job.out),
         "training": record,
         "scores": {source: asdict(found) for source, found in scores.items()},
-    }
-
-
-def _record(manifest: DatasetManifest, chosen: Mapping[str, Sequence[Entry]], trainer: Trainer) -> dict[str, Any]:
-    return {
-        "dataset": manifest.name,
-        "fields": {source: len(entries) for source, entries in chosen.items()},
-        "minutes": round(trainer.seconds / 60.0, 1),
-        "machine": f"{usable_cores()} CPU cores, {platform.machine()}",
-        "torch": torch.__version__.partition("+")[0],
-        "hyper-parameters": asdict(trainer.config),
     }
 
 
@@ -113,34 +102,25 @@ def _write_card(job: Job, model: SegmenterDescription, manifest: DatasetManifest
         + " |"
         for source, found in scores.items()
     ]
-    lines = [
-        f"# {model.name} {model.version}",
-        "",
-        model.description,
-        "",
-        f"- Finds {model.part} in images of one channel, 8 or 16 bit, of any size.",
-        f"- Network: U-Net, {model.parameters:,} parameters, halo {model.halo_px} px.",
-        f"- Weights: `{WEIGHTS}`, sha256 `{model.sha256}`. Licence of the weights: Apache-2.0.",
-        "",
-        "## Training",
-        "",
-        *(f"- {key}: {value}" for key, value in model.training.items()),
-        "",
-        "## Data",
-        "",
-        *(f"- {source}" for source in manifest.provenance),
-        "",
-        "## Measured on held-out fields",
-        "",
+    facts = (
+        f"Finds {model.part} in images of one channel, 8 or 16 bit, of any size.",
+        f"Network: U-Net, {model.parameters:,} parameters, halo {model.halo_px} px.",
+        f"Weights: `{WEIGHTS}`, sha256 `{model.sha256}`. Licence of the weights: Apache-2.0.",
+    )
+    head = (
         "95 % intervals over fields.",
         "",
         "| source | fields | AP50 | AP75 | mean AP 0.50 to 0.95 |",
         "|---|---|---|---|---|",
-        *rows,
-        "",
-        "## Remarks",
-        "",
-        job.remarks,
-        "",
-    ]
-    (job.out / CARD).write_text("\n".join(lines), encoding="utf-8")
+    )
+    title, last = f"{model.name} {model.version}", ("Remarks", job.remarks)
+    write_card(
+        job.out / CARD,
+        title,
+        model.description,
+        facts,
+        model.training,
+        manifest.provenance,
+        (*head, *rows),
+        last,
+    )

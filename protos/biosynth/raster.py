@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ _TYPES: dict[Any, np.dtype[Any]] = {
     SampleType.SAMPLE_TYPE_UINT32: np.dtype("<u4"),
 }
 _SAMPLE_TYPES = {dtype: sample_type for sample_type, dtype in _TYPES.items()}
+_PIECE, _SLICE = 1 << 20, 1 << 16
 _LARGEST_LABEL = int(np.iinfo(np.int32).max)  # the services hold labels as int32
 
 
@@ -83,21 +84,42 @@ def sample_dtype(raster: RasterMessage) -> np.dtype[Any]:
 
 def samples_of(raster: RasterMessage) -> NDArray[Any]:
     """The samples, (C, H, W) in the byte order of the wire. Raises ValueError for a raster that contradicts itself."""
+    expected = _samples_size(raster)
+    samples, filled = bytearray(), 0
+    for piece in sample_bytes(raster):
+        samples = samples or bytearray(expected)  # not before a first piece is there: the header may promise anything
+        samples[filled : filled + len(piece)] = piece
+        filled += len(piece)
+    return np.frombuffer(samples, sample_dtype(raster)).reshape(len(raster.channels), raster.height_px, raster.width_px)
+
+
+def sample_bytes(raster: RasterMessage) -> Iterator[bytes]:
+    """The samples' bytes, in pieces of at most 1 MiB and never more than the header announces. Raises as samples_of."""
+    expected, size, stream = _samples_size(raster), 0, zlib.decompressobj()
+    try:
+        # In slices, since zlib copies the unused input for every piece.
+        for start in range(0, len(raster.zlib_samples), _SLICE):
+            rest = raster.zlib_samples[start : start + _SLICE]
+            while piece := stream.decompress(rest, _PIECE):
+                size, rest = size + len(piece), stream.unconsumed_tail
+                if size > expected:
+                    raise ValueError(f"{_announced(expected)}, got more than {expected}")
+                yield piece
+    except zlib.error as error:
+        raise ValueError(f"expected samples compressed by zlib (RFC 1950), got other bytes ({error})") from None
+    if size != expected or not stream.eof or stream.unused_data:
+        raise ValueError(f"{_announced(expected)}, got {size if size < expected else f'more than {expected}'}")
+
+
+def _samples_size(raster: RasterMessage) -> int:
     dtype, names = sample_dtype(raster), list(raster.channels)
     if not names or len(set(names)) < len(names):
         raise ValueError(f"expected a raster with different channel names, got {names[:8]}")
-    shape = (len(names), raster.height_px, raster.width_px)
-    expected = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    # One byte more than expected is asked for, so that a longer stream shows and cannot fill the memory.
-    stream = zlib.decompressobj()
-    try:
-        samples = stream.decompress(raster.zlib_samples, expected + 1)
-    except zlib.error as error:
-        raise ValueError(f"expected samples compressed by zlib (RFC 1950), got other bytes ({error})") from None
-    if len(samples) != expected or not stream.eof or stream.unused_data:
-        came = f"{len(samples)}" if len(samples) < expected else f"more than {expected}"
-        raise ValueError(f"expected {expected} bytes of samples, as the raster's header says, got {came}")
-    return np.frombuffer(samples, dtype).reshape(shape)
+    return len(names) * raster.height_px * raster.width_px * dtype.itemsize
+
+
+def _announced(expected: int) -> str:
+    return f"expected {expected} bytes of samples, as the raster's header says"
 
 
 def planes_of(raster: RasterMessage) -> dict[str, NDArray[Any]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import overload
 
 from biosynth.v1 import evaluation_pb2, types_pb2
 from google.protobuf import json_format
 
 from services.common.errors import InvalidArgument
-from services.common.serving.content import fetch, read_image, read_segmentation
+from services.common.serving.content import fetch, identify, read_image, read_segmentation
 from services.common.serving.runtime import Runtime
 from services.common.storage.results import Json
 from services.evaluation.pictures import Picture, PictureSet, listed
@@ -60,17 +61,27 @@ def read_set(message: evaluation_pb2.ImageSet, runtime: Runtime) -> PictureSet:
     return PictureSet(message.name, tuple(names), StoredPictures(fields, runtime))
 
 
-def digests(message: evaluation_pb2.ImageSet, runtime: Runtime) -> list[Json]:
-    """What a result depends on: the set's name, and each image's name and the SHA-256 of image and segmentation."""
+@dataclass(frozen=True)
+class SetIdentity:
+    """What a result depends on, and how many pixels each image announces.
 
-    def digest(content: types_pb2.Content) -> str:
-        return fetch(content, runtime.store, runtime.limits).sha256
+    digests: the set's name, and each image's name and the SHA-256 of image and segmentation.
+    """
 
-    fields = _resolved(message, runtime).fields
-    rows: list[Json] = [
-        [field.name, digest(field.image), digest(field.segmentation) if _shows(field) else ""] for field in fields
-    ]
-    return [message.name, *rows]
+    digests: list[Json]
+    pixels: tuple[int, ...]
+
+
+def identify_set(message: evaluation_pb2.ImageSet, runtime: Runtime) -> SetIdentity:
+    """Look at each image of a set, without keeping or decoding any. Raises as `identify`."""
+    rows: list[Json] = [message.name]
+    pixels = []
+    for field in _resolved(message, runtime).fields:
+        image = identify(field.image, runtime.store, runtime.limits)
+        labels = identify(field.segmentation, runtime.store, runtime.limits).sha256 if _shows(field) else ""
+        rows.append([field.name, image.sha256, labels])
+        pixels.append(image.pixels)
+    return SetIdentity(rows, tuple(pixels))
 
 
 def _resolved(message: evaluation_pb2.ImageSet, runtime: Runtime) -> evaluation_pb2.ImageSet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from services.common.serving.job import Job
 from services.common.serving.runtime import Runtime, computed_with
 from services.common.serving.server import Context, Service
 from services.common.storage.results import Json, Outcome, Stored
-from services.evaluation.image_sets import digests, read_set
+from services.evaluation.image_sets import SetIdentity, identify_set, read_set
 from services.evaluation.inception import Inception
 from services.evaluation.lpips import Lpips
 from services.evaluation.model_evaluations import (
@@ -94,7 +94,14 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
             found = compare_pair(first, second, self._lpips)
             return Outcome({}, {metric.name: [metric.value, metric.unavailable] for metric in found})
 
-        return Job("compare-pair", identity, compute, _pair_response, real.size + generated.size)
+        return Job(
+            "compare-pair",
+            identity,
+            compute,
+            _pair_response,
+            real.pixels + generated.pixels,
+            max(real.pixels, generated.pixels),
+        )
 
     def _compare_sets(
         self, request: evaluation_pb2.CompareSetsRequest, tell: Callable[[evaluation_pb2.CompareSetsResponse], None]
@@ -132,8 +139,11 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
             self._record_models(request, stored)
             tell(evaluation_pb2.CompareSetsResponse(result=self._result(request, stored)))
 
-        fields = sum(len(one.names) for one in (real, *candidates))
-        return Job("compare-sets", self._identity(request), compute, reply, fields)
+        sets = [identify_set(one, runtime) for one in (request.real, *request.candidates)]
+        learned_from = identify_set(request.train, runtime) if request.HasField("train") else None
+        sizes = [pixels for one in (*sets, learned_from) if one is not None for pixels in one.pixels]
+        identity = self._identity(request, sets, learned_from)
+        return Job("compare-sets", identity, compute, reply, sum(sizes), max(sizes))
 
     def _result(self, request: evaluation_pb2.CompareSetsRequest, stored: Stored) -> evaluation_pb2.EvaluationResult:
         verdicts: Any = stored.summary["verdicts"]  # written by compute
@@ -159,12 +169,14 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
                 last = ModelEvaluation(*check_model(candidate.model), summary["evaluated_at"], comparison, named)
                 record_evaluation(self._runtime.store, last)
 
-    def _identity(self, request: evaluation_pb2.CompareSetsRequest) -> dict[str, Any]:
-        runtime, judge, classifier = self._runtime, _judge(request.judge), self._classifier(request)
+    def _identity(
+        self, request: evaluation_pb2.CompareSetsRequest, sets: Sequence[SetIdentity], train: SetIdentity | None
+    ) -> dict[str, Any]:
+        judge, classifier = _judge(request.judge), self._classifier(request)
         return {
-            "real": digests(request.real, runtime),
-            "candidates": [digests(one, runtime) for one in request.candidates],
-            "train": digests(request.train, runtime) if request.HasField("train") else [],
+            "real": sets[0].digests,
+            "candidates": [one.digests for one in sets[1:]],
+            "train": [] if train is None else train.digests,
             "judge": [] if judge is None else [judge.name, judge.version],
             "seed": request.seed,
             "tile_px": request.tile_px,

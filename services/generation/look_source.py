@@ -29,12 +29,14 @@ MOST_BRIGHTNESS = 1000.0  # of an object, in units of the contrast: beyond any t
 class LookSource:
     """Where a look comes from, what of it is part of the result's identity, and what gives it: None, to be drawn.
 
-    look: takes the request's own reference, (H, W), and the model; it reads what it needs itself, blocking.
+    look: takes the request's own reference, (H, W), and the model; it reads what it needs itself, blocking. pixels: of
+    the image that it reads.
     """
 
     origin: generation_pb2.LookOrigin.ValueType
     identity: dict[str, Json] | None
     look: Callable[[NDArray[np.uint8], ModelDescription], Look | None]
+    pixels: int = 0
 
 
 def look_source(request: generation_pb2.GenerateRequest, runtime: Runtime) -> LookSource:
@@ -102,7 +104,7 @@ def _likeness(like: generation_pb2.Likeness, runtime: Runtime) -> LookSource:
         "channel": channel,
         "reference": own.sha256 if own else "",
     }
-    return LookSource(generation_pb2.LOOK_ORIGIN_MEASURED, identity, measured)
+    return LookSource(generation_pb2.LOOK_ORIGIN_MEASURED, identity, measured, image.pixels)
 
 
 def _fields(look: Look) -> dict[str, Json]:

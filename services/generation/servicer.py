@@ -94,7 +94,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
 
         identity = {**_identity(request, model, ordered, reference.sha256), "look": source.identity}
         reply = partial(self._reply, request, model, source)
-        return Job("generate", identity, compute, reply, reference.size)
+        return Job("generate", identity, compute, reply, max(reference.pixels, source.pixels))
 
     def _reply(
         self, request: generation_pb2.GenerateRequest, model: LoadedModel, source: LookSource, stored: Stored

@@ -80,7 +80,7 @@ class ReferenceServicer(reference_pb2_grpc.ReferenceServiceServicer):
             )
 
         identity = _identity(request, schema, shown.sha256, image.sha256 if image else "")
-        return Job("render", identity, compute, reply, shown.size)
+        return Job("render", identity, compute, reply, max(shown.pixels, request.height_px * request.width_px))
 
 
 def reference_service(runtime: Runtime) -> Service:

@@ -64,7 +64,7 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
                 cached=stored.cached,
             )
 
-        return Job("segment", identity, compute, reply, image.size)
+        return Job("segment", identity, compute, reply, image.pixels)
 
 
 def segmentation_service(runtime: Runtime) -> Service:

@@ -59,6 +59,25 @@ def _decode(data: bytes, channel: int | None, limits: ImageLimits) -> NDArray[An
     return _decode_by_opencv(data)
 
 
+def pixels_announced(data: bytes, limits: ImageLimits = _DEFAULT) -> int:
+    """Height times width as the header of a PNG, TIFF or JPEG file says, which is then not yet known to be true.
+
+    0 for anything else and where the header is damaged: decoding will say what is wrong with it.
+    """
+    try:
+        if data.startswith(TIFF):
+            height, width = TiffPlanes(data, limits).size
+        elif data.startswith(PNG):
+            height, width = png.png_size(data)
+        elif data.startswith(JPEG):
+            height, width = jpeg.jpeg_size(data)
+        else:
+            return 0
+    except InvalidImage:  # also ImageTooLarge
+        return 0
+    return height * width
+
+
 def choose_channel(names: Sequence[str], channel: int | None) -> int:
     """The index of the channel to take: `channel`, or the only one where None. names: one for each channel, or empty.
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from biosynth.contract import MIB
 from prometheus_client import CollectorRegistry
 
-from services.common.errors import BiosynthError, Overloaded, ShuttingDown
+from services.common.errors import BiosynthError, ImageTooLarge, Overloaded, ShuttingDown
 from services.common.serving.deadline import seconds_left
 from services.common.serving.load_metrics import LoadMetrics
+from services.common.serving.room import Room
 from services.common.serving.workers import Workers
 
 T = TypeVar("T")
@@ -27,9 +30,13 @@ _LEAST_RETRY_SECONDS, _MOST_RETRY_SECONDS = 0.05, 30.0
 
 @dataclass(eq=False)
 class _Entry:
-    """A computation: how long it is expected to take, when it came, and when it began (None: it waits)."""
+    """A computation: how long it is expected to take, when it came, and when it began (None: it waits).
+
+    share: of the room, which its seconds count for.
+    """
 
     operation: str
+    share: float
     expected: float
     came: float
     begin: float | None = None
@@ -37,35 +44,40 @@ class _Entry:
     refused: bool = False
 
     def left(self, now: float) -> float:
-        return self.expected if self.begin is None else max(0.0, self.expected - (now - self.begin))
+        """Seconds for which it will take up all of the room, or as long as it takes up its share of it."""
+        left = self.expected if self.begin is None else max(0.0, self.expected - (now - self.begin))
+        return left * self.share
 
 
 class Computing:
-    """Computes on a fixed number of threads, first come, first served.
+    """Computes on a fixed number of threads and within so much memory, first come, first served.
 
     A call whose deadline would pass before its result is there is refused at once, so that threads work only for
     callers who still wait. How long a call takes is expected by its kind, from how long the last ones took; a kind that
     is not known yet is let in. One that is cancelled while it waits never runs; one that runs ends at its next step.
     """
 
-    def __init__(self, workers: Workers, metrics: LoadMetrics | None = None) -> None:
+    def __init__(self, workers: Workers, metrics: LoadMetrics | None = None, memory: int = sys.maxsize) -> None:
         self._workers, self._metrics = workers, metrics or LoadMetrics(CollectorRegistry())
+        self._room = Room(workers.threads, memory)
         self._entries: dict[_Entry, None] = {}  # in the order in which they came
         self._seconds: dict[tuple[str, int], float] = {}
         self._next_return = 0.0  # when the caller who was refused last was told to come again
 
-    async def run(self, operation: str, size: int, function: Callable[[], T]) -> T:
-        """Compute in a thread. operation: a word of ours; size: of the input, by whose order durations are told apart.
+    async def run(self, operation: str, pixels: int, function: Callable[[], T], memory: int = 0) -> T:
+        """Compute in a thread.
 
+        operation: a word of ours; pixels: of the input, by whose order durations are told apart; memory: in bytes.
         Raises what the function raises; Overloaded, with when to ask again, where it would be too late or too many
-        wait; ShuttingDown where `drain` leaves no time.
+        wait; ImageTooLarge for more memory than there is; ShuttingDown where `drain` leaves no time.
         """
-        kind = (operation, size.bit_length())
-        entry = _Entry(operation, self._seconds.get(kind, 0.0), time.monotonic())
-        self._admit(entry)
+        kind = (operation, pixels.bit_length())
+        entry = _Entry(operation, self._room.share(memory), self._seconds.get(kind, 0.0), time.monotonic())
+        self._check_memory(entry, pixels, memory)
+        self._admit(entry, memory)
         self._entries[entry] = None
         self._metrics.waiting.inc()
-        entry.work = asyncio.ensure_future(self._workers.run(partial(self._timed, entry, function)))
+        entry.work = asyncio.ensure_future(self._in_turn(entry, function, memory))
         try:
             result: T = await entry.work
         except asyncio.CancelledError:
@@ -81,6 +93,11 @@ class Computing:
             (self._metrics.waiting if entry.begin is None else self._metrics.running).dec()
         self._learn(kind, entry)
         return result
+
+    async def _in_turn(self, entry: _Entry, function: Callable[[], T], memory: int) -> T:
+        await self._room.take(memory)
+        # Where the caller leaves, the thread goes on to its next step, and so long holds what it took.
+        return await self._workers.call(partial(self._timed, entry, function), partial(self._room.give_back, memory))
 
     def _timed(self, entry: _Entry, function: Callable[[], T]) -> T:
         entry.begin = time.monotonic()
@@ -103,32 +120,41 @@ class Computing:
         now, work = time.monotonic(), 0.0
         for entry in self._entries:
             work += 2 * entry.left(now)
-            late = entry.begin is None and work / self._workers.threads > seconds
+            late = entry.begin is None and work > seconds
             if entry.work is not None and (late or seconds <= 0):
                 entry.refused = True
                 entry.work.cancel()
 
-    def _admit(self, entry: _Entry) -> None:
+    def _check_memory(self, entry: _Entry, pixels: int, memory: int) -> None:
+        if memory > self._room.memory:
+            error = ImageTooLarge(
+                f"expected a computation that takes at most {self._room.memory // MIB} MiB, what this server has for "
+                f"it; an image of {pixels} pixels takes about {memory // MIB} MiB; crop it or bin it, or give the "
+                "server more memory"
+            )
+            raise self._refusal(entry, "memory", error)
+
+    def _admit(self, entry: _Entry, memory: int) -> None:
         left = seconds_left()
-        if left is None or len(self._entries) < self._workers.threads:
+        if left is None or self._room.is_free_for(memory):
             return
         now = time.monotonic()
-        wait = sum(other.left(now) for other in self._entries) / self._workers.threads
+        wait = sum(other.left(now) for other in self._entries)
         if _MARGIN * (wait + entry.expected) > left:
             error = Overloaded(
                 f"{len(self._entries)} computations come first, about {wait:.1f} s of work, and this one takes about "
                 f"{entry.expected:.1f} s: it would not be done in the {max(left, 0.0):.1f} s that are left; try again "
                 "later, or allow more time",
-                retry_seconds=self._return_in(wait, entry.expected, now),
+                retry_seconds=self._return_in(wait, entry.left(now), now),
             )
             raise self._refusal(entry, "late", error)
 
-    def _return_in(self, wait: float, expected: float, now: float) -> float:
+    def _return_in(self, wait: float, takes: float, now: float) -> float:
         """Seconds until a refused caller is to come again: one after the other, as fast as computations are done.
 
         Were all told the time until now's work is done, they would come at once and be refused again.
         """
-        self._next_return = max(now + wait, self._next_return + expected / self._workers.threads)
+        self._next_return = max(now + wait, self._next_return + takes)
         return min(max(_LEAST_RETRY_SECONDS, self._next_return - now), _MOST_RETRY_SECONDS)
 
     def _learn(self, kind: tuple[str, int], entry: _Entry) -> None:

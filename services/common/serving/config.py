@@ -50,6 +50,7 @@ class ServerConfig:
     reflection: bool = False
     max_message_bytes: int = REQUEST_BYTES  # of requests; replies have at most REPLY_BYTES
     max_in_flight_bytes: int = 256 * MIB  # of all requests that are in work at a time
+    memory_bytes: int | None = None  # that the server may take in all; None: the container's limit
     drain_seconds: float = 20.0
     connection_age_seconds: float = 0.0  # 0: no limit; else clients reconnect and find new replicas
     worker_threads: int = 4
@@ -76,6 +77,7 @@ class ServerConfig:
             max_in_flight_bytes=settings.integer(
                 "BIOSYNTH_MAX_IN_FLIGHT_BYTES", cls.max_in_flight_bytes, MIB, 64 * 1024 * MIB
             ),
+            memory_bytes=settings.optional_integer("BIOSYNTH_MEMORY_BYTES", 1024 * MIB, 1024**2 * MIB),
             drain_seconds=settings.number("BIOSYNTH_DRAIN_SECONDS", cls.drain_seconds, 0, 3600),
             connection_age_seconds=settings.number(
                 "BIOSYNTH_CONNECTION_AGE_SECONDS", cls.connection_age_seconds, 0, 86400

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +16,20 @@ from numpy.typing import NDArray
 
 from services.common.errors import ContentMismatch, InvalidArgument, InvalidImage, InvalidReference, ObjectTooLarge
 from services.common.imaging.formats import png
-from services.common.imaging.images import Image, ImageLimits, choose_channel, decode_image
+from services.common.imaging.images import Image, ImageLimits, choose_channel, decode_image, pixels_announced
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import decode_segmentation, segmentation_from_planes
-from services.common.serving.raster import decode_raster, encode_raster
+from services.common.serving.raster import decode_raster, encode_raster, raster_digest
 from services.common.storage.keys import check_readable
 from services.common.storage.store import Store, StoredObject
 
 _DEFAULT = ImageLimits()
 # For files that the services made: their pixels were limited on input, but noise compresses to more than 64 MiB.
 _OWN = ImageLimits(max_bytes=1024**3)
+
+
+# Objects that are read to be identified at a time: each may have 64 MiB, and there are more threads than these.
+_READING = threading.BoundedSemaphore(4)
 
 
 @dataclass(frozen=True)
@@ -58,23 +64,27 @@ def fetch(content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAU
 
 @dataclass(frozen=True)
 class Identified:
-    """A Content with the SHA-256 and the size in bytes of what it holds.
+    """A Content with the SHA-256 of what it holds, and how many pixels it announces: 0 where that cannot be told.
 
     content: the same, held to that digest from now on.
     """
 
     content: types_pb2.Content
     sha256: str
-    size: int
+    pixels: int
 
 
 def identify(content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAULT) -> Identified:
     """Look at what a Content holds, without keeping or decoding it: many calls may wait. Raises as fetch."""
-    fetched = fetch(content, store, limits)
-    size = len(fetched.data) if fetched.data is not None else fetched.raster.nbytes if fetched.raster is not None else 0
+    if content.WhichOneof("source") == "raster":
+        raster = content.raster
+        return Identified(content, raster_digest(raster, limits), raster.height_px * raster.width_px)
+    with _READING if content.WhichOneof("source") == "object" else nullcontext():
+        fetched = fetch(content, store, limits)
+        pixels = pixels_announced(fetched.data or b"", limits)
     if content.WhichOneof("source") == "object":
         content = types_pb2.Content(object=types_pb2.ObjectRef(key=content.object.key, sha256=fetched.sha256))
-    return Identified(content, fetched.sha256, size)
+    return Identified(content, fetched.sha256, pixels)
 
 
 def read_image(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from services.common.serving.memory import COSTS
 from services.common.storage.results import Json, Outcome, Stored
 
 R = TypeVar("R")
@@ -16,12 +17,18 @@ class Job(Generic[R]):
     """What is to be found or computed, and the reply that is made of it.
 
     identity: everything that the outcome depends on; see Results. compute: blocking, for a computing thread; it reads
-    what it needs itself, so that a call that waits holds no pixels. size: bytes of input, by whose order durations are
-    told apart. reply: blocking, from the stored outcome.
+    what it needs itself, so that a call that waits holds no pixels. reply: blocking, from the stored outcome. pixels:
+    of all input, by whose order durations are told apart. largest: pixels of what is in memory at a time; None: all.
     """
 
     operation: str
     identity: Mapping[str, Json]
     compute: Callable[[], Outcome]
     reply: Callable[[Stored], R]
-    size: int
+    pixels: int
+    largest: int | None = None
+
+    @property
+    def memory(self) -> int:
+        """Bytes that computing takes at most, as reckoned."""
+        return COSTS[self.operation].of(self.pixels if self.largest is None else self.largest)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from biosynth.contract import INLINE_BYTES
-from biosynth.raster import pack, sample_dtype, samples_of
+from biosynth.raster import pack, sample_bytes, sample_dtype, samples_of
 from biosynth.v1 import types_pb2
 from numpy.typing import NDArray
 
@@ -22,19 +23,39 @@ def decode_raster(raster: types_pb2.Raster, limits: ImageLimits) -> tuple[NDArra
     Returns the samples, (C, H, W), and the SHA-256 of a canonical header followed by the samples.
     Raises InvalidArgument for a wrong header or samples that do not fit it; ImageTooLarge, ObjectTooLarge over limits.
     """
+    with _checked(raster, limits):
+        samples = samples_of(raster)
+    digest = _header_digest(raster)
+    digest.update(samples.data)
+    return samples, digest.hexdigest()
+
+
+def raster_digest(raster: types_pb2.Raster, limits: ImageLimits) -> str:
+    """The same SHA-256, with a small part of the samples in memory at a time. Raises as decode_raster."""
+    with _checked(raster, limits):
+        digest = _header_digest(raster)
+        for piece in sample_bytes(raster):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _checked(raster: types_pb2.Raster, limits: ImageLimits) -> Iterator[None]:
     names, size = tuple(raster.channels), len(raster.zlib_samples)
     if size > INLINE_BYTES:
         raise ObjectTooLarge(f"expected a raster of at most {INLINE_BYTES} bytes as sent, got {size}; upload a file")
     limits.check_pages(len(names))
     try:
         limits.check_size(raster.height_px, raster.width_px, sample_dtype(raster).itemsize * len(names))
-        samples = samples_of(raster)
+        yield
     except ValueError as error:
         raise InvalidArgument(str(error)) from error
-    header = json.dumps({"channels": names, "dtype": samples.dtype.str, "shape": samples.shape}, sort_keys=True)
-    digest = hashlib.sha256(header.encode())
-    digest.update(samples.data)
-    return samples, digest.hexdigest()
+
+
+def _header_digest(raster: types_pb2.Raster) -> hashlib._Hash:
+    shape = (len(raster.channels), raster.height_px, raster.width_px)
+    header = {"channels": tuple(raster.channels), "dtype": sample_dtype(raster).str, "shape": shape}
+    return hashlib.sha256(json.dumps(header, sort_keys=True).encode())
 
 
 def encode_raster(planes: Mapping[str, NDArray[Any]]) -> types_pb2.Raster:

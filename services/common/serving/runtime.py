@@ -23,6 +23,7 @@ from services.common.serving.flights import Flights
 from services.common.serving.job import Job
 from services.common.serving.load_metrics import LoadMetrics
 from services.common.serving.logs import configure_logs
+from services.common.serving.memory import for_computations, server_memory
 from services.common.serving.metrics import Metrics
 from services.common.serving.server import Service, serve_until_signalled
 from services.common.serving.waiting import wait_until
@@ -69,7 +70,9 @@ class Runtime:
         if stored is None:
             compute = partial(self.results.once, job.operation, job.identity, job.compute)
             key = self.results.folder(job.operation, job.identity)
-            stored = await self.flights.join(key, lambda: self.computing.run(job.operation, job.size, compute))
+            stored = await self.flights.join(
+                key, lambda: self.computing.run(job.operation, job.pixels, compute, job.memory)
+            )
         self.load.results.labels(job.operation, source).inc()
         return await self.workers.run(job.reply, stored)
 
@@ -79,13 +82,13 @@ class Runtime:
 
 
 @contextmanager
-def opened(store: Store, threads: int, start_wait_seconds: float = 0.0) -> Iterator[Runtime]:
-    """A runtime on this store, with that many computing threads."""
+def opened(store: Store, threads: int, memory: int = sys.maxsize, start_wait_seconds: float = 0.0) -> Iterator[Runtime]:
+    """A runtime on this store, with that many computing threads, and so many bytes for what they compute."""
     with Workers(IO_THREADS, name="io") as workers, Workers(threads, name="computing") as computing:
         metrics = Metrics()
         load = LoadMetrics(metrics.registry)
         yield Runtime(
-            store, Results(store, computed_with()), workers, Computing(computing, load), load, metrics=metrics,
+            store, Results(store, computed_with()), workers, Computing(computing, load, memory), load, metrics=metrics,
             start_wait_seconds=start_wait_seconds,
         )  # fmt: skip
 
@@ -123,7 +126,8 @@ def run_server(env: Mapping[str, str], start: Start) -> None:
     cv2.setNumThreads(usable_cores())  # by default one for each core of the machine, whatever the quota
     store = open_store(StoreConfig.from_env(env))
     wait_until(store.check, config.start_wait_seconds)
-    with opened(store, config.worker_threads, config.start_wait_seconds) as runtime:
+    memory = for_computations(config.memory_bytes or server_memory(), config.max_in_flight_bytes)
+    with opened(store, config.worker_threads, memory, config.start_wait_seconds) as runtime:
         asyncio.run(_serve(config, runtime, start(runtime)))
 
 

@@ -7,6 +7,7 @@ import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import ParamSpec, Self, TypeVar
 
@@ -34,14 +35,19 @@ class Workers:
 
         Raises what the function raises, and Overloaded where too many calls already wait.
         """
+        return await self.call(partial(function, *args, **kwargs))
+
+    async def call(self, function: Callable[[], T], ended: Callable[[], None] = lambda: None) -> T:
+        """As `run`. ended: called on the loop once no thread works at it any more, which is later if cancelled."""
         if self._pending >= self._limit:
             raise Overloaded(f"{self._pending} calls are already waiting for a worker; try again later")
-        abandoned, context = threading.Event(), contextvars.copy_context()
+        abandoned, context, loop = threading.Event(), contextvars.copy_context(), asyncio.get_running_loop()
         context.run(ABANDONED.set, abandoned)
-        call = partial(context.run, partial(function, *args, **kwargs))
+        future = self._pool.submit(context.run, function)
+        future.add_done_callback(lambda _: _on(loop, ended))
         self._pending += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+            return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
             abandoned.set()
             raise
@@ -54,3 +60,8 @@ class Workers:
     def __exit__(self, *exc_info: object) -> None:
         """Drop calls that wait, and wait for those that run."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _on(loop: asyncio.AbstractEventLoop, function: Callable[[], None]) -> None:
+    with suppress(RuntimeError):  # the loop is closed: nobody waits for anything any more
+        loop.call_soon_threadsafe(function)

@@ -22,6 +22,8 @@ VOTE_SIGMA_PX = 2.0
 LEAST_VOTES = 6.0
 DISTANCE_SIGMA_PX = 1.0
 SMALLEST_PX = 12
+# Votes are counted in bands of so many rows, since lists of pixels take ten times the memory of a plane.
+BAND_ROWS = 256
 
 
 def objects_of(output: NDArray[np.float32]) -> Labels:
@@ -40,16 +42,26 @@ def objects_of(output: NDArray[np.float32]) -> Labels:
 
 def _centres(output: NDArray[np.float32], mask: Mask) -> Mask:
     """Peaks of the votes, smoothed."""
-    height, width = mask.shape
-    rows, columns = np.nonzero(mask)
-    down, right = (np.rint(OFFSET_UNIT_PX * output[plane][mask]).astype(np.intp) for plane in (DOWN, RIGHT))
-    places = np.clip(rows + down, 0, height - 1) * width + np.clip(columns + right, 0, width - 1)
-    votes = np.bincount(places, minlength=mask.size).reshape(mask.shape).astype(np.float32)
+    votes = np.zeros(mask.shape, np.float32)
+    for top in range(0, len(mask), BAND_ROWS):
+        _vote(votes, output[DOWN:, top : top + BAND_ROWS], mask[top : top + BAND_ROWS], top)
     density = cv2.GaussianBlur(votes, (0, 0), VOTE_SIGMA_PX)
     reach = 2 * round(3 * VOTE_SIGMA_PX) + 1
     # So many votes at one place have this density there after smoothing.
     least = LEAST_VOTES / (2 * np.pi * VOTE_SIGMA_PX**2)
     return np.asarray((density == cv2.dilate(density, np.ones((reach, reach), np.uint8))) & (density > least), bool)
+
+
+def _vote(votes: NDArray[np.float32], offsets: NDArray[np.float32], mask: Mask, top: int) -> None:
+    """Count the votes of a band of rows from `top` on. votes: (H, W); offsets: (2, h, W); mask: (h, W)."""
+    height, width = votes.shape
+    rows, columns = np.nonzero(mask)
+    down, right = np.rint(OFFSET_UNIT_PX * offsets[:, mask]).astype(np.intp)
+    places = np.clip(top + rows + down, 0, height - 1) * width + np.clip(columns + right, 0, width - 1)
+    if places.size:
+        first = int(places.min())
+        counts = np.bincount(places - first)
+        votes.ravel()[first : first + len(counts)] += counts.astype(np.float32)
 
 
 def _logit(probability: float) -> float:

@@ -37,6 +37,15 @@ def check_jpeg(data: bytes, limits: ImageLimits) -> None:
         raise InvalidImage("expected a JPEG with an image in it, got one without; send the file again")
 
 
+def jpeg_size(data: bytes) -> tuple[int, int]:
+    """(height, width) as the frame's header says. Raises InvalidImage where there is none."""
+    for marker, body in _segments(data):
+        if marker in _FRAMES and len(body) >= 5:
+            height, width = struct.unpack_from(">HH", body, 1)
+            return height, width
+    raise InvalidImage("expected a JPEG with an image in it, got one without; send the file again")
+
+
 def _check_frame(body: bytes, limits: ImageLimits) -> None:
     if len(body) < 6:
         raise InvalidImage("expected a JPEG frame header of at least 6 bytes; the file is damaged")

@@ -37,6 +37,14 @@ def check_png(data: bytes, limits: ImageLimits) -> None:
     _check_rows((bytes(body) for kind, body in chunks if kind == b"IDAT"), _stream_size(header))
 
 
+def png_size(data: bytes) -> tuple[int, int]:
+    """(height, width) as the header says. Raises InvalidImage where the file ends before it."""
+    if len(data) < 24:
+        raise InvalidImage(f"expected a whole PNG, got one cut off after {len(data)} bytes; send the file again")
+    width, height = struct.unpack_from(">II", data, 16)
+    return height, width
+
+
 def is_grey8(data: bytes) -> bool:
     """Whether a checked PNG holds one plain channel of 8 bit, so that decoding changes no value."""
     return data[24] == 8 and data[25] == 0

@@ -83,6 +83,12 @@ class TiffPlanes:
         names = channel_names(self._pages[self._images[0]].description, len(places))
         return tuple(Plane(page, sample, name) for (page, sample), name in zip(places, names, strict=True))
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width), the same for all planes."""
+        page = self._pages[self._images[0]]
+        return page.imagelength, page.imagewidth
+
     def read(self, plane: Plane) -> NDArray[Any]:
         """Samples of one plane, (H, W) or, of a colour image, (H, W, 3 or 4) as RGB(A); black is 0.
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.common.errors import Overloaded, ShuttingDown
+from services.common.errors import ImageTooLarge, Overloaded, ShuttingDown
 from services.common.serving.computing import Computing
 from services.common.serving.deadline import DEADLINE
 from services.common.serving.load_metrics import LoadMetrics
@@ -116,6 +116,71 @@ def test_under_five_times_the_load_threads_work_for_those_who_still_wait_and_eve
     assert ended.total() == 500
     # How many are in time depends on the machine; that most of what is begun is of use to somebody does not.
     assert ended["in time"] > 2 * ended["late"]
+
+
+def test_computations_wait_for_memory_though_threads_are_free() -> None:
+    async def main() -> int:
+        now, most = 0, 0
+
+        def work() -> None:
+            nonlocal now, most
+            now += 1
+            most = max(most, now)
+            time.sleep(0.02)
+            now -= 1
+
+        with Workers(8) as workers:
+            computing = Computing(workers, memory=1000)
+            await asyncio.gather(*(computing.run("generate", 100, work, memory=400) for _ in range(12)))
+        return most
+
+    assert asyncio.run(main()) == 2
+
+
+def test_what_would_never_fit_is_refused_with_what_there_is() -> None:
+    async def main() -> None:
+        with Workers(1) as workers:
+            computing = Computing(workers, memory=2**30)
+            with pytest.raises(ImageTooLarge, match=r"at most 1024 MiB, .* 50000000 pixels takes about 2048 MiB"):
+                await computing.run("generate", 50_000_000, int, memory=2**31)
+
+    asyncio.run(main())
+
+
+def test_a_caller_who_leaves_does_not_free_memory_that_his_thread_still_uses() -> None:
+    async def main() -> None:
+        release = threading.Event()
+        with Workers(2) as workers:
+            computing = Computing(workers, memory=100)
+            left = asyncio.ensure_future(computing.run("generate", 1, lambda: release.wait(5), memory=80))
+            await asyncio.sleep(0.02)
+            left.cancel()
+            then = asyncio.ensure_future(computing.run("generate", 1, int, memory=80))
+            await asyncio.sleep(0.05)
+            assert not then.done()
+            release.set()
+            assert await then == 0
+
+    asyncio.run(main())
+
+
+def test_the_wait_is_reckoned_by_memory_where_that_is_scarcer_than_threads() -> None:
+    async def main() -> None:
+        with Workers(8) as workers:
+            computing = Computing(workers, memory=100)
+
+            async def call(seconds: float | None) -> None:
+                DEADLINE.set(None if seconds is None else time.monotonic() + seconds)
+                await computing.run("generate", 100, lambda: time.sleep(0.1), memory=100)
+
+            await call(None)
+            running = [asyncio.ensure_future(call(None)) for _ in range(4)]
+            await asyncio.sleep(0.01)
+            with pytest.raises(Overloaded, match=r"4 computations come first, about 0\.4 s of work"):
+                await call(0.3)
+            await asyncio.gather(*running)
+
+    asyncio.run(main())
 
 
 def test_what_is_cancelled_while_it_waits_never_runs() -> None:

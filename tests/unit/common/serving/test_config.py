@@ -38,6 +38,7 @@ def test_every_variable_of_the_server_is_read(tmp_path: Path) -> None:
             "BIOSYNTH_REFLECTION": "Yes",
             "BIOSYNTH_MAX_MESSAGE_BYTES": str(2**22),
             "BIOSYNTH_MAX_IN_FLIGHT_BYTES": str(2**26),
+            "BIOSYNTH_MEMORY_BYTES": str(2**33),
             "BIOSYNTH_DRAIN_SECONDS": "2.5",
             "BIOSYNTH_CONNECTION_AGE_SECONDS": "300",
             "BIOSYNTH_WORKER_THREADS": "2",
@@ -50,7 +51,7 @@ def test_every_variable_of_the_server_is_read(tmp_path: Path) -> None:
     )
     tls = TlsFiles(tmp_path / "cert", tmp_path / "key", tmp_path / "ca")
     assert config == ServerConfig(
-        "[::]:50051", 9464, True, 2**22, 2**26, 2.5, 300.0, 2, "debug", tls, tmp_path / "token"
+        "[::]:50051", 9464, True, 2**22, 2**26, 2**33, 2.5, 300.0, 2, "debug", tls, tmp_path / "token"
     )
 
 
@@ -65,6 +66,7 @@ def test_every_variable_of_the_server_is_read(tmp_path: Path) -> None:
         ("BIOSYNTH_METRICS_PORT", "http"),
         ("BIOSYNTH_REFLECTION", "maybe"),
         ("BIOSYNTH_MAX_MESSAGE_BYTES", "20MiB"),
+        ("BIOSYNTH_MEMORY_BYTES", "1"),
         ("BIOSYNTH_DRAIN_SECONDS", "nan"),
         ("BIOSYNTH_CONNECTION_AGE_SECONDS", "-1"),
         ("BIOSYNTH_WORKER_THREADS", "0"),

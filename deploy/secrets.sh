@@ -6,7 +6,7 @@
 set -euo pipefail
 folder=${1:-$(dirname "$0")/secrets}
 ca=$folder/tls/ca.crt ca_key=$folder/ca/ca.key
-hosts=(segmentation reference generation evaluation pipeline minio)
+hosts=(gateway segmentation reference generation evaluation pipeline minio)
 users=(root segmentation reference generation evaluation pipeline models)
 
 main() {

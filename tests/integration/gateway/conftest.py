@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import grpc.aio
 import pytest
 from biosynth import Client
 from biosynth.channel import TlsOptions
@@ -30,6 +29,7 @@ from services.common.serving.server import Context, Running, Service, running
 from services.common.storage.folder import FolderStore
 from services.generation.config import GenerationConfig
 from tests.support.certificates import Authority, Issued
+from tests.support.cut import way_to
 from tests.support.gateway import Gateway, gateway
 from tests.support.names import Names, named
 from tests.support.ports import free_ports
@@ -47,17 +47,13 @@ class Witness(EvaluationServiceServicer):
     metadata: dict[str, str | bytes] = field(default_factory=dict)
     left: threading.Event = field(default_factory=threading.Event)
 
-    async def ComparePair(  # noqa: N802 - the contract's name
-        self, request: ComparePairRequest, context: Context
-    ) -> ComparePairResponse:
+    async def ComparePair(self, request: ComparePairRequest, context: Context) -> ComparePairResponse:
         self.seconds_left = context.time_remaining() or 0.0
         self.bytes_received = request.ByteSize()
         self.metadata = dict(context.invocation_metadata() or ())
         return ComparePairResponse(version=1)
 
-    async def CompareSets(  # noqa: N802
-        self, request: CompareSetsRequest, context: Context
-    ) -> AsyncIterator[CompareSetsResponse]:
+    async def CompareSets(self, request: CompareSetsRequest, context: Context) -> AsyncIterator[CompareSetsResponse]:
         try:
             while True:
                 yield CompareSetsResponse()
@@ -75,15 +71,16 @@ class Behind:
     witness: Witness
     ours: Authority
     caller: Issued | None  # its certificate, under mutual TLS
+    cut: Callable[[], None]  # resets all connections between the gateway and the evaluation
 
     def tls(self) -> TlsOptions:
         """Whom callers trust, and under mutual TLS who they are."""
         own = (self.caller.certificate, self.caller.key) if self.caller else (None, None)
         return TlsOptions(self.ours.certificate, *own)
 
-    def client(self, *, token: str = TOKEN, timeout_s: float = 60.0) -> Client:
-        """A client that does not try again."""
-        return Client(self.gateway.address, token=token, tls=self.tls(), retries=0, timeout_s=timeout_s)
+    def client(self, *, token: str = TOKEN, retries: int = 0) -> Client:
+        """A client that does not try again, unless told to."""
+        return Client(self.gateway.address, token=token, tls=self.tls(), retries=retries, timeout_s=60)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["tls", "mutual-tls"])
@@ -107,9 +104,11 @@ def _started(folder: Path, *, mutual: bool) -> Iterator[Behind]:
         runtime = entered.enter_context(opened(store, 2))
         services = _serving(config, runtime, f"localhost:{port}", asked, witness)
         entered.enter_context(in_background(lambda: services))
-        names = entered.enter_context(named({f"{name}.test": "127.0.0.2" for name in SERVICES}))
+        cut = entered.enter_context(way_to(("127.0.0.2", services_port), "127.0.0.3"))
+        places = {f"{name}.test": "127.0.0.2" for name in SERVICES} | {"evaluation.test": "127.0.0.3"}
+        names = entered.enter_context(named(places))
         nginx = gateway(folder / "gateway", port, names.address, ours, own, services_port, mutual=mutual)
-        yield Behind(entered.enter_context(nginx), names, witness, ours, caller)
+        yield Behind(entered.enter_context(nginx), names, witness, ours, caller, cut)
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ from tests.support.pictures import nuclei_picture
 
 pytestmark = [needs_nginx, needs_openssl]
 Code = grpc.StatusCode
+WRONG = "a-wrong-token"
 
 
 def test_one_address_is_enough_for_every_service(behind: Behind) -> None:
@@ -36,7 +37,12 @@ def test_one_address_is_enough_for_every_service(behind: Behind) -> None:
 
 
 def test_the_deadline_and_the_metadata_reach_the_service_as_they_were(behind: Behind) -> None:
-    sent = {"x-request-id": "request-7", "with_underscore": "a", "with.dot": "b", "some-bin": b"\x00\xff"}
+    sent: dict[str, str | bytes] = {
+        "x-request-id": "request-7",
+        "with_underscore": "a",
+        "with.dot": "b",
+        "some-bin": b"\x00\xff",
+    }
     with behind.client() as client:
         client.evaluation.ComparePair(ComparePairRequest(), timeout=77, metadata=tuple(sent.items()))
     assert 70 < behind.witness.seconds_left <= 77
@@ -79,7 +85,7 @@ def test_a_request_over_the_services_limit_is_refused_by_the_service(behind: Beh
 
 @pytest.mark.parametrize("size", [0, 30 * MIB])
 def test_a_wrong_token_is_refused_by_the_service_however_much_is_being_sent(behind: Behind, size: int) -> None:
-    with behind.client(token="wrong") as client, pytest.raises(BiosynthCallError) as caught:
+    with behind.client(token=WRONG) as client, pytest.raises(BiosynthCallError) as caught:
         client.evaluation.ComparePair(request_of(size))
     assert (caught.value.code, caught.value.reason) == (Code.UNAUTHENTICATED, "UNAUTHENTICATED")
 
@@ -103,6 +109,21 @@ def test_a_service_that_does_not_answer_is_named_and_found_again_where_it_is_the
         until(lambda: answer(client) is Code.UNAVAILABLE and "could not be resolved" in behind.gateway.log.read_text())
         behind.names[name] = "127.0.0.2"
         until(lambda: answer(client) is Code.OK)
+
+
+def test_a_service_that_is_lost_in_mid_answer_is_asked_again(behind: Behind) -> None:
+    with behind.client() as once:
+        answers = once.evaluation.CompareSets(CompareSetsRequest())
+        next(answers)
+        behind.cut()
+        with pytest.raises(BiosynthCallError, match="INTERNAL CONNECTION_LOST"):
+            list(answers)
+    with behind.client(retries=1) as again:
+        answers = again.evaluation.CompareSets(CompareSetsRequest())
+        next(answers)
+        behind.cut()
+        assert len([next(answers) for _ in range(20)]) == 20
+        answers.cancel()
 
 
 @pytest.mark.parametrize("method", ["/grpc.health.v1.Health/Check", "/biosynth.v1.OtherService/Call"])

@@ -84,7 +84,7 @@ def test_secrets_are_made_once_and_stay(tmp_path: Path) -> None:
 
 
 @needs_openssl
-@pytest.mark.parametrize("name", ["pipeline.biosynth.svc", "minio", "localhost"])
+@pytest.mark.parametrize("name", ["pipeline.biosynth.svc", "gateway", "minio", "localhost"])
 def test_the_made_certificate_verifies_even_where_openssl_has_no_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

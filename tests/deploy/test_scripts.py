@@ -122,6 +122,13 @@ def test_minio_does_not_start_with_the_keys_that_everybody_knows(tmp_path: Path)
         assert starts or "to name a file that holds something" in done.stderr
 
 
+def test_the_gateway_says_which_file_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "tls.crt").write_text("x")
+    env = {"PATH": os.environ["PATH"], "GATEWAY_TLS": str(tmp_path), "GATEWAY_RESOLVER": "127.0.0.1"}
+    done = subprocess.run([DEPLOY / "gateway" / "start.sh"], env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, f"cannot start: expected to read {tmp_path}/tls.key\n")
+
+
 def test_a_certificate_near_its_end_is_made_anew_and_nothing_else_is(tmp_path: Path) -> None:
     made(tmp_path)
     end_soon(tmp_path)

@@ -143,6 +143,20 @@ def test_a_certificate_near_its_end_is_made_anew_and_nothing_else_is(tmp_path: P
 
 
 @needs_openssl
+def test_a_certificate_that_lacks_a_name_is_made_anew(tmp_path: Path) -> None:
+    former = tmp_path / "former.sh"
+    former.write_text(SECRETS.read_text().replace("hosts=(gateway ", "hosts=("))
+    former.chmod(0o755)
+    folder = tmp_path / "secrets"
+    assert run(former, str(folder)).returncode == 0
+    before = contents(folder)
+    assert made(folder).returncode == 0
+    after = contents(folder)
+    assert {file for file in after if after[file] != before.get(file)} == {"tls/tls.crt"}
+    openssl("verify", "-verify_hostname", "gateway", "-CAfile", f"{folder}/tls/ca.crt", f"{folder}/tls/tls.crt")
+
+
+@needs_openssl
 @pytest.mark.parametrize("key", ["none", "another CA's"])
 def test_a_certificate_of_your_own_ca_stays_near_its_end_too(tmp_path: Path, key: str) -> None:
     own_ca(tmp_path, key)

@@ -71,6 +71,7 @@ class Behind:
     witness: Witness
     ours: Authority
     caller: Issued | None  # its certificate, under mutual TLS
+    port: int  # of the services, on other addresses of this machine than the gateway's
     cut: Callable[[], None]  # resets all connections between the gateway and the evaluation
 
     def tls(self) -> TlsOptions:
@@ -108,7 +109,7 @@ def _started(folder: Path, *, mutual: bool) -> Iterator[Behind]:
         places = {f"{name}.test": "127.0.0.2" for name in SERVICES} | {"evaluation.test": "127.0.0.3"}
         names = entered.enter_context(named(places))
         nginx = gateway(folder / "gateway", port, names.address, ours, own, services_port, mutual=mutual)
-        yield Behind(entered.enter_context(nginx), names, witness, ours, caller, cut)
+        yield Behind(entered.enter_context(nginx), names, witness, ours, caller, services_port, cut)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import grpc
 import pytest
@@ -12,10 +13,13 @@ from biosynth.contract import MIB
 from biosynth.v1.evaluation_pb2 import ComparePairRequest, CompareSetsRequest
 from biosynth.v1.types_pb2 import Content
 
+from services.cli.background import in_background
 from services.common.imaging.images import encode_png
+from services.common.serving.config import ServerConfig, TlsFiles
+from services.common.serving.server import running
 from tests.integration.gateway.conftest import NOWHERE, TOKEN, Behind
 from tests.support.calls import LISTING, code
-from tests.support.certificates import needs_openssl
+from tests.support.certificates import Authority, needs_openssl
 from tests.support.gateway import needs_nginx
 from tests.support.pictures import nuclei_picture
 
@@ -108,6 +112,17 @@ def test_a_service_that_does_not_answer_is_named_and_found_again_where_it_is_the
         del behind.names[name]
         until(lambda: answer(client) is Code.UNAVAILABLE and "could not be resolved" in behind.gateway.log.read_text())
         behind.names[name] = "127.0.0.2"
+        until(lambda: answer(client) is Code.OK)
+
+
+def test_a_service_whose_certificate_another_authority_signed_is_not_believed(behind: Behind, tmp_path: Path) -> None:
+    issued = Authority.create(tmp_path / "theirs").issue("server", hosts=("reference",))
+    config = ServerConfig(f"127.0.0.4:{behind.port}", tls=TlsFiles(issued.certificate, issued.key), drain_seconds=0.1)
+    with behind.client() as client, in_background(lambda: running(config, [])):
+        behind.names["reference.test"] = "127.0.0.4"
+        until(lambda: answer(client) is Code.UNAVAILABLE)
+        assert "upstream SSL certificate verify error" in behind.gateway.log.read_text()
+        behind.names["reference.test"] = "127.0.0.2"
         until(lambda: answer(client) is Code.OK)
 
 

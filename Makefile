@@ -60,6 +60,7 @@ images: docker-engine  ## build the container images biosynth/*, but not the one
 	$(call image,cli,services/cli/Dockerfile)
 	$(call image,minio,deploy/minio/Dockerfile) --build-arg MINIO_MODULE=$(MINIO_MODULE)
 	$(call image,prometheus,deploy/monitoring/Dockerfile)
+	$(call image,gateway,deploy/gateway/Dockerfile)
 
 image-cuda: docker-engine  ## build biosynth/generation-cuda: torch, gigabytes
 	$(call image,generation-cuda,services/Dockerfile) --build-arg SERVICE=generation --build-arg REQUIREMENTS=generation-cuda
@@ -69,7 +70,7 @@ up: docker-engine $(BIN)/.cli  ## start everything in containers and say how to 
 	@docker image inspect biosynth/pipeline:$(VERSION) >/dev/null || { echo "build the images first: make images" >&2; exit 1; }
 	@$(COMPOSE) up --detach --wait --pull never || { echo "to see why: docker compose -p biosynth logs SERVICE" >&2; exit 1; }
 	@printf '%s\n' "" "biosynth answers on 127.0.0.1:$${BIOSYNTH_PORT:-50051}, Prometheus on http://127.0.0.1:$${BIOSYNTH_PROMETHEUS_PORT:-9090}. Type:" \
-	  "  export BIOSYNTH_ENDPOINT=127.0.0.1:$${BIOSYNTH_PORT:-50051} BIOSYNTH_EVALUATION_ENDPOINT=127.0.0.1:$${BIOSYNTH_EVALUATION_PORT:-50053}" \
+	  "  export BIOSYNTH_ENDPOINT=127.0.0.1:$${BIOSYNTH_PORT:-50051}" \
 	  "  export BIOSYNTH_ENDPOINT_CA_FILE=$(SECRETS)/tls/ca.crt BIOSYNTH_ENDPOINT_TOKEN_FILE=$(SECRETS)/token/token" \
 	  $(if $(MTLS),"  export BIOSYNTH_ENDPOINT_CERT_FILE=$(SECRETS)/client/tls.crt BIOSYNTH_ENDPOINT_KEY_FILE=$(SECRETS)/client/tls.key") \
 	  "  $(BIN)/biosynth run IMAGE --out results" "Logs: docker compose -p biosynth logs SERVICE. To stop: make down"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Makes what a deployment keeps secret, into a folder: a test CA, a certificate of the services and one of their callers
 # (client/, for mutual TLS), a token, and keys of the store's users. Files that exist stay, so any of them may be your
-# own; but a certificate that ends within 30 days is renewed where its CA's key is in ca/. Production: docs/deploy.md.
+# own; but a certificate that ends within 30 days, or lacks a host's name, is renewed where its CA's key is in ca/. Production: docs/deploy.md.
 #   deploy/secrets.sh [FOLDER]     default: deploy/secrets
 set -euo pipefail
 folder=${1:-$(dirname "$0")/secrets}
 ca=$folder/tls/ca.crt ca_key=$folder/ca/ca.key
-hosts=(segmentation reference generation evaluation pipeline minio)
+hosts=(gateway segmentation reference generation evaluation pipeline minio)
 users=(root segmentation reference generation evaluation pipeline models)
 
 main() {
@@ -45,10 +45,16 @@ certificate() {  # certificate FOLDER KIND: a key and its certificate, unless th
     authority "$file"
     once "$1/tls.key" key
     make "$1/tls.crt" issue "$1" "$2"
-  elif ends_soon "$file" && is_ours; then
-    echo "$file ends within 30 days"
+  elif is_ours && { ends_soon "$file" || lacks_a_name "$file" "$2"; }; then
+    echo "$file ends within 30 days, or lacks a name that callers dial"
     make "$1/tls.crt" issue "$1" "$2"
   fi
+}
+
+lacks_a_name() {  # lacks_a_name FILE KIND: whether a service's certificate is of a time when there were fewer hosts
+  [ "$2" = service ] || return 1
+  for host in "${hosts[@]}"; do openssl x509 -in "$1" -noout -checkhost "$host" | grep -q "does match" || return 0; done
+  return 1
 }
 
 ends_soon() { ! openssl x509 -in "$1" -noout -checkend $((30 * 86400)) >/dev/null; }

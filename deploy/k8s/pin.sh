@@ -16,7 +16,7 @@ pin() {  # pin NAME-IN-BASE NAME-IN-REGISTRY
 }
 
 pinned=$(
-  for name in segmentation reference evaluation pipeline cli; do pin "$name" "$name"; done
+  for name in segmentation reference evaluation pipeline gateway cli; do pin "$name" "$name"; done
   pin generation generation-cuda
 )
 cat >"$file" <<Y

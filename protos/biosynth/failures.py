@@ -39,8 +39,10 @@ def failure_of(call: EndedCall, target: str) -> Failure:
         message, reason = _explained(code, message, target)
         error = BiosynthCallError(code, message, reason, request_id=request_id)
         # The status is gRPC's own. A message over the limit stays too large however often it is sent.
-        passing = code is grpc.StatusCode.UNAVAILABLE or (
-            code is grpc.StatusCode.RESOURCE_EXHAUSTED and reason != "MESSAGE_TOO_LARGE"
+        passing = (
+            code is grpc.StatusCode.UNAVAILABLE
+            or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and reason != "MESSAGE_TOO_LARGE")
+            or reason == "CONNECTION_LOST"
         )
         return Failure(error, passing)
     error = BiosynthCallError(code, message, info.reason, dict(info.metadata), request_id)
@@ -59,7 +61,10 @@ def _explained(code: grpc.StatusCode, text: str, target: str) -> tuple[str, str]
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return f"{target} did not answer in time; allow more with timeout_s", "TIMEOUT"
     if code is grpc.StatusCode.UNIMPLEMENTED:
-        # A deployment's pipeline service offers Run and the links only.
-        advice = "where each service has an endpoint of its own, name that of the service that does"
+        # One service alone offers its own calls only.
+        advice = "name the address of a whole deployment (its gateway), or an endpoint for each service"
         return f"the server at {target} does not offer this call ({text}); {advice}", "NO_SUCH_CALL"
+    if code is grpc.StatusCode.INTERNAL and "RST_STREAM" in text:
+        # What a gateway says when it has lost a service in mid-answer; nearer by, gRPC says UNAVAILABLE.
+        return f"the service behind {target} was lost before the end of its answer ({text})", "CONNECTION_LOST"
     return text, ""

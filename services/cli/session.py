@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 from services.cli.background import in_background
 from services.cli.composition import SERVICES, Composition
 from services.common.engines.cores import usable_cores
-from services.common.errors import ConfigError, Unsupported
+from services.common.errors import Unsupported
 from services.common.serving.config import CallerConfig, EndpointsConfig, ServerConfig
 from services.common.serving.runtime import Runtime, opened
 from services.common.serving.server import Running, running
@@ -100,8 +100,8 @@ class Session:
                 raise
             raise Unsupported(
                 f"expected the pipeline service at {self.place}, whose links bring files into the store and out of it; "
-                "found none: set BIOSYNTH_ENDPOINT to its address and, for evaluate and compare, "
-                "BIOSYNTH_EVALUATION_ENDPOINT to that of the evaluation service"
+                "found none: name the address of all services, a deployment's gateway or `biosynth serve`, in "
+                "BIOSYNTH_ENDPOINT or --endpoint"
             ) from error
 
 
@@ -117,25 +117,21 @@ def _contents(message: Any) -> Iterator[Content]:
 
 def add_endpoint(parser: argparse.ArgumentParser) -> None:
     """Declare --endpoint, for commands that ask services."""
-    parser.add_argument("--endpoint", metavar="HOST:PORT", help="use deployed services; default: embedded")
+    parser.add_argument(
+        "--endpoint",
+        metavar="HOST:PORT",
+        help="use the services of a deployment, by its one address; default: embedded",
+    )
 
 
 @contextmanager
 def open_session(env: Mapping[str, str], endpoint: str | None) -> Iterator[Session]:
     """Open a session on `endpoint` for all services, else on BIOSYNTH_ENDPOINT, else embedded.
 
-    BIOSYNTH_EVALUATION_ENDPOINT beside the latter is where the evaluation service is, if not there too. Raises
-    ConfigError for settings that do not fit.
+    Raises ConfigError for settings that do not fit.
     """
-    settings = Settings(env)
-    target = endpoint or settings.text("BIOSYNTH_ENDPOINT")
-    evaluation = None if endpoint else settings.text("BIOSYNTH_EVALUATION_ENDPOINT")
-    if evaluation and not target:
-        raise ConfigError(
-            "BIOSYNTH_EVALUATION_ENDPOINT is set and BIOSYNTH_ENDPOINT is not: expected also the pipeline service's "
-            "address, by whose links images are uploaded"
-        )
-    with _deployed(env, target, evaluation or target) if target else _embedded(env) as session:
+    target = endpoint or Settings(env).text("BIOSYNTH_ENDPOINT")
+    with _deployed(env, target) if target else _embedded(env) as session:
         yield session
 
 
@@ -148,11 +144,10 @@ def default_store(env: Mapping[str, str]) -> StoreConfig:
 
 
 @contextmanager
-def _deployed(env: Mapping[str, str], target: str, evaluation: str) -> Iterator[Session]:
+def _deployed(env: Mapping[str, str], target: str) -> Iterator[Session]:
     caller = CallerConfig.from_env(env)
     token = TokenFile("BIOSYNTH_ENDPOINT_TOKEN_FILE", caller.token_file).first() if caller.token_file else None
-    endpoints = {**dict.fromkeys(SERVICES, target), "evaluation": evaluation}
-    with Client(endpoints, token=token, tls=caller.tls) as client:
+    with Client(target, token=token, tls=caller.tls) as client:
         yield Session(client, None, target, "the deployment's own")
 
 

@@ -84,5 +84,5 @@ def settings(objects: list[Object]) -> dict[str, str]:
 def services_in(objects: list[Object]) -> list[tuple[str, Object]]:
     """The container of each of the five services."""
     found = of_kind(objects, "Deployment")
-    assert found.keys() == {*SERVICES}
-    return [(name, one["spec"]["template"]["spec"]["containers"][0]) for name, one in found.items()]
+    assert found.keys() == {*SERVICES, "gateway"}
+    return [(name, found[name]["spec"]["template"]["spec"]["containers"][0]) for name in SERVICES]

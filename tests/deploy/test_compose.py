@@ -28,8 +28,15 @@ def test_ports_are_open_to_this_machine_only(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in COMPOSE[name].get("ports", []))
 
 
-def test_callers_reach_the_pipeline_and_the_evaluation_and_no_other_service() -> None:
-    assert {name for name in SERVICES if "ports" in COMPOSE[name]} == {"pipeline", "evaluation"}
+def test_callers_reach_the_services_by_the_gateway_alone() -> None:
+    assert not [name for name in SERVICES if "ports" in COMPOSE[name]]
+    assert COMPOSE["gateway"]["ports"] == ["127.0.0.1:${BIOSYNTH_PORT:-50051}:50051"]
+
+
+def test_the_gateway_is_checked_and_asks_for_certificates_where_services_do() -> None:
+    assert "/healthz" in COMPOSE["gateway"]["healthcheck"]["test"][-1]
+    mutual = yaml.safe_load((DEPLOY / "compose.mtls.yaml").read_text())["services"]
+    assert mutual["gateway"]["environment"] == {"GATEWAY_VERIFY_CLIENT": "on"}
 
 
 @each_container

@@ -50,7 +50,7 @@ def test_a_base_image_can_be_replaced(file: Path) -> None:
 
 def test_there_is_a_recipe_for_all_services_and_for_what_they_need() -> None:
     found = {str(file.parent.relative_to(ROOT)) for file in DOCKERFILES}
-    assert found == {"services", "services/cli", "deploy/minio", "deploy/monitoring"}
+    assert found == {"services", "services/cli", "deploy/minio", "deploy/monitoring", "deploy/gateway"}
 
 
 @pytest.mark.parametrize("service", ["evaluation", "generation", "pipeline", "reference", "segmentation"])

@@ -12,7 +12,10 @@ import pytest
 from tests.deploy.rendering import K8S, OVERLAYS, SERVICES, Object, overlay, production_with, render
 
 KUBERNETES = "1.34"
-SERVICE_MONITOR = json.loads((Path(__file__).parent / "servicemonitor.schema.json").read_text())
+CUSTOM = {
+    kind: json.loads((Path(__file__).parent / f"{kind.lower()}.schema.json").read_text())
+    for kind in ("ServiceMonitor", "GRPCRoute", "BackendTLSPolicy")
+}
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -27,7 +30,7 @@ def test_a_service_builds_alone_and_is_valid(service: str) -> None:
     assert {found["metadata"]["name"] for found in objects} == {service}
 
 
-@pytest.mark.parametrize("component", ["mtls", "monitoring"])
+@pytest.mark.parametrize("component", ["mtls", "monitoring", "gateway-api"])
 def test_an_option_is_valid_on_production(component: str, tmp_path: Path) -> None:
     check(production_with(component, tmp_path))
 
@@ -41,7 +44,7 @@ def test_a_misspelt_field_is_noticed() -> None:
 def check(objects: list[Object]) -> None:
     assert objects
     for found in objects:
-        if found["kind"] == "ServiceMonitor":
-            jsonschema.validate(found, SERVICE_MONITOR)
+        if found["kind"] in CUSTOM:
+            jsonschema.validate(found, CUSTOM[found["kind"]])
         else:
             kubernetes_validate.validate(found, KUBERNETES, strict=True)

@@ -84,7 +84,7 @@ def test_secrets_are_made_once_and_stay(tmp_path: Path) -> None:
 
 
 @needs_openssl
-@pytest.mark.parametrize("name", ["pipeline.biosynth.svc", "minio", "localhost"])
+@pytest.mark.parametrize("name", ["pipeline.biosynth.svc", "gateway", "minio", "localhost"])
 def test_the_made_certificate_verifies_even_where_openssl_has_no_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -122,6 +122,13 @@ def test_minio_does_not_start_with_the_keys_that_everybody_knows(tmp_path: Path)
         assert starts or "to name a file that holds something" in done.stderr
 
 
+def test_the_gateway_says_which_file_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "tls.crt").write_text("x")
+    env = {"PATH": os.environ["PATH"], "GATEWAY_TLS": str(tmp_path), "GATEWAY_RESOLVER": "127.0.0.1"}
+    done = subprocess.run([DEPLOY / "gateway" / "start.sh"], env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, f"cannot start: expected to read {tmp_path}/tls.key\n")
+
+
 def test_a_certificate_near_its_end_is_made_anew_and_nothing_else_is(tmp_path: Path) -> None:
     made(tmp_path)
     end_soon(tmp_path)
@@ -133,6 +140,20 @@ def test_a_certificate_near_its_end_is_made_anew_and_nothing_else_is(tmp_path: P
     tls = tmp_path / "tls"
     openssl("x509", "-checkend", str(300 * 86400), "-noout", "-in", f"{tls}/tls.crt")
     openssl("verify", "-CAfile", f"{tls}/ca.crt", f"{tls}/tls.crt")
+
+
+@needs_openssl
+def test_a_certificate_that_lacks_a_name_is_made_anew(tmp_path: Path) -> None:
+    former = tmp_path / "former.sh"
+    former.write_text(SECRETS.read_text().replace("hosts=(gateway ", "hosts=("))
+    former.chmod(0o755)
+    folder = tmp_path / "secrets"
+    assert run(former, str(folder)).returncode == 0
+    before = contents(folder)
+    assert made(folder).returncode == 0
+    after = contents(folder)
+    assert {file for file in after if after[file] != before.get(file)} == {"tls/tls.crt"}
+    openssl("verify", "-verify_hostname", "gateway", "-CAfile", f"{folder}/tls/ca.crt", f"{folder}/tls/tls.crt")
 
 
 @needs_openssl

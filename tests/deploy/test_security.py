@@ -69,9 +69,10 @@ def test_services_ask_for_tls_and_token_and_list_no_methods(name: str) -> None:
 
 
 def test_mutual_tls_is_asked_of_every_client_and_shown_by_the_pipeline(tmp_path: Path) -> None:
-    for where, container in containers(production_with("mtls", tmp_path)):
-        if where.startswith("Deployment"):
-            assert environment(container)["BIOSYNTH_TLS_CLIENT_CA_FILE"] == "/run/secrets/tls/ca.crt", where
+    for where, container in services_in(production_with("mtls", tmp_path)):
+        assert environment(container)["BIOSYNTH_TLS_CLIENT_CA_FILE"] == "/run/secrets/tls/ca.crt", where
+    gateway = of_kind(production_with("mtls", tmp_path), "Deployment")["gateway"]["spec"]["template"]["spec"]
+    assert environment(gateway["containers"][0])["GATEWAY_VERIFY_CLIENT"] == "on"
     variables = environment(dict(services_in(production_with("mtls", tmp_path)))["pipeline"])
     assert {"BIOSYNTH_ENDPOINT_CERT_FILE", "BIOSYNTH_ENDPOINT_KEY_FILE"} <= variables.keys()
 
@@ -107,5 +108,8 @@ def test_in_production_nothing_comes_in_but_what_is_let_in() -> None:
         name for name, spec in policies.items() if any("from" not in rule for rule in spec.get("ingress", []))
     ]
     assert open_to_all == ["callers"]
+    assert policies["callers"]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "gateway"}}
+    (inside,) = policies["services"]["ingress"]
+    assert [one["podSelector"]["matchExpressions"][0]["values"] for one in inside["from"]] == [["gateway", "pipeline"]]
     let_in = {port["port"] for spec in policies.values() for rule in spec.get("ingress", []) for port in rule["ports"]}
     assert let_in == {50051, 9464, 9000}  # health is the kubelet's, which the node always lets in

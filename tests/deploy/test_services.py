@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from services.generation.model import SHIPPED, ModelShelf
 from tests.deploy.rendering import (
+    DEPLOY,
     OVERLAYS,
     SERVICES,
     containers,
@@ -19,6 +21,8 @@ from tests.deploy.rendering import (
     services_in,
 )
 
+NGINX = (DEPLOY / "gateway" / "nginx.conf").read_text()
+GATEWAY_DRAIN_SECONDS = re.findall(r"worker_shutdown_timeout (\d+)s;", NGINX)[0]
 on_every_overlay = pytest.mark.parametrize("name", OVERLAYS)
 
 
@@ -62,7 +66,7 @@ def test_a_pod_has_time_to_leave_dns_and_to_drain(name: str) -> None:
     for workload, pod in pods(overlay(name)):
         if workload["kind"] == "Deployment":
             (container,) = pod["containers"]
-            drain = float(environment(container)["BIOSYNTH_DRAIN_SECONDS"])
+            drain = float(environment(container).get("BIOSYNTH_DRAIN_SECONDS", GATEWAY_DRAIN_SECONDS))
             sleep = container["lifecycle"]["preStop"]["sleep"]["seconds"]
             assert pod["terminationGracePeriodSeconds"] > drain + sleep > drain > 0, workload["metadata"]["name"]
 
@@ -71,8 +75,31 @@ def test_a_pod_has_time_to_leave_dns_and_to_drain(name: str) -> None:
 def test_all_services_are_headless_so_that_clients_balance(name: str) -> None:
     found = of_kind(overlay(name), "Service")
     assert {*SERVICES} <= found.keys()
-    assert {service["spec"]["clusterIP"] for service in found.values()} == {"None"}
+    assert {name for name, service in found.items() if service["spec"].get("clusterIP") != "None"} == {"gateway"}
     assert not any("publishNotReadyAddresses" in service["spec"] for service in found.values())
+
+
+@on_every_overlay
+def test_the_gateway_knows_the_services_by_their_whole_names(name: str) -> None:
+    gateway = of_kind(overlay(name), "Deployment")["gateway"]["spec"]["template"]["spec"]["containers"][0]
+    assert environment(gateway)["GATEWAY_SUFFIX"] == ".biosynth.svc.cluster.local:50051"
+    routes = re.findall(r"~\^/biosynth\\.v1\\.(\w+)Service/ (\w+);", NGINX)
+    assert {route for _, route in routes} == {*SERVICES}
+    assert all(service.lower() == route for service, route in routes)
+
+
+def test_a_gateway_of_the_clusters_own_sends_each_service_its_calls(tmp_path: Path) -> None:
+    objects = production_with("gateway-api", tmp_path)
+    (route,) = of_kind(objects, "GRPCRoute").values()
+    sent = {
+        rule["matches"][0]["method"]["service"]: (backend["name"], backend["port"])
+        for rule in route["spec"]["rules"]
+        for backend in rule["backendRefs"]
+    }
+    assert sent == {f"biosynth.v1.{name.capitalize()}Service": (name, 50051) for name in SERVICES}
+    policies = of_kind(objects, "BackendTLSPolicy")
+    assert {policy["spec"]["targetRefs"][0]["name"] for policy in policies.values()} == {*SERVICES}
+    assert all(policy["spec"]["validation"]["hostname"] == name for name, policy in policies.items())
 
 
 @on_every_overlay

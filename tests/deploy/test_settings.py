@@ -14,10 +14,7 @@ NAME = re.compile(r"BIOSYNTH_[A-Z_]*[A-Z]\b")  # whole: BIOSYNTH_TLS_*_FILE of a
 ENDPOINTS = {f"BIOSYNTH_{service}_ENDPOINT" for service in ("SEGMENTATION", "REFERENCE", "GENERATION")}
 CLIENT = {f"BIOSYNTH_ENDPOINT_{what}_FILE" for what in ("CA", "CERT", "KEY", "TOKEN")}
 STORE = {f"BIOSYNTH_STORE_{key}_KEY_FILE" for key in ("ACCESS", "SECRET")}
-COMPOSE = {
-    f"BIOSYNTH_{what}"
-    for what in ("VERSION", "SECRETS", "MEMORY", "PORT", "EVALUATION_PORT", "MINIO_PORT", "PROMETHEUS_PORT")
-}
+COMPOSE = {f"BIOSYNTH_{what}" for what in ("VERSION", "SECRETS", "MEMORY", "PORT", "MINIO_PORT", "PROMETHEUS_PORT")}
 
 
 def test_every_variable_that_is_set_is_one_that_is_read() -> None:

@@ -30,9 +30,9 @@ from tests.support.pictures import nuclei_picture
 
 ROOT = Path(__file__).parents[2]
 OVERLAY = ROOT / "deploy" / "k8s" / "overlays" / "local"
-IMAGES = ("segmentation", "reference", "generation-cpu", "evaluation", "pipeline", "cli", "minio")
+IMAGES = ("segmentation", "reference", "generation-cpu", "evaluation", "pipeline", "gateway", "cli", "minio")
 JOB = Path(__file__).parent / "run-job.yaml"
-PIPELINE_PORT = 15051
+GATEWAY_PORT = 15051
 STORE_PORT = 19000  # that for which the local overlay signs links
 GPU = "nvidia.com/gpu"
 
@@ -97,7 +97,7 @@ def gpu_node(secrets: Path, keep: bool) -> Iterator[None]:
         say(f"a node offers {GPU} already: the generator is not seen Pending in this run")
         yield
         return
-    for name in ("segmentation", "reference", "evaluation", "pipeline"):
+    for name in ("segmentation", "reference", "evaluation", "pipeline", "gateway"):
         kubectl("rollout", "status", f"deployment/{name}", "--timeout=300s")
     for job in ("store-setup", "push-models"):
         kubectl("wait", f"job/{job}", "--for=condition=Complete", "--timeout=300s")
@@ -120,7 +120,7 @@ def gpu_node(secrets: Path, keep: bool) -> Iterator[None]:
 def a_run_says_that_generation_is_missing(secrets: Path) -> None:
     """The error that a caller gets while no node has a GPU."""
     with (
-        forwarded("service/pipeline", PIPELINE_PORT, 50051) as endpoint,
+        forwarded("service/gateway", GATEWAY_PORT, 50051) as endpoint,
         Deployment(endpoint, secrets, "").client() as client,
     ):
         try:
@@ -150,7 +150,7 @@ def stop_posing(node: str) -> None:
 
 def everything_is_ready() -> None:
     """All rollouts complete, and the generator where the GPU is."""
-    for name in SERVICES:
+    for name in (*SERVICES, "gateway"):
         kubectl("rollout", "status", f"deployment/{name}", "--timeout=300s")
     kubectl("get", "pods", "--output", "wide")
     (pod,) = pods("generation")
@@ -177,7 +177,7 @@ def a_job_in_the_cluster_runs_the_pipeline() -> None:
 def tests_from_outside(secrets: Path) -> None:
     """The tests that compose passes too, through two port-forwards."""
     with (
-        forwarded("service/pipeline", PIPELINE_PORT, 50051) as endpoint,
+        forwarded("service/gateway", GATEWAY_PORT, 50051) as endpoint,
         forwarded("service/minio", STORE_PORT, 9000) as store,
     ):
         named = {"ENDPOINT": endpoint, "SECRETS": str(secrets.resolve()), "STORE": f"http://{store}"}

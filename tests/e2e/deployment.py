@@ -13,7 +13,7 @@ from biosynth.channel import TlsOptions
 
 @dataclass(frozen=True)
 class Deployment:
-    """Where the pipeline is, what callers trust and send, and where its store is."""
+    """Where the gateway is, what callers trust and send, and where its store is."""
 
     endpoint: str
     secrets: Path

@@ -45,6 +45,26 @@ def test_a_picture_goes_the_whole_way_and_the_same_again_is_found(client: Client
     assert again.image.tobytes() == made.image.tobytes()
 
 
+def test_every_service_answers_at_the_one_address(client: Client) -> None:
+    picture = nuclei_picture(seed=9)
+    found = client.segment(picture)
+    drawn = client.render(found, schema="nuclei3")
+    made = client.generate(drawn.reference, model="fluo-nuclei", like=picture, like_reference=drawn.reference)
+    assert "ssim" in {metric.name for metric in client.compare(picture, made.image)}
+
+
+def test_a_mask_is_given_the_look_of_an_image_by_the_command_line(deployment: Deployment, tmp_path: Path) -> None:
+    (tmp_path / "cells.png").write_bytes(encode_png(nuclei_picture(seed=6)))
+    commands = (
+        ["segment", "cells.png", "--out", "masks"],
+        ["render", "masks/cells.ome.tif", "--schema", "nuclei3", "--out", "drawn"],
+        ["generate", "drawn/cells.reference.png", "--model", "fluo-nuclei", "--like", "cells.png", "--out", "made.png"],
+    )
+    for command in commands:
+        done = command_line(deployment, tmp_path, *command)
+        assert done.returncode == 0, done.stderr
+
+
 def test_a_file_over_16_mib_goes_by_a_presigned_upload(client: Client, tmp_path: Path) -> None:
     pages = np.stack([nuclei_picture(600, 640, 150, seed).astype(np.uint16) for seed in range(24)])
     tifffile.imwrite(tmp_path / "stack.tif", pages, photometric="minisblack")
@@ -55,9 +75,7 @@ def test_a_file_over_16_mib_goes_by_a_presigned_upload(client: Client, tmp_path:
 
 def test_the_command_line_writes_its_pictures(deployment: Deployment, tmp_path: Path) -> None:
     (tmp_path / "cells.png").write_bytes(encode_png(nuclei_picture(seed=6)))
-    command = [sys.executable, "-m", "services.cli", "run", "cells.png", "--out", "out", "--json", "--quiet"]
-    env = {**deployment.environment(), "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    done = command_line(deployment, tmp_path, "run", "cells.png", "--out", "out", "--json", "--quiet")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["generation"]["model"] == "fluo-nuclei"
     for name in ("segmentation.ome.tif", "reference.png", "generated.png", "overview.png", "report.html"):
@@ -156,6 +174,13 @@ def query(prometheus: str, expression: str) -> dict[str, float]:
     """Values by service."""
     answer = urllib3.request("GET", f"{prometheus}/api/v1/query", fields={"query": expression}).json()
     return {one["metric"]["service"]: float(one["value"][1]) for one in answer["data"]["result"]}
+
+
+def command_line(deployment: Deployment, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `biosynth` in the folder, as a caller of the deployment."""
+    env = {**deployment.environment(), "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "services.cli", *arguments]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
 
 
 def whole(outcome: RunOutcome) -> tuple[SegmentationResult, ReferenceResult, GenerationResult]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,9 +67,10 @@ class Authority:
         """What others trust."""
         return self.folder / "ca.crt"
 
-    def issue(self, name: str, *, expired: bool = False) -> Issued:
-        """Make `name`.crt and `name`.key anew, for a server at localhost or for a client."""
-        self._openssl("req", "-new", *_NEW_KEY, "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost",
+    def issue(self, name: str, *, expired: bool = False, hosts: Sequence[str] = ("localhost",)) -> Issued:
+        """Make `name`.crt and `name`.key anew, for a server at these hosts or for a client."""
+        names = "subjectAltName=" + ",".join(f"DNS:{host}" for host in hosts)
+        self._openssl("req", "-new", *_NEW_KEY, "-subj", f"/CN={name}", "-addext", names,
                       "-keyout", f"{name}.key", "-out", f"{name}.csr")  # fmt: skip
         self._openssl("ca", "-batch", "-notext", "-config", "ca.cnf", *(_EXPIRED if expired else ()),
                       "-in", f"{name}.csr", "-out", f"{name}.crt")  # fmt: skip

@@ -1,4 +1,4 @@
-"""`biosynth evaluate` and `compare` through a deployment: services alone in processes, images in a real S3 store."""
+"""`biosynth evaluate` and `compare` through a deployment: services in other processes, images in a real S3 store."""
 
 from __future__ import annotations
 
@@ -25,12 +25,11 @@ TOKEN = "a-token-for-a-test"  # noqa: S105 - for servers that live as long as a 
 
 @dataclass(frozen=True)
 class Deployed:
-    """Where the services answer: pipeline, evaluation with its metrics, and both behind one address."""
+    """Where pipeline and evaluation answer at one address, with their metrics, and another evaluation alone."""
 
-    pipeline: str
-    evaluation: str
+    address: str
     metrics_port: int
-    both: str
+    evaluation: str
     token: Path
 
     def cli(self, folder: Path, **settings: str) -> Cli:
@@ -44,8 +43,8 @@ class Deployed:
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     token = tmp_path_factory.mktemp("token") / "token"
     token.write_text(TOKEN)
-    ports = free_ports(4)
-    pipeline, evaluation, both = (f"127.0.0.1:{port}" for port in ports[:3])
+    ports = free_ports(3)
+    address, evaluation = (f"127.0.0.1:{port}" for port in ports[:2])
     nobody = {f"BIOSYNTH_{name}_ENDPOINT": "127.0.0.1:9" for name in ("SEGMENTATION", "REFERENCE", "GENERATION")}
     with ExitStack() as started:
         store = started.enter_context(s3_servers.seaweedfs(tmp_path_factory.mktemp("weed")))
@@ -61,13 +60,11 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             "BIOSYNTH_DRAIN_SECONDS": "1",
             "OMP_NUM_THREADS": "1",
         }
-        for command, address, more in (
-            (["services.pipeline"], pipeline, {}),
-            (["services.evaluation"], evaluation, {"BIOSYNTH_METRICS_PORT": str(ports[3])}),
-            (["services.cli", "serve", "pipeline", "evaluation"], both, {}),
-        ):
-            started.enter_context(_process(command, {**common, **more, "BIOSYNTH_ADDRESS": address}))
-        yield Deployed(pipeline, evaluation, ports[3], both, token)
+        metrics = {"BIOSYNTH_METRICS_PORT": str(ports[2])}
+        both = ["services.cli", "serve", "pipeline", "evaluation"]
+        started.enter_context(_process(both, {**common, **metrics, "BIOSYNTH_ADDRESS": address}))
+        started.enter_context(_process(["services.evaluation"], {**common, "BIOSYNTH_ADDRESS": evaluation}))
+        yield Deployed(address, ports[2], evaluation, token)
 
 
 @contextmanager
@@ -108,11 +105,11 @@ def evaluate(cli: Cli, folders: Path, out: Path, *options: str) -> subprocess.Co
     return cli("evaluate", *given, "--out", out, "--json", *options)
 
 
-def test_evaluate_reaches_the_evaluation_at_its_own_address_and_the_store_by_the_pipelines_links(
+def test_evaluate_reaches_the_evaluation_and_the_store_by_one_address(
     deployed: Deployed, folders: Path, tmp_path: Path
 ) -> None:
-    settings = {"BIOSYNTH_ENDPOINT": deployed.pipeline, "BIOSYNTH_EVALUATION_ENDPOINT": deployed.evaluation}
-    done = evaluate(deployed.cli(tmp_path, **settings), folders, tmp_path / "there", "--model", "fluo-nuclei/2")
+    cli = deployed.cli(tmp_path, BIOSYNTH_ENDPOINT=deployed.address)
+    done = evaluate(cli, folders, tmp_path / "there", "--model", "fluo-nuclei/2")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "there" / "report.html").read_text().startswith("<!doctype html>")
     here = evaluate(Cli(tmp_path), folders, tmp_path / "here")
@@ -121,16 +118,8 @@ def test_evaluate_reaches_the_evaluation_at_its_own_address_and_the_store_by_the
     with urllib.request.urlopen(f"http://127.0.0.1:{deployed.metrics_port}/metrics", timeout=5) as response:
         metrics = response.read().decode()
     assert 'biosynth_evaluation_value{metric="spectrum_distance",model="fluo-nuclei",version="2"}' in metrics
-    compared = deployed.cli(tmp_path, **settings)("compare", folders / "real" / "0.png", folders / "made" / "0.png")
+    compared = cli("compare", folders / "real" / "0.png", folders / "made" / "0.png")
     assert compared.returncode == 0, compared.stderr
-
-
-def test_evaluate_takes_one_address_where_the_services_share_it(
-    deployed: Deployed, folders: Path, tmp_path: Path
-) -> None:
-    done = evaluate(deployed.cli(tmp_path), folders, tmp_path / "o", "--endpoint", deployed.both)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "o" / "metrics.csv").is_file()
 
 
 def test_the_evaluation_alone_compares_a_pair_and_says_what_sets_need(
@@ -142,16 +131,7 @@ def test_the_evaluation_alone_compares_a_pair_and_says_what_sets_need(
     assert compared.returncode == 0, compared.stderr
     refused = evaluate(cli, folders, tmp_path / "o", "--endpoint", deployed.evaluation)
     assert refused.returncode == 3
-    assert "expected the pipeline service at" in refused.stderr and "BIOSYNTH_EVALUATION_ENDPOINT" in refused.stderr
-
-
-def test_the_evaluations_address_is_of_no_use_without_the_pipelines(
-    deployed: Deployed, folders: Path, tmp_path: Path
-) -> None:
-    cli = deployed.cli(tmp_path, BIOSYNTH_EVALUATION_ENDPOINT=deployed.evaluation)
-    refused = evaluate(cli, folders, tmp_path / "o")
-    assert refused.returncode == 3
-    assert "BIOSYNTH_ENDPOINT is not" in refused.stderr
+    assert "expected the pipeline service at" in refused.stderr and "name the address of all services" in refused.stderr
 
 
 def test_a_model_that_is_none_is_refused_before_anything_is_sent(folders: Path, tmp_path: Path) -> None:

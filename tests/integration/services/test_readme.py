@@ -26,7 +26,7 @@ PORT = r"\b(?:50\d{3}|9000)\b"
 def test_all_services_start_alone_and_run_an_image_and_end(tmp_path: Path) -> None:
     words = run(block("README.md", "python -m services."), tmp_path)
     assert len(re.findall('"message": "serving"', words)) == 5
-    assert list((tmp_path / "store" / "results").iterdir())
+    assert list((tmp_path / "store" / "objects" / "results").iterdir())
 
 
 @needs_openssl

@@ -93,6 +93,7 @@ def generate_as(
         return build_planes(reference[window], objects[window], look, texture[:, *window], model.roles.count)
 
     clean = run_tiles(engine.run, planes_in, reference.shape, tile_px, model.halo_px, model.stride_px)[0]
+    engine.rest()
     return expose(calibrated(clean[:height, :width], objects[:height, :width]), look.appearance, generator)
 
 

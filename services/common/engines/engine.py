@@ -21,3 +21,6 @@ class Engine(Protocol):
 
     def run(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
         """(B, C, H, W) to (B, D, h, w): one plane of the same size for a generator, several for a segmenter."""
+
+    def rest(self) -> None:
+        """Give back memory that was taken for running, once an image is done. The next run takes a little longer."""

@@ -42,3 +42,6 @@ class TorchEngine:
         with torch.inference_mode():
             image: NDArray[np.float32] = self._network(torch.from_numpy(planes).to(self._device)).cpu().numpy()
         return image
+
+    def rest(self) -> None:
+        """Nothing: torch keeps the device's memory for the next run."""

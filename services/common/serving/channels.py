@@ -15,7 +15,7 @@ from services.common.serving.config import CallerConfig
 from services.common.serving.logs import REQUEST_ID
 from services.common.serving.tokens import TokenFile
 
-# gRPC's own retries, which ignore the wait that RetryInfo asks for: the first caller in the chain, the SDK, honours it.
+# Not biosynth/service_config.json, which callers use: an overload is told to the first caller in the chain, who waits.
 _RETRY_POLICY = {
     "maxAttempts": 4,
     "initialBackoff": "0.2s",

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from biosynth.status import DOMAIN, REQUEST_ID_KEY, is_ours, status_of_call
+from biosynth.status import DOMAIN, REQUEST_ID_KEY, detail_of, is_ours, status_of_call
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
@@ -20,6 +20,7 @@ from services.common.serving.logs import REQUEST_ID
 _CODES = {code.name: code for code in grpc.StatusCode}
 # gRPC refuses trailing metadata over 8 to 16 KiB, and the caller would see no status at all. Messages may quote input.
 _MAX_MESSAGE, _MAX_VALUE = 1000, 200
+_PUSHBACK_KEY = "grpc-retry-pushback-ms"  # gRPC proposal A6
 # Codes of a failed call to another service that mean: try again later.
 _PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 _log = logging.getLogger(__name__)
@@ -42,7 +43,18 @@ async def abort(context: grpc.aio.ServicerContext[Any, Any], status: Status) -> 
     """End the call with `status`; always raises grpc.aio.AbortError."""
     ended = rpc_status.to_status(status)
     request_id = (REQUEST_ID_KEY, REQUEST_ID.get())
-    await context.abort(ended.code, ended.details, (*ended.trailing_metadata, request_id))
+    await context.abort(ended.code, ended.details, (*ended.trailing_metadata, request_id, *_pushback(status)))
+
+
+def _pushback(status: Status) -> tuple[tuple[str, str], ...]:
+    """RetryInfo as gRPC's own retries read it; -1, which means never, for what RESOURCE_EXHAUSTED says without it.
+
+    Clients are told (service_config.json) to repeat RESOURCE_EXHAUSTED, but a full store does not pass soon.
+    """
+    retry = detail_of(status, RetryInfo)
+    if retry is not None:
+        return ((_PUSHBACK_KEY, str(retry.retry_delay.ToMilliseconds())),)
+    return ((_PUSHBACK_KEY, "-1"),) if status.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0] else ()
 
 
 def _known(error: BiosynthError) -> Status:

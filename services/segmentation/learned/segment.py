@@ -32,4 +32,5 @@ def find_objects(image: NDArray[Any], model: SegmenterDescription, engine: Engin
         return plane[None, *window]
 
     output = run_tiles(engine.run, planes_in, plane.shape, tile_px, model.halo_px, model.stride_px)
+    engine.rest()
     return objects_of(output[:, :height, :width])

@@ -26,6 +26,9 @@ class NetworkEngine:
             output: NDArray[np.float32] = self._network(torch.from_numpy(planes))[0].numpy()
         return output
 
+    def rest(self) -> None:
+        """Nothing is kept."""
+
 
 def undescribed(config: NetworkConfig, part: str) -> SegmenterDescription:
     """What tiling needs to know of a network that is in no file."""

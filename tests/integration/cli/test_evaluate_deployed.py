@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from tests.integration.cli.test_command_line import Cli
 from tests.support import s3_servers
 from tests.support.pictures import nuclei_picture
 from tests.support.ports import free_ports
+from tests.support.processes import serving
 
 TOKEN = "a-token-for-a-test"  # noqa: S105 - for servers that live as long as a test
 
@@ -62,29 +62,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         }
         metrics = {"BIOSYNTH_METRICS_PORT": str(ports[2])}
         both = ["services.cli", "serve", "pipeline", "evaluation"]
-        started.enter_context(_process(both, {**common, **metrics, "BIOSYNTH_ADDRESS": address}))
-        started.enter_context(_process(["services.evaluation"], {**common, "BIOSYNTH_ADDRESS": evaluation}))
+        started.enter_context(serving(both, {**common, **metrics, "BIOSYNTH_ADDRESS": address}))
+        started.enter_context(serving(["services.evaluation"], {**common, "BIOSYNTH_ADDRESS": evaluation}))
         yield Deployed(address, ports[2], evaluation, token)
-
-
-@contextmanager
-def _process(module: Sequence[str], environment: dict[str, str]) -> Iterator[None]:
-    """A server, from its first word that it serves to its end."""
-    command = [sys.executable, "-m", *module]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as server:
-        assert server.stderr is not None
-        lines = []
-        for line in server.stderr:
-            lines.append(line)
-            if '"serving"' in line and environment["BIOSYNTH_ADDRESS"] in line:
-                break
-        else:
-            raise AssertionError("".join(lines))
-        try:
-            yield
-        finally:
-            server.terminate()
-            server.communicate(timeout=20)
 
 
 @pytest.fixture(scope="module")

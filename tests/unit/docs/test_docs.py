@@ -28,3 +28,12 @@ def test_every_reason_in_the_documentation_is_one_of_the_code_with_its_status() 
     rows = re.findall(r"\| ([A-Z_]+) \| ([A-Z0-9_]+) \|$", (DOCS / "errors.md").read_text(), re.MULTILINE)
     assert len(rows) > 15
     assert [row for row in rows if row not in known] == []
+
+
+def test_the_files_that_the_documentation_shows_are_those_that_are_there() -> None:
+    page = (DOCS / "calling.md").read_text()
+    shown = re.findall(r"^\[(\S+)\]\((\S+)\):\n\n```\w+\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(shown) == len(re.findall(r"\):\n\n```", page)) == 6
+    for name, link, text in shown:
+        assert (DOCS / link).resolve() == DOCS.parent / name
+        assert (DOCS / link).read_text() == text, name

@@ -72,6 +72,9 @@ class BoxEngine:
         result: NDArray[np.float32] = box.repeat(4, axis=1).repeat(4, axis=2)[:, None]
         return result
 
+    def rest(self) -> None:
+        """Nothing is kept."""
+
 
 def _sum_of(arrays: list[NDArray[np.float32]]) -> NDArray[np.float32]:
     total = np.zeros_like(arrays[0])

@@ -32,11 +32,11 @@ class Cost:
 
 
 COSTS: Mapping[str, Cost] = {
-    "segment": Cost(640 * MIB, 64),
-    "render": Cost(32 * MIB, 32),
-    "generate": Cost(576 * MIB, 64),
-    "compare-pair": Cost(64 * MIB, 72),
-    "compare-sets": Cost(512 * MIB, 72),
+    "segment": Cost(512 * MIB, 60),
+    "render": Cost(32 * MIB, 30),
+    "generate": Cost(320 * MIB, 52),
+    "compare-pair": Cost(64 * MIB, 70),
+    "compare-sets": Cost(64 * MIB, 74),
 }
 
 

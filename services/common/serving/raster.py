@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from biosynth.contract import INLINE_BYTES
@@ -12,7 +13,7 @@ from biosynth.raster import pack, sample_dtype, samples_of
 from biosynth.v1 import types_pb2
 from numpy.typing import NDArray
 
-from services.common.errors import InvalidArgument, ObjectTooLarge
+from services.common.errors import InvalidArgument, ObjectTooLarge, at
 from services.common.imaging.formats.limits import ImageLimits
 
 
@@ -24,17 +25,32 @@ def decode_raster(raster: types_pb2.Raster, limits: ImageLimits) -> tuple[NDArra
     """
     names, size = tuple(raster.channels), len(raster.zlib_samples)
     if size > INLINE_BYTES:
-        raise ObjectTooLarge(f"expected a raster of at most {INLINE_BYTES} bytes as sent, got {size}; upload a file")
-    limits.check_pages(len(names))
-    try:
-        limits.check_size(raster.height_px, raster.width_px, sample_dtype(raster).itemsize * len(names))
+        raise ObjectTooLarge(
+            f"expected a raster of at most {INLINE_BYTES} bytes as sent, got {size}; upload a file",
+            field="zlib_samples",
+            got=size,
+            limit=INLINE_BYTES,
+        )
+    with at("channels"):
+        limits.check_pages(len(names))
+    with _refused("sample_type"):
+        sample_bytes = sample_dtype(raster).itemsize
+    limits.check_size(raster.height_px, raster.width_px, sample_bytes * len(names))
+    with _refused():
         samples = samples_of(raster)
-    except ValueError as error:
-        raise InvalidArgument(str(error)) from error
     header = json.dumps({"channels": names, "dtype": samples.dtype.str, "shape": samples.shape}, sort_keys=True)
     digest = hashlib.sha256(header.encode())
     digest.update(samples.data)
     return samples, digest.hexdigest()
+
+
+@contextmanager
+def _refused(field: str = "") -> Iterator[None]:
+    """What the SDK refuses, as a refusal of ours."""
+    try:
+        yield
+    except ValueError as error:
+        raise InvalidArgument(str(error), field=field) from error
 
 
 def encode_raster(planes: Mapping[str, NDArray[Any]]) -> types_pb2.Raster:
@@ -42,12 +58,13 @@ def encode_raster(planes: Mapping[str, NDArray[Any]]) -> types_pb2.Raster:
 
     Raises ObjectTooLarge above 16 MiB as sent, InvalidArgument for planes that a raster cannot hold.
     """
-    try:
+    with _refused():
         raster = pack(planes)
-    except ValueError as error:
-        raise InvalidArgument(str(error)) from error
     if (size := len(raster.zlib_samples)) > INLINE_BYTES:
         raise ObjectTooLarge(
-            f"expected a raster of at most {INLINE_BYTES} bytes, got one of {size}; ask for DELIVERY_OBJECT"
+            f"expected a raster of at most {INLINE_BYTES} bytes, got one of {size}; ask for DELIVERY_OBJECT",
+            field="delivery",
+            got=size,
+            limit=INLINE_BYTES,
         )
     return raster

@@ -35,7 +35,7 @@ IMAGE = Content(raster=image_raster(GREY))
 SEGMENTED = segmentation_pb2.SegmentResponse(
     segmentation=Content(raster=segmentation_raster({"cells": CELLS, "wound": WOUND})),
     summary=SegmentationSummary(height_px=2, width_px=2, parts=["cells", "wound"], cells=3),
-    segmenter=segmentation_pb2.Segmenter(name="cells", version=2),
+    segmenter=segmentation_pb2.Segmenter(name="cells", version="2"),
 )
 RENDERED = reference_pb2.RenderResponse(
     reference=IMAGE, grey=IMAGE, schema=Schema(name="levels7"), tier_limits=[55.5, 95.0], level_pixels=[1, 3]

@@ -135,7 +135,11 @@ def generation_seconds(registry: CollectorRegistry) -> Histogram:
 def generation_service(runtime: Runtime, models: LoadedModels) -> Service:
     """The service, ready to be added to a server."""
     add = generation_pb2_grpc.add_GenerationServiceServicer_to_server
-    return Service("biosynth.v1.GenerationService", partial(add, GenerationServicer(runtime, models)))
+
+    async def follow() -> AsyncIterator[bool]:
+        yield bool(models.shelf.names())  # without a model there is nothing to generate with
+
+    return Service("biosynth.v1.GenerationService", partial(add, GenerationServicer(runtime, models)), follow)
 
 
 def model_message(model: ModelDescription) -> generation_pb2.Model:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from biosynth.contract import EXTENSIONS, LINK_SECONDS, is_sha256
@@ -133,7 +133,9 @@ def _set_expiry(time: Timestamp) -> None:
     time.seconds += LINK_SECONDS
 
 
-def pipeline_service(runtime: Runtime, stubs: Stubs) -> Service:
-    """The service, ready to be added to a server."""
+def pipeline_service(
+    runtime: Runtime, stubs: Stubs, follow: Callable[[], AsyncIterator[bool]] | None = None
+) -> Service:
+    """The service, ready to be added to a server. follow: yields whether the services that a run calls answer."""
     add = pipeline_pb2_grpc.add_PipelineServiceServicer_to_server
-    return Service("biosynth.v1.PipelineService", partial(add, PipelineServicer(runtime, stubs)))
+    return Service("biosynth.v1.PipelineService", partial(add, PipelineServicer(runtime, stubs)), follow)

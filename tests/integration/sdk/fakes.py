@@ -79,6 +79,11 @@ class Segmentation(segmentation_pb2_grpc.SegmentationServiceServicer):
         assert request.delivery == Delivery.DELIVERY_RASTER
         return self.script.segmented
 
+    async def SegmentWithProgress(
+        self, request: segmentation_pb2.SegmentRequest, context: Any
+    ) -> AsyncIterator[segmentation_pb2.SegmentWithProgressResponse]:
+        yield segmentation_pb2.SegmentWithProgressResponse(result=await self.Segment(request, context))
+
     async def ListSegmenters(
         self, request: segmentation_pb2.ListSegmentersRequest, context: Any
     ) -> segmentation_pb2.ListSegmentersResponse:
@@ -116,6 +121,11 @@ class Generation(generation_pb2_grpc.GenerationServiceServicer):
     async def Generate(self, request: generation_pb2.GenerateRequest, context: Any) -> generation_pb2.GenerateResponse:
         self.script.see(request, context)
         return GENERATED
+
+    async def GenerateWithProgress(
+        self, request: generation_pb2.GenerateRequest, context: Any
+    ) -> AsyncIterator[generation_pb2.GenerateWithProgressResponse]:
+        yield generation_pb2.GenerateWithProgressResponse(result=await self.Generate(request, context))
 
     async def ListModels(
         self, request: generation_pb2.ListModelsRequest, context: Any

@@ -15,6 +15,7 @@ from biosynth import BiosynthCallError, Client
 from biosynth.raster import image_raster, segmentation_raster
 from biosynth.v1 import evaluation_pb2, generation_pb2, pipeline_pb2, reference_pb2, segmentation_pb2
 from biosynth.v1.types_pb2 import Appearance, Content, Look, ObjectRef, Raster, SampleType
+from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from google.protobuf.message import Message
 
@@ -52,7 +53,12 @@ class Wrong:
 
 def content(path: str, file: bytes = b"no image", named: str = "") -> dict[str, Wrong]:
     """What can be wrong with a Content, other than its being empty. named: what refusals call it."""
-    flat = {"height_px": 4, "width_px": 4, "sample_type": SampleType.SAMPLE_TYPE_UINT8, "channels": ["image"]}
+    flat: dict[str, Any] = {
+        "height_px": 4,
+        "width_px": 4,
+        "sample_type": SampleType.SAMPLE_TYPE_UINT8,
+        "channels": ["image"],
+    }
     called = named or path
     return {
         f"{path}.object.key": Wrong("inputs/../x", f"{called}.object.key"),
@@ -308,7 +314,7 @@ def test_every_field_of_every_request_has_been_tried() -> None:
 def test_calls_that_this_version_lacks_say_so(asked: Client) -> None:
     for call, method in methods():
         if call in LACKING:
-            error = refusal(asked, call, method.input_type._concrete_class())
+            error = refusal(asked, call, message_factory.GetMessageClass(method.input_type)())
             assert error.code is grpc.StatusCode.UNIMPLEMENTED, (call, error)
 
 

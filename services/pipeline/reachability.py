@@ -12,8 +12,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from services.common.serving.channels import open_channel
 from services.common.serving.config import EndpointsConfig
 
-# How often an answer is asked for: of a service that gives none, and of one that does.
-PAUSE_SECONDS, CALM_SECONDS = 5.0, 15.0
+CALLED = ("segmentation", "reference", "generation")
+PAUSE_SECONDS = 15.0
 _ANSWER_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
@@ -24,15 +24,14 @@ async def all_answer(endpoints: EndpointsConfig) -> AsyncIterator[bool]:
     The pipeline serves meanwhile: upload and download links need no other service, and its restart would not help.
     """
     changes = asyncio.Queue[tuple[str, bool]]()
-    names = ("segmentation", "reference", "generation")
-    watches = [asyncio.ensure_future(_watch(name, endpoints, changes)) for name in names]
+    watches = [asyncio.ensure_future(_watch(name, endpoints, changes)) for name in CALLED]
     answering: dict[str, bool] = {}
     told = None
     try:
         while True:
             name, answering[name] = await changes.get()
             able = all(answering.values())
-            if able is not told and (len(answering) == len(names) or not able):
+            if able is not told and (len(answering) == len(CALLED) or not able):
                 told = able
                 yield able
     finally:
@@ -53,7 +52,7 @@ async def _watch(name: str, endpoints: EndpointsConfig, changes: asyncio.Queue[t
                 changes.put_nowait((name, able))
                 if able:
                     _log.info("%s: %s answers", variable, target)
-            await asyncio.sleep(PAUSE_SECONDS if problem else CALM_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def _problem(channel: grpc.aio.Channel, service: str) -> str:

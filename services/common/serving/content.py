@@ -162,11 +162,12 @@ def deliver(
     delivery and ObjectTooLarge for more than 16 MiB inside the reply.
     """
     check_delivery(delivery)
-    fits, unwished = stored.size <= INLINE_BYTES, delivery == types_pb2.DELIVERY_UNSPECIFIED
-    if delivery == types_pb2.DELIVERY_OBJECT or (unwished and not fits):
+    if delivery == types_pb2.DELIVERY_UNSPECIFIED:
+        delivery = types_pb2.DELIVERY_FILE if stored.size <= INLINE_BYTES else types_pb2.DELIVERY_OBJECT
+    if delivery == types_pb2.DELIVERY_OBJECT:
         return types_pb2.Content(object=types_pb2.ObjectRef(key=stored.key, sha256=stored.sha256))
-    if delivery == types_pb2.DELIVERY_FILE or unwished:
-        if not fits:
+    if delivery == types_pb2.DELIVERY_FILE:
+        if stored.size > INLINE_BYTES:
             raise ObjectTooLarge(
                 f"expected a result of at most {INLINE_BYTES} bytes, got {stored.size}; ask for DELIVERY_OBJECT",
                 field="delivery",

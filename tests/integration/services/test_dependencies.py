@@ -69,7 +69,6 @@ def test_the_pipelines_health_follows_the_services_it_calls_and_the_processs_own
     store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reachability, "PAUSE_SECONDS", 0.1)
-    monkeypatch.setattr(reachability, "CALM_SECONDS", 0.1)
     address = f"127.0.0.1:{free_ports(1)[0]}"
     endpoints = EndpointsConfig(address, address, address)
     config = ServerConfig(address=address, drain_seconds=0)

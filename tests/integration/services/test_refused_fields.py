@@ -16,7 +16,7 @@ from biosynth.raster import image_raster, segmentation_raster
 from biosynth.v1 import evaluation_pb2, generation_pb2, pipeline_pb2, reference_pb2, segmentation_pb2
 from biosynth.v1.types_pb2 import Appearance, Content, Look, ObjectRef, Raster, SampleType
 from google.protobuf import message_factory
-from google.protobuf.descriptor import Descriptor, MethodDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 
 from services.common.imaging.images import encode_png
@@ -309,6 +309,14 @@ def test_every_field_of_every_request_has_been_tried() -> None:
         tried = {re.sub(r"\[\d+\]", "", path) for path in CALLS.get(call, (None, {}))[1]}
         open_ = [leaf for leaf in leaves(method.input_type) if leaf not in tried and not FREE.fullmatch(leaf)]
         assert not open_ or call in LACKING, (call, open_)
+
+
+def test_versions_are_text_in_every_message() -> None:
+    files = {*(service.file for service in SERVICES.values()), Raster.DESCRIPTOR.file}
+    fields = [field for file in files for message in file.message_types_by_name.values() for field in message.fields]
+    versions = [field for field in fields if field.name.endswith("version")]
+    assert len(versions) > 5
+    assert {field.type for field in versions} == {FieldDescriptor.TYPE_STRING}
 
 
 def test_calls_that_this_version_lacks_say_so(asked: Client) -> None:

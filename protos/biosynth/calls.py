@@ -13,7 +13,12 @@ from biosynth.retry import RetryPolicy
 from biosynth.status import REQUEST_ID_KEY
 
 # Streams that may begin again after messages have come: results are in the store, so only progress repeats.
-_REPEATABLE = ("/biosynth.v1.PipelineService/Run", "/biosynth.v1.EvaluationService/CompareSets")
+_REPEATABLE = (
+    "/biosynth.v1.PipelineService/Run",
+    "/biosynth.v1.EvaluationService/CompareSets",
+    "/biosynth.v1.SegmentationService/SegmentWithProgress",
+    "/biosynth.v1.GenerationService/GenerateWithProgress",
+)
 
 
 class _Details(NamedTuple):

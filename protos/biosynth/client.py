@@ -101,6 +101,7 @@ class Client(Connections):
         reference: Image,
         *,
         model: str,
+        model_version: str = "",
         seed: int = 0,
         appearance: Appearance | None = None,
         like: Image | Look | None = None,
@@ -108,7 +109,7 @@ class Client(Connections):
         like_channel: int | None = None,
         tiling: Literal["exact", "concatenate", "blend"] = "exact",
     ) -> GenerationResult:
-        """Generate an image. reference: (H, W) uint8 level indices.
+        """Generate an image. reference: (H, W) uint8 level indices. model_version "": the newest.
 
         like: a real image to imitate, or the look of an earlier result; None: a look is drawn by seed. like_reference:
         what the image to imitate shows, under the model's schema; None: the same as `reference`, which must then have
@@ -119,6 +120,7 @@ class Client(Connections):
         request = generation_pb2.GenerateRequest(
             reference=self._image(reference),
             model=model,
+            model_version=model_version,
             seed=seed,
             appearance=appearance,
             tiling=_TILINGS[tiling],
@@ -143,6 +145,7 @@ class Client(Connections):
         segmenter: str = "",
         schema: str = "",
         model: str = "",
+        model_version: str = "",
         seed: int = 0,
         appearance: Appearance | None = None,
         boundary_thickness_px: int = 0,
@@ -150,6 +153,8 @@ class Client(Connections):
         on_progress: Callable[[Progress], None] | None = None,
     ) -> RunOutcome:
         """Run the pipeline from one of image, reference and scenario; names left empty are chosen to fit.
+
+        model_version: of `model`; empty: the newest.
 
         look: of the generated image, measured on `image` (its default) or drawn by seed from training images.
         After a failure that may pass, the run begins again and finds its earlier results in the store; `on_progress`
@@ -167,6 +172,7 @@ class Client(Connections):
             segmenter=segmenter,
             schema=schema,
             model=model,
+            model_version=model_version,
             seed=seed,
             appearance=appearance,
             boundary_thickness_px=boundary_thickness_px,
@@ -209,9 +215,9 @@ class Client(Connections):
         """The models that the server can use, by name."""
         return tuple(self.generation.ListModels(generation_pb2.ListModelsRequest()).models)
 
-    def get_model(self, name: str) -> GetModelResponse:
-        """One model and its card."""
-        return self.generation.GetModel(generation_pb2.GetModelRequest(name=name))
+    def get_model(self, name: str, version: str = "") -> GetModelResponse:
+        """One model and its card; version "": the newest."""
+        return self.generation.GetModel(generation_pb2.GetModelRequest(name=name, version=version))
 
     def upload(self, source: bytes | Path) -> ObjectRef:
         """Put a PNG, TIFF or JPEG file into the store, unless it is there; returns its name for later requests."""

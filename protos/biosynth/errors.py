@@ -12,7 +12,8 @@ class BiosynthCallError(Exception):
 
     code: the gRPC status. message: what was expected, what came and what to do. reason: a word for programs, such as
     UNKNOWN_NAME; "" where the server gave none. metadata: names and values that belong to the reason. request_id: the
-    call's id in the server's log; "" where the call reached no server.
+    call's id in the server's log; "" where the call reached no server. fields: paths of the request's fields that were
+    refused, such as `appearance.noise`, each with what was expected; "": the request as a whole.
     """
 
     def __init__(
@@ -22,13 +23,15 @@ class BiosynthCallError(Exception):
         reason: str = "",
         metadata: Mapping[str, str] | None = None,
         request_id: str = "",
+        fields: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(code, message, reason, metadata, request_id)  # all of them, so that it can be pickled
+        super().__init__(code, message, reason, metadata, request_id, fields)  # all of them, so that it can be pickled
         self.code = code
         self.message = message
         self.reason = reason
         self.metadata = dict(metadata or {})
         self.request_id = request_id
+        self.fields = dict(fields or {})
 
     def __str__(self) -> str:
         reason = f" {self.reason}" if self.reason else ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import grpc
-from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 
 from biosynth.errors import BiosynthCallError
 from biosynth.status import REQUEST_ID_KEY, detail_of, status_of_call
@@ -45,7 +45,9 @@ def failure_of(call: EndedCall, target: str) -> Failure:
             or reason == "CONNECTION_LOST"
         )
         return Failure(error, passing)
-    error = BiosynthCallError(code, message, info.reason, dict(info.metadata), request_id)
+    refused = detail_of(status, BadRequest) or BadRequest()
+    fields = {violation.field: violation.description for violation in refused.field_violations}
+    error = BiosynthCallError(code, message, info.reason, dict(info.metadata), request_id, fields)
     retry = detail_of(status, RetryInfo)
     passing = code is grpc.StatusCode.UNAVAILABLE or retry is not None
     return Failure(error, passing, retry.retry_delay.ToTimedelta().total_seconds() if retry is not None else 0.0)

@@ -113,19 +113,25 @@ class GenerationResult:
 
 @dataclass(frozen=True)
 class Progress:
-    """A stage (`plan`, `segment`, `render`, `generate`) that began or, with `done`, ended after `seconds`."""
+    """A stage (`plan`, `segment`, `render`, `generate`) that began or, with `done`, ended after `seconds`.
+
+    In between, `steps_done` of its `steps` are done, such as tiles of an image; both are 0 where that is not known.
+    """
 
     stage: str
     done: bool
     seconds: float
     message: str
     cached: bool
+    steps_done: int = 0
+    steps: int = 0
 
     @classmethod
     def of(cls, progress: StageProgress) -> Progress:
         """Name the stage as `word` does."""
         stage = word(Stage, progress.stage)
-        return cls(stage, progress.done, progress.seconds, progress.message, progress.cached)
+        steps = progress.steps_done, progress.steps
+        return cls(stage, progress.done, progress.seconds, progress.message, progress.cached, *steps)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from services.generation.loaded import LoadedModels
 from services.generation.opening import opened_models
 from services.generation.servicer import generation_service
 from services.pipeline.catalogue import Stubs, connected
+from services.pipeline.reachability import CALLED, all_answer
 from services.pipeline.servicer import pipeline_service
 from services.reference.servicer import reference_service
 from services.segmentation.servicer import segmentation_service
@@ -42,6 +43,14 @@ class Composition:
                 builders = self._builders(runtime, stubs, models)
                 yield [builders[name]() for name in self.names]
 
+    @property
+    def _is_whole(self) -> bool:
+        """Whether all that the pipeline calls runs here too."""
+        return set(CALLED) <= set(self.names)
+
+    def _others_answer(self) -> AsyncIterator[bool]:
+        return all_answer(self.endpoints)
+
     def _models(self, runtime: Runtime) -> AbstractContextManager[LoadedModels | None]:
         """The models, where this process generates."""
         return opened_models(self.generation, runtime) if "generation" in self.names else nullcontext()
@@ -55,7 +64,7 @@ class Composition:
             "evaluation": lambda: evaluation_service(
                 runtime, self.evaluation.lpips(), self.evaluation.inception(), PixelJudge() if _has_torch() else None
             ),
-            "pipeline": lambda: pipeline_service(runtime, stubs),
+            "pipeline": lambda: pipeline_service(runtime, stubs, None if self._is_whole else self._others_answer),
         }
         if models is not None:
             builders["generation"] = lambda: generation_service(runtime, models)

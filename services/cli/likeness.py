@@ -61,7 +61,7 @@ def set_likeness(request: GenerateRequest, arguments: argparse.Namespace, sessio
 
 def _found(request: GenerateRequest, session: Session) -> tuple[Content, Sequence[str], str]:
     """What a segmenter that fits the model finds in the image, and the parts that it does not look for."""
-    plan = make_plan(_catalogue(session), Wish(model=request.model))
+    plan = make_plan(_catalogue(session), Wish(model=request.model, model_version=request.model_version))
     [segmenter] = plan.models
     asked = SegmentRequest(image=request.like.image, segmenter=segmenter)
     if request.like.HasField("channel"):
@@ -76,7 +76,7 @@ def _found(request: GenerateRequest, session: Session) -> tuple[Content, Sequenc
 def _given(request: GenerateRequest, path: Path, session: Session) -> tuple[Content, Sequence[str], str]:
     """The segmentation in a file, and the parts that it has not and an image need not show."""
     data, catalogue = read_input(path), _catalogue(session)
-    [model] = wished_models(catalogue, Wish(model=request.model))
+    [model] = wished_models(catalogue, Wish(model=request.model, model_version=request.model_version))
     has = decode_segmentation(data).parts
     absent = [part for part in catalogue.schemas[model.schema] if part not in has and part in OPTIONAL_PARTS]
     return _content(data, session), absent, f"{path} says"
@@ -84,7 +84,7 @@ def _given(request: GenerateRequest, path: Path, session: Session) -> tuple[Cont
 
 def _drawn(request: GenerateRequest, segmentation: Content, absent: Sequence[str], session: Session) -> Content:
     """What the image shows, drawn under the model's schema."""
-    [model] = wished_models(_catalogue(session), Wish(model=request.model))
+    [model] = wished_models(_catalogue(session), Wish(model=request.model, model_version=request.model_version))
     drawn = RenderRequest(
         segmentation=segmentation, image=request.like.image, schema_name=model.schema, absent_parts=absent
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -9,7 +11,8 @@ class BiosynthError(Exception):
     """An error whose message is meant for the caller: what was expected, what came, what to do.
 
     `status` is the name of a gRPC status code (a name, so that cores need not import grpc); `reason` and
-    `metadata` travel as google.rpc.ErrorInfo, `retry_seconds` as google.rpc.RetryInfo.
+    `metadata` travel as google.rpc.ErrorInfo, `retry_seconds` as google.rpc.RetryInfo, and `field`, the path of the
+    request's field that is to blame, as google.rpc.BadRequest; `at` puts what lies around it in front.
     """
 
     status: ClassVar[str] = "INTERNAL"
@@ -17,12 +20,48 @@ class BiosynthError(Exception):
     # How long to wait before asking again; None where asking again soon is of no use.
     retry_seconds: float | None = None
 
-    def __init__(self, message: str, *, retry_seconds: float | None = None, **metadata: str) -> None:
+    def __init__(
+        self, message: str, *, field: str = "", retry_seconds: float | None = None, **metadata: object
+    ) -> None:
         super().__init__(message)
         self.message = message
-        self.metadata = metadata
+        self.field = field
+        self.metadata = {name: str(value) for name, value in metadata.items()}
         if retry_seconds is not None:
             self.retry_seconds = retry_seconds
+
+
+@contextmanager
+def at(field: str, channel: str = "") -> Iterator[None]:
+    """While open, errors are about this field of the request, or what lies in it.
+
+    channel: the field that chooses one of its channels, to which errors of that choice belong.
+
+    >>> try:
+    ...     with at("like"), at("image", channel="channel"):
+    ...         raise InvalidImage("expected an image", field="file")
+    ... except InvalidImage as error:
+    ...     print(error.field)
+    like.image.file
+    """
+    try:
+        yield
+    except BiosynthError as error:
+        if channel and isinstance(error, WrongChannel):
+            error.field = channel
+        else:
+            error.field = ".".join(name for name in (field, error.field) if name)
+        raise
+
+
+@contextmanager
+def blaming(field: str) -> Iterator[None]:
+    """While open, errors that do not name a field of the request are about this one."""
+    try:
+        yield
+    except BiosynthError as error:
+        error.field = error.field or field
+        raise
 
 
 class InvalidArgument(BiosynthError):
@@ -36,6 +75,10 @@ class InvalidImage(InvalidArgument):
     """The bytes are not an image that we accept."""
 
     reason = "INVALID_IMAGE"
+
+
+class WrongChannel(InvalidImage):
+    """The file has several channels and none is chosen, or it lacks the chosen one."""
 
 
 class ImageTooLarge(InvalidImage):

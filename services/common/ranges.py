@@ -21,7 +21,12 @@ def check_appearance(values: Mapping[str, float]) -> None:
         if name not in APPEARANCE_LIMITS:
             raise InvalidArgument(f"expected appearance values among {', '.join(APPEARANCE_LIMITS)}; got {name}")
         if not 0.0 <= value <= APPEARANCE_LIMITS[name]:  # also false for NaN
-            raise InvalidArgument(f"expected appearance.{name} from 0 to {APPEARANCE_LIMITS[name]:g}; got {value:g}")
+            raise InvalidArgument(
+                f"expected appearance.{name} from 0 to {APPEARANCE_LIMITS[name]:g}; got {value:g}",
+                field=f"appearance.{name}",
+                got=value,
+                limit=APPEARANCE_LIMITS[name],
+            )
 
 
 def check_thickness(thickness_px: int) -> None:
@@ -29,5 +34,8 @@ def check_thickness(thickness_px: int) -> None:
     if not 0 <= thickness_px <= MAX_THICKNESS_PX:
         raise InvalidArgument(
             f"expected a boundary thickness of 1 to {MAX_THICKNESS_PX} px, or 0 for the schema's own; "
-            f"got {thickness_px}"
+            f"got {thickness_px}",
+            field="boundary_thickness_px",
+            got=thickness_px,
+            limit=MAX_THICKNESS_PX,
         )

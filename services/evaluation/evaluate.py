@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.errors import at, blaming
 from services.common.imaging.labels import Labels
 from services.evaluation.fields_of import FieldsOf
 from services.evaluation.inception import Inception
@@ -60,7 +61,10 @@ def evaluate(
     judge: finds what labels show. pixel_classifier: or the reason why there is none. describe: features of windows.
     Raises InvalidArgument for sets that are paired in part, InvalidImage for pairs of two sizes or depths.
     """
-    pairs = [shared_names(real, candidate) for candidate in candidates]  # before any work
+    pairs = []  # before any work
+    for number, candidate in enumerate(candidates):
+        with at(f"candidates[{number}]"):
+            pairs.append(shared_names(real, candidate))
     known = RealSet(
         FieldsOf(real), train=FieldsOf(train) if train else (), judge=_judge_of(judge), seed=seed, tile_px=tile_px,
         describe=describe, pixel_classifier=pixel_classifier,
@@ -68,9 +72,10 @@ def evaluate(
     )  # fmt: skip
     floors = paired_floors(FieldsOf(real), lpips, seed, progress) if any(pairs) else {}
     rows, reports = [], []
-    for candidate, names in zip(candidates, pairs, strict=True):
-        paired = paired_record(real, candidate, names, lpips, seed, progress, floors) if names else None
-        report = known.compare(FieldsOf(candidate))
+    for number, (candidate, names) in enumerate(zip(candidates, pairs, strict=True)):
+        with blaming(f"candidates[{number}]"):
+            paired = paired_record(real, candidate, names, lpips, seed, progress, floors) if names else None
+            report = known.compare(FieldsOf(candidate))
         reports.append(report)
         rows.append(_candidate(candidate, report, paired))
     metrics = {

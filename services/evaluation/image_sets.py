@@ -10,8 +10,8 @@ from typing import overload
 from biosynth.v1 import evaluation_pb2, types_pb2
 from google.protobuf import json_format
 
-from services.common.errors import InvalidArgument
-from services.common.serving.content import fetch, identify, read_image, read_segmentation
+from services.common.errors import InvalidArgument, at
+from services.common.serving.content import Identified, fetch_object, identify, read_image, read_segmentation
 from services.common.serving.runtime import Runtime
 from services.common.storage.results import Json
 from services.evaluation.pictures import Picture, PictureSet, listed
@@ -20,8 +20,9 @@ from services.evaluation.pictures import Picture, PictureSet, listed
 class StoredPictures(Sequence[Picture]):
     """The images of a set, each read when it is asked for, so that memory does not grow with their number."""
 
-    def __init__(self, fields: Sequence[evaluation_pb2.Field], runtime: Runtime) -> None:
-        self._fields, self._runtime = fields, runtime
+    def __init__(self, fields: Sequence[evaluation_pb2.Field], runtime: Runtime, path: str) -> None:
+        """path: of the set in the request."""
+        self._fields, self._runtime, self._at = fields, runtime, path
 
     def __len__(self) -> int:
         return len(self._fields)
@@ -35,30 +36,38 @@ class StoredPictures(Sequence[Picture]):
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
         field, store, limits = self._fields[index], self._runtime.store, self._runtime.limits
-        image, _ = read_image(field.image, None, store, limits)
-        labels = read_segmentation(field.segmentation, store, limits)[0] if _shows(field) else None
-        if labels is not None and labels.shape != image.shape:
-            raise InvalidArgument(
-                f"expected labels of the image's size {image.shape} for {field.name!r:.80}; got {labels.shape}"
-            )
+        with at(self._at), at(f"fields[{index}]"), at("image"):
+            image, _ = read_image(field.image, None, store, limits)
+        with at(self._at), at(f"fields[{index}]"), at("segmentation"):
+            labels = read_segmentation(field.segmentation, store, limits)[0] if _shows(field) else None
+            if labels is not None and labels.shape != image.shape:
+                raise InvalidArgument(
+                    f"expected labels of the image's size {image.shape} for {field.name!r:.80}; got {labels.shape}"
+                )
         return Picture(field.name, image, labels)
 
 
-def read_set(message: evaluation_pb2.ImageSet, runtime: Runtime) -> PictureSet:
-    """A set, with its manifest read where it has one; images are not read yet.
+def read_set(message: evaluation_pb2.ImageSet, runtime: Runtime, path: str) -> PictureSet:
+    """A set, with its manifest read where it has one; images are not read yet. path: of the set in the request.
 
     Raises InvalidArgument for an empty set, for names that are empty or twice, and for what is no manifest.
     """
-    fields = list(_resolved(message, runtime).fields)
-    if not fields:
-        raise InvalidArgument(f"expected a set with images, got none in {message.name!r:.80}")
-    names = Counter(field.name for field in fields)
-    if wrong := [name for name, count in names.items() if count > 1 or not name]:
+    with at(path):
+        fields = list(_resolved(message, runtime).fields)
+        names = [field.name for field in fields]
+        _check_names(message.name, names)
+    return PictureSet(message.name, tuple(names), StoredPictures(fields, runtime, path))
+
+
+def _check_names(of: str, names: Sequence[str]) -> None:
+    times = Counter(names)
+    if not names:
+        raise InvalidArgument(f"expected a set with images, got none in {of!r:.80}", field="fields")
+    if wrong := [name for name in times if times[name] > 1 or not name]:
         raise InvalidArgument(
-            f"expected a name of its own for every image of {message.name!r:.80}; empty or more than once: "
-            f"{listed(wrong)}"
+            f"expected a name of its own for every image of {of!r:.80}; empty or more than once: {listed(wrong)}",
+            field=f"fields[{names.index(wrong[0])}].name",
         )
-    return PictureSet(message.name, tuple(names), StoredPictures(fields, runtime))
 
 
 @dataclass(frozen=True)
@@ -72,15 +81,21 @@ class SetIdentity:
     pixels: tuple[int, ...]
 
 
-def identify_set(message: evaluation_pb2.ImageSet, runtime: Runtime) -> SetIdentity:
-    """Look at each image of a set, without keeping or decoding any. Raises as `identify`."""
+def identify_set(message: evaluation_pb2.ImageSet, runtime: Runtime, path: str) -> SetIdentity:
+    """Look at each image of a set, without keeping or decoding any. path: as for `read_set`. Raises as `identify`."""
+
+    def identified(content: types_pb2.Content, field: str) -> Identified:
+        with at(field):
+            return identify(content, runtime.store, runtime.limits)
+
     rows: list[Json] = [message.name]
     pixels = []
-    for field in _resolved(message, runtime).fields:
-        image = identify(field.image, runtime.store, runtime.limits)
-        labels = identify(field.segmentation, runtime.store, runtime.limits).sha256 if _shows(field) else ""
-        rows.append([field.name, image.sha256, labels])
-        pixels.append(image.pixels)
+    with at(path):
+        for number, field in enumerate(_resolved(message, runtime).fields):
+            image = identified(field.image, f"fields[{number}].image")
+            shown = identified(field.segmentation, f"fields[{number}].segmentation").sha256 if _shows(field) else ""
+            rows.append([field.name, image.sha256, shown])
+            pixels.append(image.pixels)
     return SetIdentity(rows, tuple(pixels))
 
 
@@ -88,13 +103,17 @@ def _resolved(message: evaluation_pb2.ImageSet, runtime: Runtime) -> evaluation_
     if not message.HasField("manifest"):
         return message
     if message.fields:
-        raise InvalidArgument(f"expected fields or a manifest for the set {message.name!r:.80}; got both")
-    data = fetch(types_pb2.Content(object=message.manifest), runtime.store, runtime.limits).data or b""
+        raise InvalidArgument(
+            f"expected fields or a manifest for the set {message.name!r:.80}; got both", field="manifest"
+        )
+    with at("manifest"):
+        data = fetch_object(message.manifest, runtime.store, runtime.limits).data or b""
     try:
         return json_format.Parse(data, evaluation_pb2.ImageSet())
     except (json_format.ParseError, UnicodeDecodeError) as error:
         raise InvalidArgument(
-            f"expected an ImageSet in proto3's JSON form at {message.manifest.key}; {str(error)[:200]}"
+            f"expected an ImageSet in proto3's JSON form at {message.manifest.key}; {str(error)[:200]}",
+            field="manifest",
         ) from error
 
 

@@ -56,7 +56,8 @@ def check_model(text: str) -> tuple[str, str]:
     if (found := model_of(text)) is None:
         raise InvalidArgument(
             "expected a model as name/version, the name of lower-case letters, digits and dashes, the version such as "
-            f"1 or 1.2, and at most {MAX_MODEL_CHARACTERS} characters; got {text!r:.80}"
+            f"1 or 1.2, and at most {MAX_MODEL_CHARACTERS} characters; got {text!r:.80}",
+            field="model",
         )
     return found
 

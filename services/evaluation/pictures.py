@@ -44,7 +44,8 @@ def shared_names(real: PictureSet, other: PictureSet) -> tuple[str, ...]:
     if shared and unpaired:
         raise InvalidArgument(
             f"expected every image of {real.name!r:.80} and {other.name!r:.80} to have a partner of its name, or none; "
-            f"without one: {listed(unpaired)}"
+            f"without one: {listed(unpaired)}",
+            field="fields",
         )
     return tuple(name for name in real.names if name in shared)
 

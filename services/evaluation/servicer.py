@@ -14,11 +14,13 @@ from biosynth.v1.types_pb2 import Delivery
 from numpy.typing import NDArray
 
 from services.common.abandonment import stop_if_abandoned
-from services.common.errors import InvalidArgument, UnknownName
+from services.common.errors import InvalidArgument, at, blaming
+from services.common.names import check_name
 from services.common.serving.content import check_delivery, deliver, identify, read_image
 from services.common.serving.job import Job
 from services.common.serving.runtime import Runtime, computed_with
 from services.common.serving.server import Context, Service
+from services.common.serving.streams import told_by
 from services.common.storage.results import Json, Outcome, Stored
 from services.evaluation.image_sets import SetIdentity, identify_set, read_set
 from services.evaluation.inception import Inception
@@ -35,7 +37,6 @@ from services.evaluation.paired_metrics import PAIRED_METRICS, PairedMetric
 from services.evaluation.pictures import listed
 from services.evaluation.quality_metrics import QualityMetrics
 from services.evaluation.sets.classifier import NEEDS_TORCH, NOT_ASKED, PixelClassifier
-from services.evaluation.streams import told_by
 from services.segmentation.learned.segmenter import shipped
 from services.segmentation.segmenters import Segmenter, builtin_segmenters
 
@@ -79,7 +80,10 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
     def _compare_pair(self, request: evaluation_pb2.ComparePairRequest) -> Job[evaluation_pb2.ComparePairResponse]:
         store, limits = self._runtime.store, self._runtime.limits
         channel = request.channel if request.HasField("channel") else None
-        real, generated = (identify(content, store, limits) for content in (request.real, request.generated))
+        with at("real"):
+            real = identify(request.real, store, limits)
+        with at("generated"):
+            generated = identify(request.generated, store, limits)
         identity: dict[str, Json] = {
             "real": real.sha256,
             "channel": channel,
@@ -89,9 +93,12 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
         }
 
         def compute() -> Outcome:
-            first, _ = read_image(real.content, channel, store, limits)
-            second, _ = read_image(generated.content, None, store, limits)
-            found = compare_pair(first, second, self._lpips)
+            with at("real", channel="channel"):
+                first, _ = read_image(real.content, channel, store, limits)
+            with at("generated"):
+                second, _ = read_image(generated.content, None, store, limits)
+            with blaming("generated"):
+                found = compare_pair(first, second, self._lpips)
             return Outcome({}, {metric.name: [metric.value, metric.unavailable] for metric in found})
 
         return Job(
@@ -110,8 +117,9 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
         _check(request)
         runtime, judge, classifier = self._runtime, _judge(request.judge), self._classifier(request)
         versions = {**computed_with(), **({} if isinstance(classifier, str) else classifier.versions)}
-        real, *candidates = (read_set(one, runtime) for one in (request.real, *request.candidates))
-        train = read_set(request.train, runtime) if request.HasField("train") else None
+        real = read_set(request.real, runtime, "real")
+        candidates = [read_set(one, runtime, path) for path, one in _candidates(request)]
+        train = read_set(request.train, runtime, "train") if request.HasField("train") else None
 
         def progress(stage: str, done: int, total: int) -> None:
             stop_if_abandoned()
@@ -139,8 +147,9 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
             self._record_models(request, stored)
             tell(evaluation_pb2.CompareSetsResponse(result=self._result(request, stored)))
 
-        sets = [identify_set(one, runtime) for one in (request.real, *request.candidates)]
-        learned_from = identify_set(request.train, runtime) if request.HasField("train") else None
+        named = (("real", request.real), *_candidates(request))
+        sets = [identify_set(one, runtime, path) for path, one in named]
+        learned_from = identify_set(request.train, runtime, "train") if request.HasField("train") else None
         sizes = [pixels for one in (*sets, learned_from) if one is not None for pixels in one.pixels]
         identity = self._identity(request, sets, learned_from)
         return Job("compare-sets", identity, compute, reply, sum(sizes), max(sizes))
@@ -209,7 +218,7 @@ def _pair_response(stored: Stored) -> evaluation_pb2.ComparePairResponse:
     summary: Any = stored.summary  # written by compute
     return evaluation_pb2.ComparePairResponse(
         metrics=[metric_message(metric, *summary[metric.name]) for metric in PAIRED_METRICS],
-        version=PAIRED_VERSION,
+        version=str(PAIRED_VERSION),
         cached=stored.cached,
     )
 
@@ -227,31 +236,56 @@ def metric_message(metric: PairedMetric, value: float | None, unavailable: str) 
     )
 
 
+def _candidates(request: evaluation_pb2.CompareSetsRequest) -> list[tuple[str, evaluation_pb2.ImageSet]]:
+    """Each with its path in the request."""
+    return [(f"candidates[{number}]", candidate) for number, candidate in enumerate(request.candidates)]
+
+
 def _check(request: evaluation_pb2.CompareSetsRequest) -> None:
     """Refuse what no images could make right, before any is fetched."""
     check_delivery(request.delivery)
     if request.delivery == Delivery.DELIVERY_RASTER:
-        raise InvalidArgument("expected a delivery as object or file, for a report is no array; got raster")
-    if not request.candidates:
-        raise InvalidArgument("expected at least one set of generated images as candidates; got none")
-    names = [candidate.name for candidate in request.candidates]
-    if len(set(names)) < len(names) or not all(names):
-        raise InvalidArgument(f"expected a name of its own for every candidate; got {listed(names)}")
-    models = [check_model(candidate.model) for candidate in request.candidates if candidate.model]
-    if other := [one.model for one in (request.real, request.train) if one.model]:
-        raise InvalidArgument(f"expected a model for candidates alone; real or training images have {other[0]!r:.80}")
-    if twice := [model for model in models if models.count(model) > 1]:
         raise InvalidArgument(
-            f"expected each model for one candidate at most, for it has one last evaluation; {'/'.join(twice[0])} is "
-            "of several: compare them in calls of their own"
+            "expected a delivery as object or file, for a report is no array; got raster", field="delivery"
         )
+    if not request.candidates:
+        raise InvalidArgument(
+            "expected at least one set of generated images as candidates; got none", field="candidates"
+        )
+    names = [candidate.name for candidate in request.candidates]
+    if wrong := [number for number, name in enumerate(names) if not name or names.index(name) < number]:
+        raise InvalidArgument(
+            f"expected a name of its own for every candidate; got {listed(names)}", field=f"candidates[{wrong[0]}].name"
+        )
+    for path, one in (("real", request.real), ("train", request.train)):
+        if one.model:
+            raise InvalidArgument(
+                f"expected a model for candidates alone; real or training images have {one.model!r:.80}",
+                field=f"{path}.model",
+            )
+    _check_models(request)
+
+
+def _check_models(request: evaluation_pb2.CompareSetsRequest) -> None:
+    models = []
+    for path, candidate in _candidates(request):
+        with at(path):
+            models.append(check_model(candidate.model) if candidate.model else None)
+            if models[-1] is not None and models.count(models[-1]) > 1:
+                raise InvalidArgument(
+                    "expected each model for one candidate at most, for it has one last evaluation; "
+                    f"{candidate.model} is of several: compare them in calls of their own",
+                    field="model",
+                )
 
 
 def _judge(name: str) -> Segmenter | None:
     able = {key: found for key, found in builtin_segmenters().items() if {"cells", "nuclei"} & set(found.parts)}
-    if name and name not in able:
-        raise UnknownName(f"expected a judge of cells or nuclei among {', '.join(able)}, or none; got {name!r:.80}")
-    return able[name] if name else None
+    if not name:
+        return None
+    with at("judge"):
+        check_name("judge of cells or nuclei", name, able, ", or none")
+    return able[name]
 
 
 def _no_planes(_data: bytes) -> dict[str, NDArray[Any]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.common.abandonment import stop_if_abandoned
 from services.common.engines.engine import Engine
-from services.common.errors import InvalidReference
+from services.common.errors import InvalidReference, at
 from services.common.imaging.tiling import Window, run_tiles
 from services.generation.appearance import MINIMUM_BACKGROUND, Appearance, Look
 from services.generation.conditions import build_planes, draw_texture
@@ -57,7 +57,8 @@ def generate(
     Exact tiling). Raises InvalidReference for a level that the schema lacks, InvalidArgument for a name or value in
     `ordered` that no appearance has, and for a look without objects.
     """
-    check_levels(reference, model)
+    with at("reference"):
+        check_levels(reference, model)
     generator = np.random.default_rng(seed)
     objects = find_objects(reference, model.roles)
     labels, drawn_from = describe_labels(objects), ""

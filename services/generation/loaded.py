@@ -26,20 +26,20 @@ class LoadedModels:
 
     def __init__(self, shelf: ModelShelf, open_engine: Callable[[StoredModel], Engine]) -> None:
         self.shelf = shelf
-        self._open, self._lock, self._loaded = open_engine, threading.Lock(), dict[str, LoadedModel]()
+        self._open, self._lock, self._loaded = open_engine, threading.Lock(), dict[tuple[str, str], LoadedModel]()
 
     def load_all(self) -> None:
-        """Load every model now, so that the first call finds it ready. Raises as `get`."""
-        for stored in self.shelf.list():
-            self.get(stored.description.name)
+        """Load every model's default version now, so that the first call finds it ready. Raises as `get`."""
+        for name in self.shelf.names():
+            self.get(self.shelf.get(name))
 
-    def get(self, name: str) -> LoadedModel:
-        """Return a loaded model. Raises UnknownName, or ConfigError where weights are absent or not those described."""
-        stored = self.shelf.get(name)
+    def get(self, stored: StoredModel) -> LoadedModel:
+        """Return a model of the shelf, loaded. Raises ConfigError where weights are absent or not those described."""
+        name, version = key = stored.description.name, stored.description.version
         with self._lock:
-            if name not in self._loaded:
+            if key not in self._loaded:
                 loaded = LoadedModel(stored, self._open(stored))
-                fields = {"model": name, "version": stored.description.version, "engine": loaded.engine.name}
+                fields = {"model": name, "version": version, "engine": loaded.engine.name}
                 _log.info("model loaded", extra={"fields": fields})
-                self._loaded[name] = loaded
-            return self._loaded[name]
+                self._loaded[key] = loaded
+            return self._loaded[key]

@@ -11,7 +11,7 @@ from biosynth.contract import APPEARANCE_LIMITS
 from biosynth.v1 import generation_pb2, types_pb2
 from numpy.typing import NDArray
 
-from services.common.errors import InvalidArgument
+from services.common.errors import InvalidArgument, at
 from services.common.ranges import check_appearance
 from services.common.serving.content import identify, read_image, read_reference
 from services.common.serving.runtime import Runtime
@@ -46,12 +46,14 @@ def look_source(request: generation_pb2.GenerateRequest, runtime: Runtime) -> Lo
     """
     match request.WhichOneof("look_from"):
         case "look":
-            look = look_of(request.look)
+            with at("look"):
+                look = look_of(request.look)
             objects = hashlib.sha256(look.objects.tobytes()).hexdigest()
             identity: dict[str, Json] = {"appearance": {**asdict(look.appearance)}, "objects": objects}
             return LookSource(generation_pb2.LOOK_ORIGIN_GIVEN, identity, lambda _reference, _model: look)
         case "like":
-            return _likeness(request.like, runtime)
+            with at("like"):
+                return _likeness(request.like, runtime)
         case _:
             return LookSource(generation_pb2.LOOK_ORIGIN_DRAWN, None, lambda _reference, _model: None)
 
@@ -60,19 +62,24 @@ def look_of(message: types_pb2.Look) -> Look:
     """A look that a caller sent. Raises InvalidArgument where it is not whole, or has values that no image has."""
     appearance = ordered_values(message.appearance)
     if lacking := [name for name in APPEARANCE_LIMITS if name not in appearance]:
-        raise InvalidArgument(f"expected every appearance value in a look; it lacks {', '.join(lacking)}")
+        raise InvalidArgument(
+            f"expected every appearance value in a look; it lacks {', '.join(lacking)}",
+            field=f"appearance.{lacking[0]}",
+        )
     check_appearance(appearance)
     means, deviations = list(message.object_means), list(message.object_deviations)
     if len(means) != len(deviations):
         raise InvalidArgument(
             f"expected a mean and a deviation for each object of a look; got {len(means)} means and {len(deviations)} "
-            "deviations"
+            "deviations",
+            field="object_deviations",
         )
     objects = np.array([means, deviations], np.float32).T.reshape(-1, 2)
     if not (np.abs(objects) <= MOST_BRIGHTNESS).all() or (objects[:, 1] < 0).any():  # the first also for NaN
         raise InvalidArgument(
             f"expected objects of a look with means from -{MOST_BRIGHTNESS:g} to {MOST_BRIGHTNESS:g} and deviations "
-            f"from 0 to {MOST_BRIGHTNESS:g}, in units of the contrast; got others"
+            f"from 0 to {MOST_BRIGHTNESS:g}, in units of the contrast; got others",
+            field="object_deviations" if (np.abs(objects[:, 0]) <= MOST_BRIGHTNESS).all() else "object_means",
         )
     return Look(Appearance(**appearance), objects)
 
@@ -90,14 +97,19 @@ def summary_of(made: Generated) -> dict[str, Json]:
 def _likeness(like: generation_pb2.Likeness, runtime: Runtime) -> LookSource:
     store, limits = runtime.store, runtime.limits
     channel = like.channel if like.HasField("channel") else None
-    image = identify(like.image, store, limits)
-    own = identify(like.reference, store, limits) if like.HasField("reference") else None
+    with at("image"):
+        image = identify(like.image, store, limits)
+    with at("reference"):
+        own = identify(like.reference, store, limits) if like.HasField("reference") else None
 
     def measured(reference: NDArray[np.uint8], model: ModelDescription) -> Look:
-        pixels, _ = read_image(image.content, channel, store, limits)
-        if own is not None:
-            reference, _ = read_reference(own.content, store, limits)
-        return measure_likeness(pixels, reference, model)
+        with at("like"), at("image", channel="channel"):
+            pixels, _ = read_image(image.content, channel, store, limits)
+        with at("like"), at("reference"):
+            if own is not None:
+                reference, _ = read_reference(own.content, store, limits)
+        with at("like"):
+            return measure_likeness(pixels, reference, model)
 
     identity: dict[str, Json] = {
         "image": image.sha256,

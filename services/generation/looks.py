@@ -97,7 +97,7 @@ def fitted(look: Look, count: int, ordered: Mapping[str, float], generator: np.r
     check_appearance(ordered)
     pool = look.objects
     if count and not len(pool):
-        raise InvalidArgument("expected a look with the brightness of at least one object; got none")
+        raise InvalidArgument("expected a look with the brightness of at least one object; got none", field="look_from")
     objects = pool.copy() if len(pool) == count else pool[generator.integers(len(pool), size=count)]
     if "spread" in ordered and count:
         centre, deviation = pool[:, 0].mean(), pool[:, 0].std()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from services.common.errors import ConfigError, UnknownName
+from services.common.errors import ConfigError, at
+from services.common.names import check_name
 from services.generation.appearance import Appearance
 from services.generation.looks import AppearanceRecord, LabelStatistics
 from services.generation.roles import LevelRoles
@@ -122,21 +124,47 @@ def write_description(folder: Path, description: ModelDescription) -> None:
     (folder / DESCRIPTION).write_text(f'{head},\n "records": [\n  {lines}\n ]\n}}\n')
 
 
+def version_order(version: str) -> tuple[int, ...]:
+    """A key for sorting.
+
+    >>> sorted(["10", "1.2", "2"], key=version_order)
+    ['1.2', '2', '10']
+    """
+    return tuple(int(number) for number in re.findall("[0-9]+", version))
+
+
 class ModelShelf:
-    """The models in a few folders, by name; a later folder's model takes the place of an earlier one's."""
+    """The models in a few folders, by name and version.
+
+    Of one name, the newest of the last folder that has it comes first, and is used where no version is asked for. A
+    later folder's model takes the place of an earlier one's of the same version.
+    """
 
     def __init__(self, *roots: Path) -> None:
-        found = [read_model(path.parent) for root in roots for path in sorted(root.glob(f"*/{DESCRIPTION}"))]
-        self._models = {model.description.name: model for model in found}
+        self._models: dict[str, dict[str, StoredModel]] = {}
+        for root in roots:
+            found = [read_model(path.parent) for path in sorted(root.glob(f"*/{DESCRIPTION}"))]
+            for model in sorted(found, key=lambda model: version_order(model.description.version)):
+                name, version = model.description.name, model.description.version
+                others = {key: other for key, other in self._models.get(name, {}).items() if key != version}
+                self._models[name] = {version: model, **others}
 
     def list(self) -> list[StoredModel]:
-        """Return all models, sorted by name."""
-        return [self._models[name] for name in sorted(self._models)]
+        """Return all models, sorted by name; of one name, the one that is used by default first."""
+        return [model for name in sorted(self._models) for model in self._models[name].values()]
 
-    def get(self, name: str) -> StoredModel:
-        """Return one model. Raises UnknownName, which lists the models there are."""
-        if name not in self._models:
-            raise UnknownName(
-                f"expected a model among {', '.join(sorted(self._models)) or 'none installed'}; got {name!r}"
-            )
-        return self._models[name]
+    def names(self) -> Sequence[str]:
+        """Return the models' names, sorted."""
+        return sorted(self._models)
+
+    def get(self, name: str, version: str = "", fields: tuple[str, str] = ("name", "version")) -> StoredModel:
+        """Return one model; version "": the one that is used by default. fields: what a request calls the two.
+
+        Raises UnknownName, which lists the models or the versions there are; InvalidArgument for what is no name.
+        """
+        with at(fields[0]):
+            check_name("model", name, self._models)
+        versions = self._models[name]
+        with at(fields[1]):
+            check_name(f"version of {name}", version or next(iter(versions)), versions)
+        return versions[version or next(iter(versions))]

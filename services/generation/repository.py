@@ -13,12 +13,22 @@ from biosynth.contract import MODEL_NAME, MODEL_VERSION
 
 from services.common.errors import ConfigError
 from services.common.storage.store import Store
-from services.generation.model import CARD, DESCRIPTION, TORCH_WEIGHTS, WEIGHTS, StoredModel, read_model
+from services.generation.model import (
+    CARD,
+    DESCRIPTION,
+    TORCH_WEIGHTS,
+    WEIGHTS,
+    StoredModel,
+    read_model,
+    version_order,
+)
 
 ROOT = "models/"
 _FILES = (WEIGHTS, TORCH_WEIGHTS, CARD, DESCRIPTION)  # the description last: it says that the others are there
 _TYPES = {"json": "application/json", "md": "text/markdown"}
 _MAX_BYTES = 512 * 1024**2
+# Of one model; requests may ask for each of them. Disk and memory do not grow with every training.
+KEPT_VERSIONS = 3
 _KEY = re.compile(f"{ROOT}({MODEL_NAME})/({MODEL_VERSION})/{re.escape(DESCRIPTION)}")
 
 
@@ -33,11 +43,6 @@ class ModelVersion:
     def prefix(self) -> str:
         """What its objects' keys begin with."""
         return f"{ROOT}{self.name}/{self.version}/"
-
-    @property
-    def order(self) -> tuple[int, ...]:
-        """A key for sorting: version 2 comes before 10."""
-        return tuple(int(number) for number in self.version.split("."))
 
 
 def push_model(store: Store, model: StoredModel) -> None:
@@ -61,20 +66,20 @@ def push_model(store: Store, model: StoredModel) -> None:
 
 
 def pull_models(store: Store, into: Path, required: Sequence[str] = ()) -> Path:
-    """Copy the newest version of every model in the store to `into`, a folder for a ModelShelf.
+    """Copy the newest versions of every model in the store, three at most, to `into`, a folder for a ModelShelf.
 
     required: names that must all be there, or nothing is copied: several models are pushed one after the other.
     Raises ConfigError where one of them is absent, the store has no model, or a model cannot be read.
     """
     newest = list(newest_versions(store))
-    names = [version.name for version in newest]
+    names = sorted({version.name for version in newest})
     if not newest or not set(required) <= set(names):
         raise ConfigError(
             f"expected models{' ' if required else ''}{', '.join(required)} under {ROOT} in the store, found "
             f"{', '.join(names) or 'none'}; put them there with `biosynth push`"
         )
     for version in newest:
-        folder = into / version.name
+        folder = into / f"{version.name}_{version.version}"
         shutil.rmtree(folder, ignore_errors=True)  # left by an earlier attempt that failed
         folder.mkdir(parents=True)
         for key in sorted(store.list(version.prefix)):
@@ -90,10 +95,11 @@ def pull_models(store: Store, into: Path, required: Sequence[str] = ()) -> Path:
 
 
 def newest_versions(store: Store) -> Iterator[ModelVersion]:
-    """The newest complete version of each model, by name."""
+    """The newest complete versions of each model, KEPT_VERSIONS at most, by name, the newest first."""
     found = [ModelVersion(*match.groups()) for key in store.list(ROOT) if (match := _KEY.fullmatch(key))]
     for name in sorted({version.name for version in found}):
-        yield max((version for version in found if version.name == name), key=lambda version: version.order)
+        own = (version for version in found if version.name == name)
+        yield from sorted(own, key=lambda version: version_order(version.version), reverse=True)[:KEPT_VERSIONS]
 
 
 def _put(store: Store, key: str, path: Path) -> None:

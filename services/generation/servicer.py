@@ -9,15 +9,16 @@ from typing import Any, cast
 from biosynth.v1 import generation_pb2, generation_pb2_grpc, types_pb2
 from prometheus_client import CollectorRegistry, Histogram
 
-from services.common.errors import InvalidArgument, NotImplementedYet
+from services.common.errors import InvalidArgument, NotImplementedYet, at
 from services.common.imaging.images import encode_png
 from services.common.ranges import check_appearance
 from services.common.serving.content import check_delivery, deliver, identify, image_planes, read_reference
 from services.common.serving.job import Job
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
+from services.common.serving.streams import followed
 from services.common.storage.results import Json, Outcome, Stored
-from services.generation.generate import ALGORITHM_VERSION, generate
+from services.generation.generate import ALGORITHM_VERSION, check_levels, generate
 from services.generation.loaded import LoadedModel, LoadedModels
 from services.generation.look_source import LookSource, look_source, ordered_values, summary_of
 from services.generation.model import ModelDescription
@@ -37,9 +38,15 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
     async def Generate(
         self, request: generation_pb2.GenerateRequest, context: Context
     ) -> generation_pb2.GenerateResponse:
-        known = request.model in (stored.description.name for stored in self._models.shelf.list())
+        known = request.model in self._models.shelf.names()
         with self._seconds.labels(request.model if known else "unknown").time():
             return await self._runtime.answer(lambda: self._generate(request))
+
+    async def GenerateWithProgress(
+        self, request: generation_pb2.GenerateRequest, context: Context
+    ) -> AsyncIterator[generation_pb2.GenerateWithProgressResponse]:
+        async for progress, result in followed(lambda: self.Generate(request, context)):
+            yield generation_pb2.GenerateWithProgressResponse(progress=progress, result=result)
 
     async def GenerateShard(
         self, request: generation_pb2.GenerateShardRequest, context: Context
@@ -58,7 +65,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
     async def GetModel(
         self, request: generation_pb2.GetModelRequest, context: Context
     ) -> generation_pb2.GetModelResponse:
-        stored = self._models.shelf.get(request.name)
+        stored = self._models.shelf.get(request.name, request.version)
         card = await self._runtime.workers.run(stored.card)
         return generation_pb2.GetModelResponse(model=model_message(stored.description), card=card)
 
@@ -77,17 +84,21 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
     def _generate(self, request: generation_pb2.GenerateRequest) -> Job[generation_pb2.GenerateResponse]:
         check_delivery(request.delivery)
         if request.tiling not in generation_pb2.Tiling.values():
-            raise InvalidArgument(f"expected a known tiling; got {request.tiling}")
+            raise InvalidArgument(f"expected a known tiling; got {request.tiling}", field="tiling", got=request.tiling)
         if request.tiling not in TILINGS:
             raise NotImplementedYet("this version tiles exactly only; leave tiling empty", missing="concatenate, blend")
-        model, ordered = self._models.get(request.model), ordered_values(request.appearance)
+        stored = self._models.shelf.get(request.model, request.model_version, ("model", "model_version"))
+        model, ordered = self._models.get(stored), ordered_values(request.appearance)
         check_appearance(ordered)
-        reference = identify(request.reference, self._runtime.store, self._runtime.limits)
+        with at("reference"):
+            reference = identify(request.reference, self._runtime.store, self._runtime.limits)
         source = look_source(request, self._runtime)
 
         def compute() -> Outcome:
-            levels, _ = read_reference(reference.content, self._runtime.store, self._runtime.limits)
             description = model.stored.description
+            with at("reference"):
+                levels, _ = read_reference(reference.content, self._runtime.store, self._runtime.limits)
+                check_levels(levels, description)
             look = source.look(levels, description)
             made = generate(levels, description, model.engine, request.seed, ordered, look)
             return Outcome({FILE: encode_png(made.image)}, summary_of(made))
@@ -124,7 +135,11 @@ def generation_seconds(registry: CollectorRegistry) -> Histogram:
 def generation_service(runtime: Runtime, models: LoadedModels) -> Service:
     """The service, ready to be added to a server."""
     add = generation_pb2_grpc.add_GenerationServiceServicer_to_server
-    return Service("biosynth.v1.GenerationService", partial(add, GenerationServicer(runtime, models)))
+
+    async def follow() -> AsyncIterator[bool]:
+        yield bool(models.shelf.names())  # without a model there is nothing to generate with
+
+    return Service("biosynth.v1.GenerationService", partial(add, GenerationServicer(runtime, models)), follow)
 
 
 def model_message(model: ModelDescription) -> generation_pb2.Model:
@@ -133,7 +148,7 @@ def model_message(model: ModelDescription) -> generation_pb2.Model:
         name=model.name,
         version=model.version,
         schema_name=model.schema_name,
-        schema_version=model.schema_version,
+        schema_version=str(model.schema_version),
         sha256=model.sha256,
         halo_px=model.halo_px,
         parameters=model.parameters,

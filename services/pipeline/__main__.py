@@ -3,12 +3,13 @@
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from services.common.serving.config import EndpointsConfig
 from services.common.serving.runtime import Runtime, serve
 from services.common.serving.server import Service
 from services.pipeline.catalogue import connected
-from services.pipeline.reachability import unreachable_reported
+from services.pipeline.reachability import all_answer
 from services.pipeline.servicer import pipeline_service
 
 
@@ -16,8 +17,8 @@ from services.pipeline.servicer import pipeline_service
 async def start(runtime: Runtime) -> AsyncIterator[Sequence[Service]]:
     """Wire the service up with channels to those that it calls."""
     endpoints = EndpointsConfig.from_env(os.environ)
-    async with connected(endpoints) as stubs, unreachable_reported(endpoints):
-        yield [pipeline_service(runtime, stubs)]
+    async with connected(endpoints) as stubs:
+        yield [pipeline_service(runtime, stubs, partial(all_answer, endpoints))]
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def catalogue_of(segmenters: Iterable[Segmenter], schemas: Iterable[Schema], mod
         schemas={name: tuple(schema.parts) for name, schema in drawn.items()},
         # A model that learned another version of its schema would be given levels that mean something else.
         models=[
-            ModelFacts(model.name, model.schema_name)
+            ModelFacts(model.name, model.schema_name, model.version)
             for model in models
             if model.schema_name in drawn and drawn[model.schema_name].version == model.schema_version
         ],

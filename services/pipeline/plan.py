@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.common.errors import InvalidArgument, MissingPart, NoFittingModel, UnknownName
+from services.common.errors import InvalidArgument, MissingPart, NoFittingModel, at
+from services.common.names import check_name
 
 AUTO = "auto"
 # What an image need not show. A segmenter that looks for no wound can still be drawn under a schema with one: as none.
@@ -22,15 +23,19 @@ class SegmenterFacts:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """A model's name and the name of its schema."""
+    """A model's name, the name of its schema, and the model's version."""
 
     name: str
     schema: str
+    version: str = "1"
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What the deployment offers; schemas maps a name to the parts that it needs."""
+    """What the deployment offers.
+
+    schemas: maps a name to the parts that it needs. models: of one name, the version to take by default comes first.
+    """
 
     segmenters: Sequence[SegmenterFacts]
     schemas: Mapping[str, tuple[str, ...]]
@@ -44,6 +49,7 @@ class Wish:
     segmenter: str = ""
     schema: str = ""
     model: str = ""
+    model_version: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,19 +92,37 @@ def make_plan(catalogue: Catalogue, wish: Wish) -> Plan:
 
 
 def wished_models(catalogue: Catalogue, wish: Wish) -> list[ModelFacts]:
-    """Models that the wish allows. Raises UnknownName or NoFittingModel."""
+    """Models that the wish allows, one version of each. Raises UnknownName, InvalidArgument or NoFittingModel."""
     _check_known("schema", wish.schema, list(catalogue.schemas))
     _check_known("model", wish.model, [model.name for model in catalogue.models])
     models = [
-        model for model in catalogue.models if wish.model in ("", model.name) and wish.schema in ("", model.schema)
+        model
+        for model in _one_version_each(catalogue, wish)
+        if wish.model in ("", model.name) and wish.schema in ("", model.schema)
     ]
     if not models:
         offered = ", ".join(f"{model.name} ({model.schema})" for model in catalogue.models) or "none installed"
         wanted = f"model {wish.model} under schema {wish.schema}" if wish.model else f"a model for schema {wish.schema}"
         raise NoFittingModel(
-            f"expected {wanted}; there are {offered}; choose one of these, or `render` without a model"
+            f"expected {wanted}; there are {offered}; choose one of these, or `render` without a model",
+            model=wish.model,
+            schema=wish.schema,
+            known=offered,
         )
     return models
+
+
+def _one_version_each(catalogue: Catalogue, wish: Wish) -> list[ModelFacts]:
+    """Of every name, the version that is wished or, without a wish, the first."""
+    if not wish.model_version:
+        names = [model.name for model in catalogue.models]
+        return [model for number, model in enumerate(catalogue.models) if model.name not in names[:number]]
+    if not wish.model:
+        raise InvalidArgument("expected the name of the model whose version is asked for; got none", field="model")
+    versions = [model.version for model in catalogue.models if model.name == wish.model]
+    with at("model_version"):
+        check_name(f"version of {wish.model}", wish.model_version, versions)
+    return [model for model in catalogue.models if (model.name, model.version) == (wish.model, wish.model_version)]
 
 
 def _wished_segmenters(catalogue: Catalogue, wish: Wish) -> list[SegmenterFacts]:
@@ -124,7 +148,6 @@ def _nothing_fits(catalogue: Catalogue, wish: Wish, models: Sequence[ModelFacts]
 
 
 def _check_known(kind: str, name: str, known: Sequence[str]) -> None:
-    if len(name) > 200:
-        raise InvalidArgument(f"expected the name of a {kind}; got {len(name)} characters")
-    if name and name not in known:
-        raise UnknownName(f"expected a {kind} among {', '.join(sorted(known)) or 'none'}; got {name!r}")
+    if name:
+        with at(kind):
+            check_name(kind, name, set(known))

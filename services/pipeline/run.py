@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import grpc.aio
 from biosynth.v1 import generation_pb2, reference_pb2, segmentation_pb2
 from biosynth.v1.pipeline_pb2 import LookSource, RunRequest, RunResponse, RunResult, Stage, StageProgress
-from biosynth.v1.types_pb2 import Content
+from biosynth.v1.types_pb2 import Content, Delivery, Steps
 
 from services.common.errors import InvalidArgument, NoFittingModel
 from services.common.ranges import check_appearance, check_thickness
 from services.common.serving.content import check_delivery
+from services.common.serving.status import Answered, renamed, status_of
 from services.pipeline.catalogue import Stubs, ask
 from services.pipeline.plan import ModelFacts, Plan, Wish, make_plan, wished_models
+
+# Fields of the called services' requests, by those of a run's that they come from.
+_FIELDS = {"like.image": "image", "like.channel": "channel", "schema_name": "schema"}
+# What the services are asked for: the next one fetches it itself.
+_OBJECT = Delivery.DELIVERY_OBJECT
 
 
 @dataclass(frozen=True)
@@ -45,12 +52,14 @@ class Run:
         check_appearance({field.name: value for field, value in self.request.appearance.ListFields()})
         check_thickness(self.request.boundary_thickness_px)
         if self.request.look_source not in LookSource.values():
-            raise InvalidArgument(f"expected a known look_source; got {self.request.look_source}")
+            raise InvalidArgument(f"expected a known look_source; got {self.request.look_source}", field="look_source")
         if self.request.look_source == LookSource.LOOK_SOURCE_MEASURED and not self.request.HasField("image"):
-            raise InvalidArgument("expected an image to measure a look on; got none; leave look_source empty")
+            raise InvalidArgument(
+                "expected an image to measure a look on; got none; leave look_source empty", field="look_source"
+            )
 
     async def _from_image(self, result: RunResult) -> AsyncIterator[RunResponse]:
-        wish = Wish(self.request.segmenter, self.request.schema, self.request.model)
+        wish = Wish(self.request.segmenter, self.request.schema, self.request.model, self.request.model_version)
         yield _begun(Stage.STAGE_PLAN, "choosing what fits")
         start = time.monotonic()
         plan = make_plan(await ask(self.stubs, self.seconds), wish)
@@ -71,57 +80,79 @@ class Run:
 
     async def _from_reference(self, result: RunResult) -> AsyncIterator[RunResponse]:
         if self.request.segmenter:
-            raise InvalidArgument("expected no segmenter with a reference, which is past segmentation; leave it empty")
-        models = wished_models(await ask(self.stubs, self.seconds), Wish("", self.request.schema, self.request.model))
+            raise InvalidArgument(
+                "expected no segmenter with a reference, which is past segmentation; leave it empty", field="segmenter"
+            )
+        wish = Wish("", self.request.schema, self.request.model, self.request.model_version)
+        models = wished_models(await ask(self.stubs, self.seconds), wish)
         if len(models) > 1:
             names = ", ".join(f"{model.name} ({model.schema})" for model in models)
-            raise NoFittingModel(f"expected a model or a schema, for a reference does not say its own; models: {names}")
+            raise NoFittingModel(
+                f"expected a model or a schema, for a reference does not say its own; models: {names}",
+                known=names,
+            )
         call = partial(self._generate, self.request.reference, models[0])
         async for response in _stage(Stage.STAGE_GENERATE, f"model {models[0].name}", call, result.generation):
             yield response
 
-    async def _segment(self, plan: Plan) -> segmentation_pb2.SegmentResponse:
+    async def _segment(self, plan: Plan) -> AsyncIterator[Steps | segmentation_pb2.SegmentResponse]:
         request = segmentation_pb2.SegmentRequest(
-            image=self.request.image, segmenter=plan.segmenter, candidates=list(plan.models)
+            image=self.request.image, segmenter=plan.segmenter, candidates=list(plan.models), delivery=_OBJECT
         )
         if self.request.HasField("channel"):
             request.channel = self.request.channel
-        return await self.stubs.segmentation.Segment(request, timeout=self.seconds)
+        async for event in self.stubs.segmentation.SegmentWithProgress(request, timeout=self.seconds):
+            yield event.progress if event.HasField("progress") else event.result
 
     async def _render(
         self, segmentation: Content, model: ModelFacts, absent: tuple[str, ...]
-    ) -> reference_pb2.RenderResponse:
+    ) -> AsyncIterator[reference_pb2.RenderResponse]:
         request = reference_pb2.RenderRequest(
             segmentation=segmentation,
             image=self.request.image,
             schema_name=model.schema,
             boundary_thickness_px=self.request.boundary_thickness_px,
             absent_parts=absent,
+            delivery=_OBJECT,
         )
         if self.request.HasField("channel"):
             request.channel = self.request.channel
-        return await self.stubs.reference.Render(request, timeout=self.seconds)
+        yield await self.stubs.reference.Render(request, timeout=self.seconds)
 
-    async def _generate(self, reference: Content, model: ModelFacts) -> generation_pb2.GenerateResponse:
+    async def _generate(
+        self, reference: Content, model: ModelFacts
+    ) -> AsyncIterator[Steps | generation_pb2.GenerateResponse]:
         request = generation_pb2.GenerateRequest(
-            reference=reference, model=model.name, seed=self.request.seed, appearance=self.request.appearance
+            reference=reference,
+            model=model.name,
+            model_version=self.request.model_version,
+            seed=self.request.seed,
+            appearance=self.request.appearance,
+            delivery=_OBJECT,
         )
         if self.request.HasField("image") and self.request.look_source != LookSource.LOOK_SOURCE_DRAWN:
             request.like.image.CopyFrom(self.request.image)
             if self.request.HasField("channel"):
                 request.like.channel = self.request.channel
-        return await self.stubs.generation.Generate(request, timeout=self.seconds)
+        async for event in self.stubs.generation.GenerateWithProgress(request, timeout=self.seconds):
+            yield event.progress if event.HasField("progress") else event.result
 
 
 async def _stage(
-    stage: Stage.ValueType, about: str, call: Callable[[], Awaitable[Any]], into: Any
+    stage: Stage.ValueType, about: str, call: Callable[[], AsyncIterator[Any]], into: Any
 ) -> AsyncIterator[RunResponse]:
-    """Yield that a stage begins, await its call, keep the reply in `into`, and yield that it is done."""
+    """Yield that a stage begins, how far its call is, and that it is done; the call's reply is then in `into`."""
     yield _begun(stage, about)
     start = time.monotonic()
-    reply = await call()
-    into.CopyFrom(reply)
-    yield _ended(stage, start, reply.cached)
+    try:
+        async for event in call():
+            if isinstance(event, Steps):
+                yield RunResponse(progress=StageProgress(stage=stage, steps_done=event.done, steps=event.total))
+            else:
+                into.CopyFrom(event)
+    except grpc.aio.AioRpcError as error:
+        raise Answered(renamed(status_of(error), _FIELDS)) from error
+    yield _ended(stage, start, into.cached)
 
 
 def _begun(stage: Stage.ValueType, message: str) -> RunResponse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from biosynth.contract import EXTENSIONS, LINK_SECONDS, is_sha256
@@ -16,6 +16,8 @@ from services.common.errors import (
     NotImplementedYet,
     ObjectNotFound,
     ObjectTooLarge,
+    Unsupported,
+    at,
 )
 from services.common.serving.content import deliver, image_planes, segmentation_planes
 from services.common.serving.runtime import Runtime
@@ -37,7 +39,7 @@ class PipelineServicer(pipeline_pb2_grpc.PipelineServiceServicer):
     async def Run(self, request: pipeline_pb2.RunRequest, context: Context) -> AsyncIterator[pipeline_pb2.RunResponse]:
         source = request.WhichOneof("source")
         if source is None:
-            raise InvalidArgument("expected one of image, reference and scenario; got none")
+            raise InvalidArgument("expected one of image, reference and scenario; got none", field="source")
         if source == "scenario":
             raise NotImplementedYet(
                 "runs from a scenario need the simulator, which this version lacks", missing="scenario"
@@ -70,14 +72,33 @@ class PipelineServicer(pipeline_pb2_grpc.PipelineServiceServicer):
                     raise ObjectNotFound(f"expected {content.object.key}, made by this run; it was deleted meanwhile")
                 planes = segmentation_planes if field == "segmentation" else image_planes
                 content.CopyFrom(deliver(self._runtime.store, stored, delivery, planes))
+                if content.HasField("object") and delivery == Delivery.DELIVERY_UNSPECIFIED:
+                    content.object.url = self._link(stored.key)
+
+    def _link(self, key: str) -> str:
+        """To download an object by; empty where the store makes none."""
+        try:
+            return self._runtime.store.presign_get(key, LINK_SECONDS)
+        except Unsupported:
+            return ""
 
     def _create_upload(self, request: pipeline_pb2.CreateUploadRequest) -> pipeline_pb2.CreateUploadResponse:
         if not is_sha256(request.sha256):
-            raise InvalidArgument(f"expected sha256 as 64 lower-case hex digits; got {request.sha256!r:.80}")
+            raise InvalidArgument(
+                f"expected sha256 as 64 lower-case hex digits; got {request.sha256!r:.80}", field="sha256"
+            )
         if request.extension not in EXTENSIONS:
-            raise InvalidArgument(f"expected extension among {', '.join(EXTENSIONS)}; got {request.extension!r:.40}")
-        if not 0 < request.size_bytes <= self._runtime.limits.max_bytes:
-            raise ObjectTooLarge(f"expected 1 to {self._runtime.limits.max_bytes} bytes; got {request.size_bytes}")
+            raise InvalidArgument(
+                f"expected extension among {', '.join(EXTENSIONS)}; got {request.extension!r:.40}", field="extension"
+            )
+        most = self._runtime.limits.max_bytes
+        if not 0 < request.size_bytes <= most:
+            raise ObjectTooLarge(
+                f"expected 1 to {most} bytes; got {request.size_bytes}",
+                field="size_bytes",
+                got=request.size_bytes,
+                limit=most,
+            )
         key = f"inputs/{request.sha256}.{request.extension}"
         response = pipeline_pb2.CreateUploadResponse(object=ObjectRef(key=key, sha256=request.sha256))
         _set_expiry(response.expire_time)
@@ -88,13 +109,17 @@ class PipelineServicer(pipeline_pb2_grpc.PipelineServiceServicer):
         return response
 
     def _create_download(self, request: pipeline_pb2.CreateDownloadRequest) -> pipeline_pb2.CreateDownloadResponse:
-        check_readable(request.object.key)
-        stored = self._runtime.store.head(request.object.key)
-        if stored is None:
-            raise ObjectNotFound(f"expected an object at {request.object.key}; there is none")
+        with at("object.key"):
+            check_readable(request.object.key)
+            stored = self._runtime.store.head(request.object.key)
+            if stored is None:
+                raise ObjectNotFound(f"expected an object at {request.object.key}; there is none")
         if request.object.sha256 not in ("", stored.sha256):
             raise ContentMismatch(
-                f"expected {request.object.key} to have SHA-256 {request.object.sha256[:80]}; got {stored.sha256}"
+                f"expected {request.object.key} to have SHA-256 {request.object.sha256[:80]}; got {stored.sha256}",
+                field="object.sha256",
+                asked=request.object.sha256,
+                got=stored.sha256,
             )
         response = pipeline_pb2.CreateDownloadResponse(
             url=self._runtime.store.presign_get(request.object.key, LINK_SECONDS)
@@ -108,7 +133,9 @@ def _set_expiry(time: Timestamp) -> None:
     time.seconds += LINK_SECONDS
 
 
-def pipeline_service(runtime: Runtime, stubs: Stubs) -> Service:
-    """The service, ready to be added to a server."""
+def pipeline_service(
+    runtime: Runtime, stubs: Stubs, follow: Callable[[], AsyncIterator[bool]] | None = None
+) -> Service:
+    """The service, ready to be added to a server. follow: yields whether the services that a run calls answer."""
     add = pipeline_pb2_grpc.add_PipelineServiceServicer_to_server
-    return Service("biosynth.v1.PipelineService", partial(add, PipelineServicer(runtime, stubs)))
+    return Service("biosynth.v1.PipelineService", partial(add, PipelineServicer(runtime, stubs)), follow)

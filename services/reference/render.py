@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.errors import InvalidArgument
+from services.common.errors import InvalidArgument, at
 from services.common.imaging.images import autocontrast
 from services.common.imaging.labels import Segmentation
 from services.common.ranges import check_thickness
@@ -61,7 +61,8 @@ def render(
            [0, 2, 2, 2]], dtype=uint8)
     """
     check_parts(segmentation, schema)
-    check_labels(segmentation)
+    with at("segmentation"):
+        check_labels(segmentation)
     check_thickness(boundary_thickness_px)
     thickness_px = boundary_thickness_px or schema.boundary_thickness_px
     limits = _given_limits(tier_limits, schema)
@@ -96,9 +97,11 @@ def _given_limits(asked: Sequence[float] | None, schema: Schema) -> tuple[float,
         return schema.tier_limits
     if len(asked) != schema.tiers - 1:
         wants = f"{schema.tiers - 1} limits between {schema.tiers} grey tiers" if schema.tiers else "no tier limits"
-        raise InvalidArgument(f"expected {wants} for schema {schema.name}; got {len(asked)}")
+        raise InvalidArgument(f"expected {wants} for schema {schema.name}; got {len(asked)}", field="tier_limits")
     if not are_limits(asked):
-        raise InvalidArgument(f"expected tier limits from 0 to 255, none below the one before; got {list(asked)}")
+        raise InvalidArgument(
+            f"expected tier limits from 0 to 255, none below the one before; got {list(asked)}", field="tier_limits"
+        )
     return tuple(float(limit) for limit in asked)
 
 
@@ -108,10 +111,12 @@ def _means(
     if image is None:
         raise InvalidArgument(
             f"expected the image beside the segmentation: schema {schema.name} sorts cells into {schema.tiers} "
-            "grey tiers by their brightness; got none"
+            "grey tiers by their brightness; got none",
+            field="image",
         )
     if image.shape != segmentation.shape:
         raise InvalidArgument(
-            f"expected an image of the segmentation's size {segmentation.shape} (height, width); got {image.shape}"
+            f"expected an image of the segmentation's size {segmentation.shape} (height, width); got {image.shape}",
+            field="image",
         )
     return cell_means(present(segmentation.cells), present(segmentation.nuclei), autocontrast(image))

@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 import numpy as np
 
-from services.common.errors import InvalidSchema, UnknownName
+from services.common.errors import InvalidSchema
+from services.common.names import check_name
 from services.reference.schema import Level, Rule, Schema
 from services.reference.schema_yaml import read_schema, write_schema
 
@@ -19,10 +20,9 @@ def builtin_schemas() -> dict[str, Schema]:
 
 
 def named(name: str) -> Schema:
-    """The built-in schema of this name. Raises UnknownName, which lists the built-in ones."""
+    """The built-in schema of this name. Raises UnknownName, which lists the built-in ones; InvalidArgument for none."""
     schemas = builtin_schemas()
-    if name not in schemas:
-        raise UnknownName(f"expected a schema among {', '.join(schemas)}, or one of your own as YAML; got {name!r:.80}")
+    check_name("schema", name, schemas, ", or one of your own as YAML")
     return schemas[name]
 
 

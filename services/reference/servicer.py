@@ -10,7 +10,7 @@ import numpy as np
 from biosynth.v1 import reference_pb2, reference_pb2_grpc, types_pb2
 from numpy.typing import NDArray
 
-from services.common.errors import InvalidArgument, NotImplementedYet
+from services.common.errors import InvalidArgument, NotImplementedYet, at
 from services.common.imaging.images import encode_png
 from services.common.imaging.labels import Segmentation, with_absent
 from services.common.serving.content import (
@@ -60,15 +60,21 @@ class ReferenceServicer(reference_pb2_grpc.ReferenceServiceServicer):
     def _render(self, request: reference_pb2.RenderRequest) -> Job[reference_pb2.RenderResponse]:
         _check(request)
         store, limits, schema = self._runtime.store, self._runtime.limits, _schema(request)
-        shown = identify(request.segmentation, store, limits)
+        with at("segmentation"):
+            shown = identify(request.segmentation, store, limits)
         # The image counts only where cells are sorted into tiers by it: otherwise it must not change the result's key.
-        image = identify(request.image, store, limits) if schema.tiers and request.HasField("image") else None
+        with at("image"):
+            image = identify(request.image, store, limits) if schema.tiers and request.HasField("image") else None
 
         def compute() -> Outcome:
-            segmentation, _ = read_segmentation(shown.content, store, limits)
+            with at("segmentation"):
+                segmentation, _ = read_segmentation(shown.content, store, limits)
             channel = request.channel if request.HasField("channel") else None
-            pixels = read_image(image.content, channel, store, limits)[0] if image else None
-            return _outcome(request, schema, with_absent(segmentation, request.absent_parts), pixels)
+            with at("image", channel="channel"):
+                pixels = read_image(image.content, channel, store, limits)[0] if image else None
+            with at("absent_parts"):
+                segmentation = with_absent(segmentation, request.absent_parts)
+            return _outcome(request, schema, segmentation, pixels)
 
         def reply(stored: Stored) -> reference_pb2.RenderResponse:
             return reference_pb2.RenderResponse(
@@ -93,7 +99,7 @@ def schema_message(schema: Schema) -> types_pb2.Schema:
     """A schema as the contract has it."""
     return types_pb2.Schema(
         name=schema.name,
-        version=schema.version,
+        version=str(schema.version),
         levels=[types_pb2.Level(index=level.index, name=level.name, grey=level.grey) for level in schema.levels],
         parts=schema.parts,
         tiers=schema.tiers,
@@ -106,22 +112,28 @@ def _check(request: reference_pb2.RenderRequest) -> None:
     check_delivery(request.delivery)
     if not are_limits(request.tier_limits):
         limits = list(request.tier_limits)[:20]
-        raise InvalidArgument(f"expected tier_limits from 0 to 255, none below the one before; got {limits}")
+        raise InvalidArgument(
+            f"expected tier_limits from 0 to 255, none below the one before; got {limits}", field="tier_limits"
+        )
     if bool(request.height_px) != bool(request.width_px):
         raise InvalidArgument(
-            f"expected both height_px and width_px, or neither; got {request.height_px}, {request.width_px}"
+            f"expected both height_px and width_px, or neither; got {request.height_px}, {request.width_px}",
+            field="width_px" if request.height_px else "height_px",
         )
 
 
 def _schema(request: reference_pb2.RenderRequest) -> Schema:
     match request.WhichOneof("schema"):
         case "schema_name":
-            return named(request.schema_name)
+            with at("schema_name"):
+                return named(request.schema_name)
         case "schema_yaml":
-            return parse_schema(request.schema_yaml)
+            with at("schema_yaml"):
+                return parse_schema(request.schema_yaml)
         case _:
             raise InvalidArgument(
-                f"expected schema_name (among {', '.join(builtin_schemas())}) or schema_yaml; got neither"
+                f"expected schema_name (among {', '.join(builtin_schemas())}) or schema_yaml; got neither",
+                field="schema",
             )
 
 

@@ -44,7 +44,12 @@ def resized(segmentation: Segmentation, size: tuple[int, int] | None) -> Segment
     height, width = size
     most = ImageLimits().max_pixels
     if height < 1 or width < 1 or height * width > most:
-        raise InvalidArgument(f"expected a size of at least 1x1 and at most {most} pixels; got {height}x{width}")
+        raise InvalidArgument(
+            f"expected a size of at least 1x1 and at most {most} pixels; got {height}x{width}",
+            field="height_px",
+            got=height * width,
+            limit=most,
+        )
     rows, columns = (_nearest(old, new) for old, new in zip(segmentation.shape, size, strict=True))
     return Segmentation(
         cells=_pick(segmentation.cells, rows, columns),

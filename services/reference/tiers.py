@@ -51,7 +51,8 @@ def measure_limits(means: NDArray[np.float64], tiers: int, tier_range: tuple[flo
         raise InvalidArgument(
             f"expected cells with a mean grey in [{low:g}, {high:g}) to measure tier limits on; "
             f"got {finite.size} cells from {finite[0]:.1f} to {finite[-1]:.1f}: "
-            "give tier limits, or choose a schema without a tier range"
+            "give tier limits, or choose a schema without a tier range",
+            field="tier_limits",
         )
     return (low, *_cuts(inner, tiers - 2), high)
 

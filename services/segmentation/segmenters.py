@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.errors import UnknownName
+from services.common.errors import at
 from services.common.imaging.labels import Segmentation
+from services.common.names import check_name
 from services.segmentation.cells import find_cells
 from services.segmentation.learned.segmenter import shipped
 from services.segmentation.nuclei import find_nuclei
@@ -102,13 +103,13 @@ def choose(image: Image) -> str:
 def eligible(segmenters: Mapping[str, Segmenter], name: str, candidates: Collection[str] = ()) -> dict[str, Any]:
     """Versions of those that `pick` may pick, by name.
 
-    Raises UnknownName for a name, or a candidate, that is not in `segmenters`.
+    Raises UnknownName, or InvalidArgument for what is no name, for a name or candidate that is not in `segmenters`.
     """
-    named = (*candidates, *(() if name == AUTO else (name,)))
-    for wanted in named:
-        if wanted not in segmenters:
-            known = ", ".join(sorted((*segmenters, AUTO)))
-            raise UnknownName(f"expected a segmenter among {known}; got {wanted[:100]!r}")
+    with at("segmenter"):
+        check_name("segmenter", name, (*segmenters, AUTO))
+    for number, candidate in enumerate(candidates):
+        with at(f"candidates[{number}]"):
+            check_name("segmenter", candidate, segmenters)
     among = (name,) if name != AUTO else candidates or segmenters
     return {one: segmenters[one].version for one in sorted(among)}
 

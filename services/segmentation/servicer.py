@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
 from biosynth.v1 import segmentation_pb2, segmentation_pb2_grpc
 from biosynth.v1.types_pb2 import SegmentationSummary
 
+from services.common.errors import at
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import encode_segmentation
 from services.common.serving.content import check_delivery, deliver, identify, read_image, segmentation_planes
 from services.common.serving.job import Job
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
+from services.common.serving.streams import followed
 from services.common.storage.results import Json, Outcome, Stored
 from services.segmentation.segmenters import AUTO, Image, Segmenter, builtin_segmenters, eligible, pick
 
@@ -31,12 +34,18 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
     ) -> segmentation_pb2.SegmentResponse:
         return await self._runtime.answer(lambda: self._segment(request))
 
+    async def SegmentWithProgress(
+        self, request: segmentation_pb2.SegmentRequest, context: Context
+    ) -> AsyncIterator[segmentation_pb2.SegmentWithProgressResponse]:
+        async for progress, result in followed(lambda: self.Segment(request, context)):
+            yield segmentation_pb2.SegmentWithProgressResponse(progress=progress, result=result)
+
     async def ListSegmenters(
         self, request: segmentation_pb2.ListSegmentersRequest, context: Context
     ) -> segmentation_pb2.ListSegmentersResponse:
         auto = segmentation_pb2.Segmenter(
             name=AUTO,
-            version=1,
+            version="1",
             description="Chooses by the look of the image: `nuclei` for fluorescence, else `scratch`.",
         )
         listed = [_message(segmenter) for segmenter in self._segmenters.values()]
@@ -48,11 +57,13 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
         channel = request.channel if request.HasField("channel") else None
         name = request.segmenter or AUTO
         versions = eligible(self._segmenters, name, request.candidates)
-        image = identify(request.image, store, limits)
+        with at("image"):
+            image = identify(request.image, store, limits)
         identity: dict[str, Json] = {"image": image.sha256, "channel": channel, "segmenter": name, "versions": versions}
 
         def compute() -> Outcome:
-            pixels, _ = read_image(image.content, channel, store, limits)
+            with at("image", channel="channel"):
+                pixels, _ = read_image(image.content, channel, store, limits)
             return _outcome(pick(self._segmenters, name, pixels, request.candidates), pixels)
 
         def reply(stored: Stored) -> segmentation_pb2.SegmentResponse:
@@ -96,5 +107,5 @@ def _count(found: Segmentation, part: str) -> int:
 
 def _message(segmenter: Segmenter) -> segmentation_pb2.Segmenter:
     return segmentation_pb2.Segmenter(
-        name=segmenter.name, version=segmenter.version, parts=segmenter.parts, description=segmenter.description
+        name=segmenter.name, version=str(segmenter.version), parts=segmenter.parts, description=segmenter.description
     )

@@ -137,8 +137,8 @@ def test_a_published_model_is_read_by_the_shelf_and_generates(dataset: Path, tmp
     describe(folder, made, manifest.provenance, [("fields", "1")], "Round.")
 
     models = LoadedModels(ModelShelf(tmp_path), choose_engine("cpu"))
-    loaded = models.get("disks")
-    assert models.get("disks") is loaded
+    loaded = models.get(models.shelf.get("disks"))
+    assert models.get(models.shelf.get("disks")) is loaded
     assert loaded.stored.description == made
     assert made.schema_name == "nuclei3"
     assert (made.halo_px, made.stride_px) == (CONFIG.halo_px, STRIDE)
@@ -148,7 +148,7 @@ def test_a_published_model_is_read_by_the_shelf_and_generates(dataset: Path, tmp
     assert image.shape == (41, 67)
     assert image.tobytes() == generate(disks(41, 67), made, loaded.engine, seed=1, tile_px=32).image.tobytes()
     with pytest.raises(UnknownName):
-        models.get("squares")
+        models.shelf.get("squares")
 
 
 def test_a_model_that_names_a_file_as_its_weights_reads_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,8 +137,8 @@ class ComparePairResponse(_message.Message):
     METRICS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     CACHED_FIELD_NUMBER: _builtins.int
-    version: _builtins.int
-    """Version of the definitions; it rises when a value may change."""
+    version: _builtins.str
+    """Version of the definitions, such as `1`; it rises when a value may change."""
     cached: _builtins.bool
     """True where the result was already in the store and nothing was computed."""
     @_builtins.property
@@ -149,7 +149,7 @@ class ComparePairResponse(_message.Message):
         self,
         *,
         metrics: _abc.Iterable[Global___Metric] | None = ...,
-        version: _builtins.int = ...,
+        version: _builtins.str = ...,
         cached: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015

@@ -90,6 +90,7 @@ class GenerateRequest(_message.Message):
     DELIVERY_FIELD_NUMBER: _builtins.int
     LIKE_FIELD_NUMBER: _builtins.int
     LOOK_FIELD_NUMBER: _builtins.int
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """A name from ListModels."""
     seed: _builtins.int
@@ -98,6 +99,8 @@ class GenerateRequest(_message.Message):
     """How the image is put together."""
     delivery: _types_pb2.Delivery.ValueType
     """How to return the image."""
+    model_version: _builtins.str
+    """Version of the model; empty: the newest."""
     @_builtins.property
     def reference(self) -> _types_pb2.Content:
         """Level indices under the model's schema: a PNG, or a raster of one uint8 plane."""
@@ -125,10 +128,11 @@ class GenerateRequest(_message.Message):
         delivery: _types_pb2.Delivery.ValueType = ...,
         like: Global___Likeness | None = ...,
         look: _types_pb2.Look | None = ...,
+        model_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "like", b"like", "look", b"look", "look_from", b"look_from", "reference", b"reference"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "delivery", b"delivery", "like", b"like", "look", b"look", "look_from", b"look_from", "model", b"model", "reference", b"reference", "seed", b"seed", "tiling", b"tiling"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "delivery", b"delivery", "like", b"like", "look", b"look", "look_from", b"look_from", "model", b"model", "model_version", b"model_version", "reference", b"reference", "seed", b"seed", "tiling", b"tiling"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_look_from: _TypeAlias = _typing.Literal["like", "look"]  # noqa: Y015
     _WhichOneofArgType_look_from: _TypeAlias = _typing.Literal["look_from", b"look_from"]  # noqa: Y015
@@ -241,6 +245,38 @@ class GenerateResponse(_message.Message):
 Global___GenerateResponse: _TypeAlias = GenerateResponse  # noqa: Y015
 
 @_typing.final
+class GenerateWithProgressResponse(_message.Message):
+    """One message of a generation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def progress(self) -> _types_pb2.Steps:
+        """Something was done; at most four times a second, and never where the result is stored."""
+
+    @_builtins.property
+    def result(self) -> Global___GenerateResponse:
+        """What Generate replies; the last message."""
+
+    def __init__(
+        self,
+        *,
+        progress: _types_pb2.Steps | None = ...,
+        result: Global___GenerateResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "result"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___GenerateWithProgressResponse: _TypeAlias = GenerateWithProgressResponse  # noqa: Y015
+
+@_typing.final
 class GenerateShardRequest(_message.Message):
     """A manifest and where its results go."""
 
@@ -249,10 +285,13 @@ class GenerateShardRequest(_message.Message):
     MANIFEST_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """A name from ListModels."""
     seed: _builtins.int
     """Seed of the whole shard."""
+    model_version: _builtins.str
+    """Version of the model; empty: the newest."""
     @_builtins.property
     def manifest(self) -> _types_pb2.ObjectRef:
         """A JSON manifest in the store, one entry per reference."""
@@ -263,10 +302,11 @@ class GenerateShardRequest(_message.Message):
         manifest: _types_pb2.ObjectRef | None = ...,
         model: _builtins.str = ...,
         seed: _builtins.int = ...,
+        model_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["manifest", b"manifest"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["manifest", b"manifest", "model", b"model", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["manifest", b"manifest", "model", b"model", "model_version", b"model_version", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -330,7 +370,7 @@ class ListModelsResponse(_message.Message):
     MODELS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___Model]:
-        """Sorted by name."""
+        """Sorted by name; of one name, the version that is used by default, the newest, comes first."""
 
     def __init__(
         self,
@@ -352,16 +392,20 @@ class GetModelRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
+    version: _builtins.str
+    """Its version; empty: the newest."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
+        version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -402,16 +446,20 @@ class LoadModelRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
+    version: _builtins.str
+    """Its version; empty: the newest."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
+        version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -448,16 +496,20 @@ class UnloadModelRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
+    version: _builtins.str
+    """Its version; empty: the newest."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
+        version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -500,7 +552,7 @@ class Model(_message.Message):
     """Version, such as `1`."""
     schema_name: _builtins.str
     """Name of the schema its references are drawn under."""
-    schema_version: _builtins.int
+    schema_version: _builtins.str
     """Version of that schema."""
     sha256: _builtins.str
     """SHA-256 of the weights, lower-case hex."""
@@ -516,7 +568,7 @@ class Model(_message.Message):
         name: _builtins.str = ...,
         version: _builtins.str = ...,
         schema_name: _builtins.str = ...,
-        schema_version: _builtins.int = ...,
+        schema_version: _builtins.str = ...,
         sha256: _builtins.str = ...,
         halo_px: _builtins.int = ...,
         parameters: _builtins.int = ...,

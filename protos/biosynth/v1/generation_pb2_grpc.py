@@ -40,6 +40,11 @@ class GenerationServiceStub:
                 request_serializer=biosynth_dot_v1_dot_generation__pb2.GenerateRequest.SerializeToString,
                 response_deserializer=biosynth_dot_v1_dot_generation__pb2.GenerateResponse.FromString,
                 _registered_method=True)
+        self.GenerateWithProgress = channel.unary_stream(
+                '/biosynth.v1.GenerationService/GenerateWithProgress',
+                request_serializer=biosynth_dot_v1_dot_generation__pb2.GenerateRequest.SerializeToString,
+                response_deserializer=biosynth_dot_v1_dot_generation__pb2.GenerateWithProgressResponse.FromString,
+                _registered_method=True)
         self.GenerateShard = channel.unary_stream(
                 '/biosynth.v1.GenerationService/GenerateShard',
                 request_serializer=biosynth_dot_v1_dot_generation__pb2.GenerateShardRequest.SerializeToString,
@@ -73,6 +78,13 @@ class GenerationServiceServicer:
 
     def Generate(self, request, context):
         """Generates one image of any size; asking again returns the stored result.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GenerateWithProgress(self, request, context):
+        """The same as Generate; tells meanwhile how far it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -120,6 +132,11 @@ def add_GenerationServiceServicer_to_server(servicer, server):
                     servicer.Generate,
                     request_deserializer=biosynth_dot_v1_dot_generation__pb2.GenerateRequest.FromString,
                     response_serializer=biosynth_dot_v1_dot_generation__pb2.GenerateResponse.SerializeToString,
+            ),
+            'GenerateWithProgress': grpc.unary_stream_rpc_method_handler(
+                    servicer.GenerateWithProgress,
+                    request_deserializer=biosynth_dot_v1_dot_generation__pb2.GenerateRequest.FromString,
+                    response_serializer=biosynth_dot_v1_dot_generation__pb2.GenerateWithProgressResponse.SerializeToString,
             ),
             'GenerateShard': grpc.unary_stream_rpc_method_handler(
                     servicer.GenerateShard,
@@ -175,6 +192,33 @@ class GenerationService:
             '/biosynth.v1.GenerationService/Generate',
             biosynth_dot_v1_dot_generation__pb2.GenerateRequest.SerializeToString,
             biosynth_dot_v1_dot_generation__pb2.GenerateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GenerateWithProgress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/biosynth.v1.GenerationService/GenerateWithProgress',
+            biosynth_dot_v1_dot_generation__pb2.GenerateRequest.SerializeToString,
+            biosynth_dot_v1_dot_generation__pb2.GenerateWithProgressResponse.FromString,
             options,
             channel_credentials,
             insecure,

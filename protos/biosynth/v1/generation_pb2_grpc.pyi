@@ -35,6 +35,8 @@ class GenerationServiceStub:
     def __new__(cls, channel: _aio.Channel) -> GenerationServiceAsyncStub: ...
     Generate: _grpc.UnaryUnaryMultiCallable[_generation_pb2.GenerateRequest, _generation_pb2.GenerateResponse]
     """Generates one image of any size; asking again returns the stored result."""
+    GenerateWithProgress: _grpc.UnaryStreamMultiCallable[_generation_pb2.GenerateRequest, _generation_pb2.GenerateWithProgressResponse]
+    """The same as Generate; tells meanwhile how far it is."""
     GenerateShard: _grpc.UnaryStreamMultiCallable[_generation_pb2.GenerateShardRequest, _generation_pb2.GenerateShardResponse]
     """Generates an image for every reference of a manifest, into one tar file (a shard) in the store."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_generation_pb2.ListModelsRequest, _generation_pb2.ListModelsResponse]
@@ -53,6 +55,8 @@ class GenerationServiceAsyncStub(GenerationServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Generate: _aio.UnaryUnaryMultiCallable[_generation_pb2.GenerateRequest, _generation_pb2.GenerateResponse]  # type: ignore[assignment]
     """Generates one image of any size; asking again returns the stored result."""
+    GenerateWithProgress: _aio.UnaryStreamMultiCallable[_generation_pb2.GenerateRequest, _generation_pb2.GenerateWithProgressResponse]  # type: ignore[assignment]
+    """The same as Generate; tells meanwhile how far it is."""
     GenerateShard: _aio.UnaryStreamMultiCallable[_generation_pb2.GenerateShardRequest, _generation_pb2.GenerateShardResponse]  # type: ignore[assignment]
     """Generates an image for every reference of a manifest, into one tar file (a shard) in the store."""
     ListModels: _aio.UnaryUnaryMultiCallable[_generation_pb2.ListModelsRequest, _generation_pb2.ListModelsResponse]  # type: ignore[assignment]
@@ -74,6 +78,14 @@ class GenerationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_generation_pb2.GenerateResponse, _abc.Awaitable[_generation_pb2.GenerateResponse]]:
         """Generates one image of any size; asking again returns the stored result."""
+
+    @_abc_1.abstractmethod
+    def GenerateWithProgress(
+        self,
+        request: _generation_pb2.GenerateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_generation_pb2.GenerateWithProgressResponse], _abc.AsyncIterator[_generation_pb2.GenerateWithProgressResponse]]:
+        """The same as Generate; tells meanwhile how far it is."""
 
     @_abc_1.abstractmethod
     def GenerateShard(

@@ -98,6 +98,7 @@ class RunRequest(_message.Message):
     BOUNDARY_THICKNESS_PX_FIELD_NUMBER: _builtins.int
     DELIVERY_FIELD_NUMBER: _builtins.int
     LOOK_SOURCE_FIELD_NUMBER: _builtins.int
+    MODEL_VERSION_FIELD_NUMBER: _builtins.int
     channel: _builtins.int
     """Which channel of a multi-channel image, counted from 0."""
     segmenter: _builtins.str
@@ -114,6 +115,8 @@ class RunRequest(_message.Message):
     """How to return the results."""
     look_source: Global___LookSource.ValueType
     """Where the look of the generated image comes from."""
+    model_version: _builtins.str
+    """Version of the model, which must be named then; empty: the newest."""
     @_builtins.property
     def image(self) -> _types_pb2.Content:
         """At a real image: segment, render, generate."""
@@ -145,10 +148,11 @@ class RunRequest(_message.Message):
         boundary_thickness_px: _builtins.int = ...,
         delivery: _types_pb2.Delivery.ValueType = ...,
         look_source: Global___LookSource.ValueType = ...,
+        model_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "appearance", b"appearance", "channel", b"channel", "image", b"image", "reference", b"reference", "scenario", b"scenario", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "appearance", b"appearance", "boundary_thickness_px", b"boundary_thickness_px", "channel", b"channel", "delivery", b"delivery", "image", b"image", "look_source", b"look_source", "model", b"model", "reference", b"reference", "scenario", b"scenario", "schema", b"schema", "seed", b"seed", "segmenter", b"segmenter", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "appearance", b"appearance", "boundary_thickness_px", b"boundary_thickness_px", "channel", b"channel", "delivery", b"delivery", "image", b"image", "look_source", b"look_source", "model", b"model", "model_version", b"model_version", "reference", b"reference", "scenario", b"scenario", "schema", b"schema", "seed", b"seed", "segmenter", b"segmenter", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__channel: _TypeAlias = _typing.Literal["channel"]  # noqa: Y015
     _WhichOneofArgType__channel: _TypeAlias = _typing.Literal["_channel", b"_channel"]  # noqa: Y015
@@ -171,7 +175,7 @@ class RunResponse(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def progress(self) -> Global___StageProgress:
-        """A stage started or ended."""
+        """A stage started, came further or ended."""
 
     @_builtins.property
     def result(self) -> Global___RunResult:
@@ -195,7 +199,7 @@ Global___RunResponse: _TypeAlias = RunResponse  # noqa: Y015
 
 @_typing.final
 class StageProgress(_message.Message):
-    """A stage started or ended."""
+    """A stage started, came further or ended."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -204,16 +208,22 @@ class StageProgress(_message.Message):
     SECONDS_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     CACHED_FIELD_NUMBER: _builtins.int
+    STEPS_DONE_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
     stage: Global___Stage.ValueType
     """Which stage."""
     done: _builtins.bool
-    """False at its start, true at its end."""
+    """True at its end."""
     seconds: _builtins.float
-    """How long it took; 0 at its start."""
+    """How long it took; 0 before its end."""
     message: _builtins.str
-    """What it did or is about to do, in a sentence."""
+    """At its start: what it is about to do, in a sentence."""
     cached: _builtins.bool
     """True where its result was already in the store and nothing was computed."""
+    steps_done: _builtins.int
+    """Steps done, such as tiles of an image; told between start and end, a few times a second at most."""
+    steps: _builtins.int
+    """Steps in all; 0: not known."""
     def __init__(
         self,
         *,
@@ -222,10 +232,12 @@ class StageProgress(_message.Message):
         seconds: _builtins.float = ...,
         message: _builtins.str = ...,
         cached: _builtins.bool = ...,
+        steps_done: _builtins.int = ...,
+        steps: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "done", b"done", "message", b"message", "seconds", b"seconds", "stage", b"stage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "done", b"done", "message", b"message", "seconds", b"seconds", "stage", b"stage", "steps", b"steps", "steps_done", b"steps_done"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -104,6 +104,40 @@ class SegmentResponse(_message.Message):
 Global___SegmentResponse: _TypeAlias = SegmentResponse  # noqa: Y015
 
 @_typing.final
+class SegmentWithProgressResponse(_message.Message):
+    """One message of a segmentation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def progress(self) -> _types_pb2.Steps:
+        """Something was done; at most four times a second, and never where the result is stored or the segmenter has no
+        steps.
+        """
+
+    @_builtins.property
+    def result(self) -> Global___SegmentResponse:
+        """What Segment replies; the last message."""
+
+    def __init__(
+        self,
+        *,
+        progress: _types_pb2.Steps | None = ...,
+        result: Global___SegmentResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "result"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___SegmentWithProgressResponse: _TypeAlias = SegmentWithProgressResponse  # noqa: Y015
+
+@_typing.final
 class ListSegmentersRequest(_message.Message):
     """No fields: all segmenters are listed."""
 
@@ -156,8 +190,8 @@ class Segmenter(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name to ask for."""
-    version: _builtins.int
-    """Version; it rises when the output changes."""
+    version: _builtins.str
+    """Version, such as `1`; it rises when the output changes."""
     description: _builtins.str
     """What it is for, in a sentence."""
     @_builtins.property
@@ -168,7 +202,7 @@ class Segmenter(_message.Message):
         self,
         *,
         name: _builtins.str = ...,
-        version: _builtins.int = ...,
+        version: _builtins.str = ...,
         parts: _abc.Iterable[_builtins.str] | None = ...,
         description: _builtins.str = ...,
     ) -> None: ...

@@ -40,6 +40,11 @@ class SegmentationServiceStub:
                 request_serializer=biosynth_dot_v1_dot_segmentation__pb2.SegmentRequest.SerializeToString,
                 response_deserializer=biosynth_dot_v1_dot_segmentation__pb2.SegmentResponse.FromString,
                 _registered_method=True)
+        self.SegmentWithProgress = channel.unary_stream(
+                '/biosynth.v1.SegmentationService/SegmentWithProgress',
+                request_serializer=biosynth_dot_v1_dot_segmentation__pb2.SegmentRequest.SerializeToString,
+                response_deserializer=biosynth_dot_v1_dot_segmentation__pb2.SegmentWithProgressResponse.FromString,
+                _registered_method=True)
         self.ListSegmenters = channel.unary_unary(
                 '/biosynth.v1.SegmentationService/ListSegmenters',
                 request_serializer=biosynth_dot_v1_dot_segmentation__pb2.ListSegmentersRequest.SerializeToString,
@@ -53,6 +58,13 @@ class SegmentationServiceServicer:
 
     def Segment(self, request, context):
         """Segments one image; asking again returns the stored result.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SegmentWithProgress(self, request, context):
+        """The same as Segment; tells meanwhile how far it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -72,6 +84,11 @@ def add_SegmentationServiceServicer_to_server(servicer, server):
                     servicer.Segment,
                     request_deserializer=biosynth_dot_v1_dot_segmentation__pb2.SegmentRequest.FromString,
                     response_serializer=biosynth_dot_v1_dot_segmentation__pb2.SegmentResponse.SerializeToString,
+            ),
+            'SegmentWithProgress': grpc.unary_stream_rpc_method_handler(
+                    servicer.SegmentWithProgress,
+                    request_deserializer=biosynth_dot_v1_dot_segmentation__pb2.SegmentRequest.FromString,
+                    response_serializer=biosynth_dot_v1_dot_segmentation__pb2.SegmentWithProgressResponse.SerializeToString,
             ),
             'ListSegmenters': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSegmenters,
@@ -107,6 +124,33 @@ class SegmentationService:
             '/biosynth.v1.SegmentationService/Segment',
             biosynth_dot_v1_dot_segmentation__pb2.SegmentRequest.SerializeToString,
             biosynth_dot_v1_dot_segmentation__pb2.SegmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SegmentWithProgress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/biosynth.v1.SegmentationService/SegmentWithProgress',
+            biosynth_dot_v1_dot_segmentation__pb2.SegmentRequest.SerializeToString,
+            biosynth_dot_v1_dot_segmentation__pb2.SegmentWithProgressResponse.FromString,
             options,
             channel_credentials,
             insecure,

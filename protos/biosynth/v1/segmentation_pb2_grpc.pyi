@@ -35,6 +35,8 @@ class SegmentationServiceStub:
     def __new__(cls, channel: _aio.Channel) -> SegmentationServiceAsyncStub: ...
     Segment: _grpc.UnaryUnaryMultiCallable[_segmentation_pb2.SegmentRequest, _segmentation_pb2.SegmentResponse]
     """Segments one image; asking again returns the stored result."""
+    SegmentWithProgress: _grpc.UnaryStreamMultiCallable[_segmentation_pb2.SegmentRequest, _segmentation_pb2.SegmentWithProgressResponse]
+    """The same as Segment; tells meanwhile how far it is."""
     ListSegmenters: _grpc.UnaryUnaryMultiCallable[_segmentation_pb2.ListSegmentersRequest, _segmentation_pb2.ListSegmentersResponse]
     """Lists the segmenters that this server offers."""
 
@@ -45,6 +47,8 @@ class SegmentationServiceAsyncStub(SegmentationServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Segment: _aio.UnaryUnaryMultiCallable[_segmentation_pb2.SegmentRequest, _segmentation_pb2.SegmentResponse]  # type: ignore[assignment]
     """Segments one image; asking again returns the stored result."""
+    SegmentWithProgress: _aio.UnaryStreamMultiCallable[_segmentation_pb2.SegmentRequest, _segmentation_pb2.SegmentWithProgressResponse]  # type: ignore[assignment]
+    """The same as Segment; tells meanwhile how far it is."""
     ListSegmenters: _aio.UnaryUnaryMultiCallable[_segmentation_pb2.ListSegmentersRequest, _segmentation_pb2.ListSegmentersResponse]  # type: ignore[assignment]
     """Lists the segmenters that this server offers."""
 
@@ -58,6 +62,14 @@ class SegmentationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_segmentation_pb2.SegmentResponse, _abc.Awaitable[_segmentation_pb2.SegmentResponse]]:
         """Segments one image; asking again returns the stored result."""
+
+    @_abc_1.abstractmethod
+    def SegmentWithProgress(
+        self,
+        request: _segmentation_pb2.SegmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_segmentation_pb2.SegmentWithProgressResponse], _abc.AsyncIterator[_segmentation_pb2.SegmentWithProgressResponse]]:
+        """The same as Segment; tells meanwhile how far it is."""
 
     @_abc_1.abstractmethod
     def ListSegmenters(

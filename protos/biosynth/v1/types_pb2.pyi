@@ -54,7 +54,9 @@ class _Delivery:
 class _DeliveryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Delivery.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     DELIVERY_UNSPECIFIED: _Delivery.ValueType  # 0
-    """The same as DELIVERY_OBJECT."""
+    """What a caller without access to the store can read: file bytes up to 16 MiB each; what is larger is an object, with
+    a link where Run sends it, and without where another service does (CreateDownload makes one).
+    """
     DELIVERY_OBJECT: _Delivery.ValueType  # 1
     """As references to objects in the store."""
     DELIVERY_FILE: _Delivery.ValueType  # 2
@@ -66,7 +68,9 @@ class Delivery(_Delivery, metaclass=_DeliveryEnumTypeWrapper):
     """How the caller wants pixels back."""
 
 DELIVERY_UNSPECIFIED: Delivery.ValueType  # 0
-"""The same as DELIVERY_OBJECT."""
+"""What a caller without access to the store can read: file bytes up to 16 MiB each; what is larger is an object, with
+a link where Run sends it, and without where another service does (CreateDownload makes one).
+"""
 DELIVERY_OBJECT: Delivery.ValueType  # 1
 """As references to objects in the store."""
 DELIVERY_FILE: Delivery.ValueType  # 2
@@ -83,19 +87,25 @@ class ObjectRef(_message.Message):
 
     KEY_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """Key inside the store's bucket; callers may name keys under `inputs/`, `results/` and `datasets/` only."""
     sha256: _builtins.str
     """SHA-256 of the object's bytes, 64 lower-case hex digits; empty: not checked."""
+    url: _builtins.str
+    """In replies of Run under the default delivery: fetch the bytes here by HTTP GET, within 15 minutes. Empty where the
+    deployment makes no links; not looked at in requests.
+    """
     def __init__(
         self,
         *,
         key: _builtins.str = ...,
         sha256: _builtins.str = ...,
+        url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "sha256", b"sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "sha256", b"sha256", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -176,6 +186,32 @@ class Content(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
 
 Global___Content: _TypeAlias = Content  # noqa: Y015
+
+@_typing.final
+class Steps(_message.Message):
+    """How far a computation is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DONE_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    done: _builtins.int
+    """Steps done, such as tiles of an image."""
+    total: _builtins.int
+    """Steps in all."""
+    def __init__(
+        self,
+        *,
+        done: _builtins.int = ...,
+        total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Steps: _TypeAlias = Steps  # noqa: Y015
 
 @_typing.final
 class SegmentationSummary(_message.Message):
@@ -265,8 +301,8 @@ class Schema(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name, such as `levels7`."""
-    version: _builtins.int
-    """Version; it rises when the drawing changes."""
+    version: _builtins.str
+    """Version, such as `1`; it rises when the drawing changes."""
     tiers: _builtins.int
     """Number of grey tiers into which cells are sorted by their brightness; 0: none, and no image is needed."""
     description: _builtins.str
@@ -283,7 +319,7 @@ class Schema(_message.Message):
         self,
         *,
         name: _builtins.str = ...,
-        version: _builtins.int = ...,
+        version: _builtins.str = ...,
         levels: _abc.Iterable[Global___Level] | None = ...,
         parts: _abc.Iterable[_builtins.str] | None = ...,
         tiers: _builtins.int = ...,

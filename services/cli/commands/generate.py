@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("reference", type=Path, metavar="REFERENCE", help="a reference.png (not reference_grey.png)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the PNG to write")
-    parser.add_argument("--model", required=True, metavar="NAME", help="see `biosynth models`")
+    parser.add_argument("--model", required=True, metavar="NAME[/VERSION]", help="see `biosynth models`")
     parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="of texture, noise and look (default 0)")
     add_likeness(parser)
     add_appearance(parser)
@@ -39,7 +39,10 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     check_folder(arguments.out.parent)
     inputs = (arguments.reference, arguments.like, arguments.like_segmentation)
     refuse_overwriting([path for path in inputs if path], [arguments.out])
-    request = GenerateRequest(model=arguments.model, seed=arguments.seed, appearance=appearance_of(arguments))
+    name, _, version = arguments.model.partition("/")
+    request = GenerateRequest(
+        model=name, model_version=version, seed=arguments.seed, appearance=appearance_of(arguments)
+    )
     with open_session(os.environ, arguments.endpoint) as session, console.progress(total=1, unit="image") as bar:
         bar.set_description(f"model {arguments.model}")
         request.reference.CopyFrom(session.content(read_input(arguments.reference)))

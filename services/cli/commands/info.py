@@ -52,7 +52,7 @@ def _record(session: Session) -> dict[str, Any]:
         "engines": [*(["torch-cuda float32"] if gpus and find_spec("torch") else []), CPU_ENGINE],
         "segmenters": {entry.name: list(entry.parts) for entry in segmenters},
         "schemas": {schema.name: list(schema.parts) for schema in schemas},
-        "models": {model.name: model.schema_name for model in models},
+        "models": {model.name: model.schema_name for model in reversed(models)},  # the versions by default come first
         "versions": versions(),
     }
 

@@ -19,7 +19,7 @@ how its images look). BIOSYNTH_MODELS=FOLDER adds models of your own, made by `b
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("name", nargs="?", metavar="NAME", help="a model")
+    parser.add_argument("name", nargs="?", metavar="NAME[/VERSION]", help="a model")
     add_endpoint(parser)
 
 
@@ -27,7 +27,8 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command."""
     with open_session(os.environ, arguments.endpoint) as session:
         if arguments.name:
-            response = session.client.generation.GetModel(GetModelRequest(name=arguments.name))
+            name, _, version = arguments.name.partition("/")
+            response = session.client.generation.GetModel(GetModelRequest(name=name, version=version))
             console.answer({**_record(response.model), "card": response.card}, response.card)
             return
         models = session.client.generation.ListModels(ListModelsRequest()).models

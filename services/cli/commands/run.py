@@ -65,7 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument("--segmenter", default="", metavar="NAME", help="see `biosynth info`; default: one that fits")
     parser.add_argument("--schema", default="", metavar="NAME", help="levels of the reference; default: the model's")
-    parser.add_argument("--model", default="", metavar="NAME", help="see `biosynth models`; default: one that fits")
+    parser.add_argument(
+        "--model",
+        default="",
+        metavar="NAME[/VERSION]",
+        help="see `biosynth models`; default: one that fits, the newest",
+    )
     parser.add_argument("--channel", type=COUNT, metavar="N", help="channel of a multi-channel file, from 0")
     parser.add_argument("--boundary-thickness", type=COUNT, default=0, metavar="PX", help="default: the schema's own")
     parser.add_argument(
@@ -107,11 +112,13 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
 
 
 def _request(arguments: argparse.Namespace, image: Content) -> RunRequest:
+    name, _, version = arguments.model.partition("/")
     request = RunRequest(
         image=image,
         segmenter=arguments.segmenter,
         schema=arguments.schema,
-        model=arguments.model,
+        model=name,
+        model_version=version,
         seed=arguments.seed,
         boundary_thickness_px=arguments.boundary_thickness,
         appearance=appearance_of(arguments),
@@ -141,11 +148,13 @@ def _run(request: RunRequest, client: Client, stages: list[dict[str, Any]], cons
 
 def _show(progress: StageProgress, stages: list[dict[str, Any]], bar: Any) -> None:
     name = word(Stage, progress.stage)
-    if not progress.done:
+    if progress.done:
+        stages.append({"stage": name, "seconds": round(progress.seconds, 3), "cached": progress.cached})
+    elif not progress.steps:
         bar.set_description(f"{name}: {progress.message}")
-        return
-    stages.append({"stage": name, "seconds": round(progress.seconds, 3), "cached": progress.cached})
-    bar.update(1)
+    share = progress.steps_done / progress.steps if progress.steps else 0.0
+    bar.n = round(len(stages) + share, 2)
+    bar.refresh()
 
 
 def _files(

@@ -10,7 +10,7 @@ import numpy as np
 from biosynth.contract import JPEG, PNG, TIFF
 from numpy.typing import NDArray
 
-from services.common.errors import InvalidImage
+from services.common.errors import InvalidImage, WrongChannel
 from services.common.imaging.formats import jpeg, png
 from services.common.imaging.formats.limits import ImageLimits
 from services.common.imaging.formats.tiff import TiffPlanes
@@ -55,7 +55,9 @@ def _decode(data: bytes, channel: int | None, limits: ImageLimits) -> NDArray[An
     else:
         raise InvalidImage(f"expected a PNG, TIFF or JPEG file, got one that begins with {_describe_start(data)}")
     if channel:
-        raise InvalidImage(f"expected channel 0, for a PNG or JPEG holds one image, got channel {channel}")
+        raise WrongChannel(
+            f"expected channel 0, for a PNG or JPEG holds one image, got channel {channel}", asked=channel, channels=1
+        )
     return _decode_by_opencv(data)
 
 
@@ -81,23 +83,27 @@ def pixels_announced(data: bytes, limits: ImageLimits = _DEFAULT) -> int:
 def choose_channel(names: Sequence[str], channel: int | None) -> int:
     """The index of the channel to take: `channel`, or the only one where None. names: one for each channel, or empty.
 
-    Raises InvalidImage where there are several and none is chosen, or where there is no such channel.
+    Raises WrongChannel where there are several and none is chosen, or where there is no such channel.
 
     >>> choose_channel(["cells", "nuclei"], 1)
     1
     >>> choose_channel(["cells", "nuclei"], None)
     Traceback (most recent call last):
-    services.common.errors.InvalidImage: expected one channel, got 2 (cells, nuclei); choose one with --channel 0 to 1
+    services.common.errors.WrongChannel: expected one channel, got 2 (cells, nuclei); choose one with --channel 0 to 1
     """
     called = f" ({', '.join(names)})" if all(names) else ""
     if channel is None and len(names) > 1:
-        raise InvalidImage(
-            f"expected one channel, got {len(names)}{called}; choose one with --channel 0 to {len(names) - 1}"
+        raise WrongChannel(
+            f"expected one channel, got {len(names)}{called}; choose one with --channel 0 to {len(names) - 1}",
+            asked="",
+            channels=len(names),
         )
     chosen = channel or 0
     if not 0 <= chosen < len(names):
-        raise InvalidImage(
-            f"expected a channel from 0 to {len(names) - 1}{called}, got {chosen}; choose one with --channel"
+        raise WrongChannel(
+            f"expected a channel from 0 to {len(names) - 1}{called}, got {chosen}; choose one with --channel",
+            asked=chosen,
+            channels=len(names),
         )
     return chosen
 

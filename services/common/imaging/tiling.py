@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.abandonment import stop_if_abandoned
+from services.common.steps import tell_steps
 
 # Rows and columns, for indexing the last two axes of an array.
 Window: TypeAlias = tuple[slice, slice]
@@ -86,15 +87,18 @@ def run_tiles(
     """Run a network tile by tile. Returns its output planes, (C, H, W) float32 of `shape`, which `stride` divides.
 
     run: an engine's, (1, P, h, w) to (1, C, h, w). planes_in: gives the input planes (P, h, w) of a window, so that
-    those of the whole image never exist at once. side, halo, stride: as for `cut`. Raises Abandoned between tiles.
+    those of the whole image never exist at once. side, halo, stride: as for `cut`. Raises Abandoned between tiles, and
+    tells there how many are done.
     """
     result: NDArray[np.float32] | None = None
-    for tile in cut(*shape, side, halo, stride):
+    tiles = list(cut(*shape, side, halo, stride))
+    for done, tile in enumerate(tiles, start=1):
         stop_if_abandoned()
         made = run(np.ascontiguousarray(planes_in(tile.outer.slices))[None])[0]
         if result is None:
             result = np.empty((len(made), *shape), np.float32)
         result[:, *tile.inner.slices] = made[:, *tile.inner.within(tile.outer)]
+        tell_steps(done, len(tiles))
     if result is None:
         raise ValueError(f"expected an image with pixels; got {shape}")
     return result

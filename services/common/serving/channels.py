@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,20 @@ class _Stream(grpc.aio.UnaryStreamClientInterceptor):  # grpc.aio wants a class 
         self._sent = sent
 
     async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return await continuation(self._sent.add_to(client_call_details), request)
+        call = await continuation(self._sent.add_to(client_call_details), request)
+        return _named(call, _service(client_call_details.method))
+
+
+async def _named(call: Any, service: str) -> AsyncIterator[Any]:
+    """The call's responses; its error says which service failed, as that of a unary call."""
+    try:
+        async for response in call:
+            yield response
+    except grpc.aio.AioRpcError as error:
+        error.add_note(service)
+        raise
+    finally:
+        call.cancel()  # no effect after its end
 
 
 def _service(method: str | bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,14 @@ from biosynth.contract import INLINE_BYTES, PNG, is_sha256
 from biosynth.v1 import types_pb2
 from numpy.typing import NDArray
 
-from services.common.errors import ContentMismatch, InvalidArgument, InvalidImage, InvalidReference, ObjectTooLarge
+from services.common.errors import (
+    ContentMismatch,
+    InvalidArgument,
+    InvalidImage,
+    InvalidReference,
+    ObjectTooLarge,
+    at,
+)
 from services.common.imaging.formats import png
 from services.common.imaging.images import Image, ImageLimits, choose_channel, decode_image, pixels_announced
 from services.common.imaging.labels import Segmentation
@@ -50,15 +57,20 @@ def fetch(content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAU
     """
     source = content.WhichOneof("source")
     if source == "object":
-        return _fetch_object(content.object, store, limits)
+        with at("object"):
+            return fetch_object(content.object, store, limits)
     if source == "file":
         if len(content.file) > INLINE_BYTES:
             raise ObjectTooLarge(
-                f"expected a file of at most {INLINE_BYTES} bytes in a message, got {len(content.file)}; upload it"
+                f"expected a file of at most {INLINE_BYTES} bytes in a message, got {len(content.file)}; upload it",
+                field="file",
+                got=len(content.file),
+                limit=INLINE_BYTES,
             )
         return Fetched(content.file, None, hashlib.sha256(content.file).hexdigest())
     if source == "raster":
-        return Fetched(None, *decode_raster(content.raster, limits), tuple(content.raster.channels))
+        with at("raster"):
+            return Fetched(None, *decode_raster(content.raster, limits), tuple(content.raster.channels))
     raise InvalidArgument("expected pixels as an object, a file or a raster, got none of them")
 
 
@@ -78,7 +90,8 @@ def identify(content: types_pb2.Content, store: Store, limits: ImageLimits = _DE
     """Look at what a Content holds, without keeping or decoding it: many calls may wait. Raises as fetch."""
     if content.WhichOneof("source") == "raster":
         raster = content.raster
-        return Identified(content, raster_digest(raster, limits), raster.height_px * raster.width_px)
+        with at("raster"):
+            return Identified(content, raster_digest(raster, limits), raster.height_px * raster.width_px)
     with _READING if content.WhichOneof("source") == "object" else nullcontext():
         fetched = fetch(content, store, limits)
         pixels = pixels_announced(fetched.data or b"", limits)
@@ -92,9 +105,10 @@ def read_image(
 ) -> tuple[Image, str]:
     """One grey channel, (H, W) uint8 or uint16, and the SHA-256 of what was sent. Raises as fetch and decode_image."""
     fetched = fetch(content, store, limits)
-    if fetched.data is not None:
-        return decode_image(fetched.data, channel, limits), fetched.sha256
-    return _choose(fetched, channel), fetched.sha256
+    with _about(content):
+        if fetched.data is not None:
+            return decode_image(fetched.data, channel, limits), fetched.sha256
+        return _choose(fetched, channel), fetched.sha256
 
 
 def read_reference(
@@ -106,18 +120,24 @@ def read_reference(
     colour or a lossy file would change indices. Also raises as fetch and decode_image do.
     """
     fetched = fetch(content, store, limits)
+    with _about(content):
+        return _levels(fetched, limits), fetched.sha256
+
+
+def _levels(fetched: Fetched, limits: ImageLimits) -> NDArray[np.uint8]:
     expected = "expected a reference as grey PNG of 8 bit or as raster of one uint8 plane, got "
     if fetched.raster is not None:
         if len(fetched.raster) != 1 or fetched.raster.dtype != np.uint8:
             raise InvalidReference(f"{expected}{len(fetched.raster)} planes of {fetched.raster.dtype}")
-        return fetched.raster[0], fetched.sha256
+        plane: NDArray[np.uint8] = fetched.raster[0]
+        return plane
     data = fetched.data or b""
     if data and not data.startswith(PNG):
         raise InvalidReference(f"{expected}a file that begins with {data[:8].hex(' ')} (hexadecimal)")
     pixels = decode_image(data, None, limits)
     if not png.is_grey8(data) or pixels.dtype != np.uint8:
         raise InvalidReference(f"{expected}a PNG in colour or of another depth")
-    return pixels.view(np.uint8), fetched.sha256
+    return pixels.view(np.uint8)
 
 
 def read_segmentation(
@@ -125,16 +145,19 @@ def read_segmentation(
 ) -> tuple[Segmentation, str]:
     """A segmentation and the SHA-256 of what was sent. Raises as fetch and decode_segmentation do."""
     fetched = fetch(content, store, limits)
-    if fetched.raster is None:
-        return decode_segmentation(fetched.data or b"", limits), fetched.sha256
-    planes = dict(zip(fetched.channels, fetched.raster, strict=True))
-    return segmentation_from_planes(planes), fetched.sha256
+    with _about(content):
+        if fetched.raster is None:
+            return decode_segmentation(fetched.data or b"", limits), fetched.sha256
+        planes = dict(zip(fetched.channels, fetched.raster, strict=True))
+        return segmentation_from_planes(planes), fetched.sha256
 
 
 def check_delivery(delivery: types_pb2.Delivery.ValueType) -> None:
     """Raise InvalidArgument for a delivery that this version does not know; call it before computing anything."""
     if delivery not in types_pb2.Delivery.values():
-        raise InvalidArgument(f"expected a delivery as object, file or raster, got {int(delivery)}")
+        raise InvalidArgument(
+            f"expected a delivery as object, file or raster, got {int(delivery)}", field="delivery", got=int(delivery)
+        )
 
 
 def deliver(
@@ -145,15 +168,21 @@ def deliver(
 ) -> types_pb2.Content:
     """A stored result in the way that the caller wants it; `decode` gives a file's planes by name, for rasters.
 
-    Raises InvalidArgument for an unknown delivery and ObjectTooLarge for more than 16 MiB inside the reply.
+    Without a wish it is a file where that fits into a reply, else an object. Raises InvalidArgument for an unknown
+    delivery and ObjectTooLarge for more than 16 MiB inside the reply.
     """
     check_delivery(delivery)
-    if delivery in (types_pb2.DELIVERY_UNSPECIFIED, types_pb2.DELIVERY_OBJECT):
+    if delivery == types_pb2.DELIVERY_UNSPECIFIED:
+        delivery = types_pb2.DELIVERY_FILE if stored.size <= INLINE_BYTES else types_pb2.DELIVERY_OBJECT
+    if delivery == types_pb2.DELIVERY_OBJECT:
         return types_pb2.Content(object=types_pb2.ObjectRef(key=stored.key, sha256=stored.sha256))
     if delivery == types_pb2.DELIVERY_FILE:
         if stored.size > INLINE_BYTES:
             raise ObjectTooLarge(
-                f"expected a result of at most {INLINE_BYTES} bytes, got {stored.size}; ask for DELIVERY_OBJECT"
+                f"expected a result of at most {INLINE_BYTES} bytes, got {stored.size}; ask for DELIVERY_OBJECT",
+                field="delivery",
+                got=stored.size,
+                limit=INLINE_BYTES,
             )
         return types_pb2.Content(file=store.get(stored.key, stored.size))
     return types_pb2.Content(raster=encode_raster(decode(store.get(stored.key, stored.size))))
@@ -170,15 +199,28 @@ def segmentation_planes(data: bytes) -> dict[str, NDArray[Any]]:
     return {name: getattr(segmentation, name) for name in segmentation.parts}
 
 
-def _fetch_object(ref: types_pb2.ObjectRef, store: Store, limits: ImageLimits) -> Fetched:
-    check_readable(ref.key)
+def fetch_object(ref: types_pb2.ObjectRef, store: Store, limits: ImageLimits = _DEFAULT) -> Fetched:
+    """Get an object that a caller names. Raises as fetch."""
     if ref.sha256 and not is_sha256(ref.sha256):
-        raise InvalidArgument(f"expected a SHA-256 as 64 lower-case hex digits, got {ref.sha256[:80]!a}")
-    data = store.get(ref.key, limits.max_bytes)
+        raise InvalidArgument(
+            f"expected a SHA-256 as 64 lower-case hex digits, got {ref.sha256[:80]!a}", field="sha256"
+        )
+    with at("key"):
+        check_readable(ref.key)
+        data = store.get(ref.key, limits.max_bytes)
     sha256 = hashlib.sha256(data).hexdigest()
     if ref.sha256 and sha256 != ref.sha256:
-        raise ContentMismatch(f"expected {ref.key!a} to have SHA-256 {ref.sha256}, got {sha256}")
+        raise ContentMismatch(
+            f"expected {ref.key!a} to have SHA-256 {ref.sha256}, got {sha256}",
+            field="sha256",
+            asked=ref.sha256,
+            got=sha256,
+        )
     return Fetched(data, None, sha256)
+
+
+def _about(content: types_pb2.Content) -> AbstractContextManager[None]:
+    return at(content.WhichOneof("source") or "")
 
 
 def _choose(fetched: Fetched, channel: int | None) -> Image:

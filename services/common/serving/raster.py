@@ -13,7 +13,7 @@ from biosynth.raster import pack, sample_bytes, sample_dtype, samples_of
 from biosynth.v1 import types_pb2
 from numpy.typing import NDArray
 
-from services.common.errors import InvalidArgument, ObjectTooLarge
+from services.common.errors import InvalidArgument, ObjectTooLarge, at
 from services.common.imaging.formats.limits import ImageLimits
 
 
@@ -23,39 +23,48 @@ def decode_raster(raster: types_pb2.Raster, limits: ImageLimits) -> tuple[NDArra
     Returns the samples, (C, H, W), and the SHA-256 of a canonical header followed by the samples.
     Raises InvalidArgument for a wrong header or samples that do not fit it; ImageTooLarge, ObjectTooLarge over limits.
     """
-    with _checked(raster, limits):
+    digest = _header_digest(raster, limits)
+    with _refused():
         samples = samples_of(raster)
-    digest = _header_digest(raster)
     digest.update(samples.data)
     return samples, digest.hexdigest()
 
 
 def raster_digest(raster: types_pb2.Raster, limits: ImageLimits) -> str:
     """The same SHA-256, with a small part of the samples in memory at a time. Raises as decode_raster."""
-    with _checked(raster, limits):
-        digest = _header_digest(raster)
+    digest = _header_digest(raster, limits)
+    with _refused():
         for piece in sample_bytes(raster):
             digest.update(piece)
     return digest.hexdigest()
 
 
-@contextmanager
-def _checked(raster: types_pb2.Raster, limits: ImageLimits) -> Iterator[None]:
+def _header_digest(raster: types_pb2.Raster, limits: ImageLimits) -> hashlib._Hash:
+    """The digest of a header that is within limits."""
     names, size = tuple(raster.channels), len(raster.zlib_samples)
     if size > INLINE_BYTES:
-        raise ObjectTooLarge(f"expected a raster of at most {INLINE_BYTES} bytes as sent, got {size}; upload a file")
-    limits.check_pages(len(names))
+        raise ObjectTooLarge(
+            f"expected a raster of at most {INLINE_BYTES} bytes as sent, got {size}; upload a file",
+            field="zlib_samples",
+            got=size,
+            limit=INLINE_BYTES,
+        )
+    with at("channels"):
+        limits.check_pages(len(names))
+    with _refused("sample_type"):
+        dtype = sample_dtype(raster)
+    limits.check_size(raster.height_px, raster.width_px, dtype.itemsize * len(names))
+    shape = (len(names), raster.height_px, raster.width_px)
+    return hashlib.sha256(json.dumps({"channels": names, "dtype": dtype.str, "shape": shape}, sort_keys=True).encode())
+
+
+@contextmanager
+def _refused(field: str = "") -> Iterator[None]:
+    """What the SDK refuses, as a refusal of ours."""
     try:
-        limits.check_size(raster.height_px, raster.width_px, sample_dtype(raster).itemsize * len(names))
         yield
     except ValueError as error:
-        raise InvalidArgument(str(error)) from error
-
-
-def _header_digest(raster: types_pb2.Raster) -> hashlib._Hash:
-    shape = (len(raster.channels), raster.height_px, raster.width_px)
-    header = {"channels": tuple(raster.channels), "dtype": sample_dtype(raster).str, "shape": shape}
-    return hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+        raise InvalidArgument(str(error), field=field) from error
 
 
 def encode_raster(planes: Mapping[str, NDArray[Any]]) -> types_pb2.Raster:
@@ -63,12 +72,13 @@ def encode_raster(planes: Mapping[str, NDArray[Any]]) -> types_pb2.Raster:
 
     Raises ObjectTooLarge above 16 MiB as sent, InvalidArgument for planes that a raster cannot hold.
     """
-    try:
+    with _refused():
         raster = pack(planes)
-    except ValueError as error:
-        raise InvalidArgument(str(error)) from error
     if (size := len(raster.zlib_samples)) > INLINE_BYTES:
         raise ObjectTooLarge(
-            f"expected a raster of at most {INLINE_BYTES} bytes, got one of {size}; ask for DELIVERY_OBJECT"
+            f"expected a raster of at most {INLINE_BYTES} bytes, got one of {size}; ask for DELIVERY_OBJECT",
+            field="delivery",
+            got=size,
+            limit=INLINE_BYTES,
         )
     return raster

@@ -12,8 +12,7 @@ from typing import Any, TypeAlias
 
 import grpc.aio
 from biosynth.contract import REPLY_BYTES
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health_pb2_grpc
 
 from services.common.serving.auth import HEALTH, BearerToken
 from services.common.serving.config import ServerConfig
@@ -22,6 +21,7 @@ from services.common.serving.in_flight import InFlight
 from services.common.serving.interceptors import CallMetrics, Deadlines, Errors, RequestIds
 from services.common.serving.listening import bind, host
 from services.common.serving.metrics import Metrics
+from services.common.serving.reflection import add_reflection
 from services.common.serving.requests import Requests
 
 _LAST_SECONDS = 1.0
@@ -34,10 +34,14 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 @dataclass(frozen=True)
 class Service:
-    """A gRPC service: its full name, such as biosynth.v1.SegmentationService, and what adds it to a server."""
+    """A gRPC service: its full name, such as biosynth.v1.SegmentationService, and what adds it to a server.
+
+    follow: yields whether its calls can be answered, at once and with each change; None: always.
+    """
 
     name: str
     add: Callable[[grpc.aio.Server], None]
+    follow: Callable[[], AsyncIterator[bool]] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,15 +75,14 @@ async def running(
         service.add(server)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     if config.reflection:
-        names = (*(service.name for service in services), "grpc.health.v1.Health", reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, server)
+        add_reflection(server, [*(service.name for service in services), "grpc.health.v1.Health"])
     async with AsyncExitStack() as stack:
         address = bind(server, config)
         port = config.metrics_port
         if port is not None:
             port = stack.enter_context(metrics.exported(host(config.address).strip("[]"), port))
         for service in services:
-            await health.set(service.name, health_pb2.HealthCheckResponse.SERVING)
+            await stack.enter_async_context(health.following(service.name, service.follow))
         servers, health_address = [server], config.health_address
         if health_address is not None:
             aside, health_address = await stack.enter_async_context(_plaintext_health(health_address, health))

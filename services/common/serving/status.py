@@ -1,16 +1,17 @@
-"""Errors as they travel: google.rpc.Status with ErrorInfo and RetryInfo, in a call's trailing metadata."""
+"""Errors as they travel: google.rpc.Status with its details, in a call's trailing metadata."""
 
 from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
 import grpc.aio
 from biosynth.status import DOMAIN, REQUEST_ID_KEY, detail_of, is_ours, status_of_call
 from google.protobuf.duration_pb2 import Duration
-from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
@@ -19,11 +20,21 @@ from services.common.serving.logs import REQUEST_ID
 
 _CODES = {code.name: code for code in grpc.StatusCode}
 # gRPC refuses trailing metadata over 8 to 16 KiB, and the caller would see no status at all. Messages may quote input.
-_MAX_MESSAGE, _MAX_VALUE = 1000, 200
+_MAX_MESSAGE, _MAX_DESCRIPTION, _MAX_VALUE = 1000, 500, 200
 _PUSHBACK_KEY = "grpc-retry-pushback-ms"  # gRPC proposal A6
+# Refusals of an argument: their details name its field. The first of them does so always, if need be an empty one.
+_ABOUT_ARGUMENTS = ("INVALID_ARGUMENT", "NOT_FOUND", "PERMISSION_DENIED")
 # Codes of a failed call to another service that mean: try again later.
 _PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 _log = logging.getLogger(__name__)
+
+
+class Answered(Exception):  # noqa: N818  (the end of a call, whatever it is)
+    """Ends the call with a status that is made already."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status.message)
+        self.status = status
 
 
 def status_of(error: Exception) -> Status:
@@ -32,11 +43,27 @@ def status_of(error: Exception) -> Status:
     A BiosynthError is told in full; a failed call to another biosynth service passes through as it came. Any other
     error is logged with an id, and the caller gets that id and a fixed text: its own message may hold secrets.
     """
+    if isinstance(error, Answered):
+        return error.status
     if isinstance(error, grpc.aio.AioRpcError):
         return _upstream(error)
     if isinstance(error, BiosynthError):
         return _known(error)
     return _unknown(error)
+
+
+def renamed(status: Status, fields: Mapping[str, str]) -> Status:
+    """The status with other names for fields, and for what lies in them: those of the request that led to the call."""
+    answer, found = Status(), BadRequest()
+    answer.CopyFrom(status)
+    for detail in answer.details:
+        if detail.Unpack(found):
+            for violation in found.field_violations:
+                name = next((name for name in fields if f"{violation.field}.".startswith(f"{name}.")), None)
+                if name is not None:
+                    violation.field = fields[name] + violation.field.removeprefix(name)
+            detail.Pack(found)
+    return answer
 
 
 async def abort(context: grpc.aio.ServicerContext[Any, Any], status: Status) -> None:
@@ -65,7 +92,13 @@ def _known(error: BiosynthError) -> Status:
         delay = Duration()
         delay.FromMilliseconds(round(error.retry_seconds * 1000))
         status.details.add().Pack(RetryInfo(retry_delay=delay))
+    if error.status in _ABOUT_ARGUMENTS and (error.field or error.status == "INVALID_ARGUMENT"):
+        status.details.add().Pack(BadRequest(field_violations=[_violation(error)]))
     return status
+
+
+def _violation(error: BiosynthError) -> BadRequest.FieldViolation:
+    return BadRequest.FieldViolation(field=error.field, description=_cut(error.message, _MAX_DESCRIPTION))
 
 
 def _upstream(error: grpc.aio.AioRpcError) -> Status:

@@ -47,11 +47,15 @@ class FolderStore:
             with _errors_named(key), path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 if size > max_bytes:
-                    raise ObjectTooLarge(f"expected an object of at most {max_bytes} bytes, got {key!r} of {size}")
+                    raise ObjectTooLarge(
+                        f"expected an object of at most {max_bytes} bytes, got {key!r} of {size}",
+                        got=size,
+                        limit=max_bytes,
+                    )
                 return file.read()
         except InvalidKey as error:
             came = "a folder of others" if path.is_dir() else "none"
-            raise ObjectNotFound(f"expected an object, got {came} under {key!r}") from error
+            raise ObjectNotFound(f"expected an object, got {came} under {key!r}", asked=key) from error
 
     def put(self, key: str, data: bytes, content_type: str) -> StoredObject:  # noqa: ARG002 - files have no type
         """See Store.put."""
@@ -158,7 +162,7 @@ def _errors_named(key: str) -> Iterator[None]:
         if isinstance(error, (NotADirectoryError, IsADirectoryError, FileExistsError)):
             raise InvalidKey(f"expected a key that is no folder of others, nor under another, got {key!r}") from error
         if isinstance(error, FileNotFoundError):
-            raise ObjectNotFound(f"expected an object, got none under {key!r}") from error
+            raise ObjectNotFound(f"expected an object, got none under {key!r}", asked=key) from error
         raise StoreUnavailable(f"the store's folder cannot be used for {key!r}: {error.strerror}") from error
 
 

@@ -35,7 +35,8 @@ def check_readable(key: str, prefixes: tuple[str, ...] = READABLE) -> None:
     """Raise InvalidKey as check_key does, and KeyNotAllowed for a key outside the prefixes that callers may name."""
     check_key(key)
     if not key.startswith(prefixes):
-        raise KeyNotAllowed(f"expected a key under {', '.join(prefixes)}, got {key!a}")
+        allowed = ", ".join(prefixes)
+        raise KeyNotAllowed(f"expected a key under {allowed}, got {key!a}", asked=key, allowed=allowed)
 
 
 def _problem(key: str) -> str:

@@ -73,7 +73,7 @@ class S3Store:
             return self._try(lambda: self._download(key, max_bytes))
         except Answer as answer:
             if answer.status == 404:
-                raise ObjectNotFound(f"expected an object, got none under {key!r}") from answer
+                raise ObjectNotFound(f"expected an object, got none under {key!r}", asked=key) from answer
             raise _unexpected(answer, key) from answer
 
     def put(self, key: str, data: bytes, content_type: str) -> StoredObject:
@@ -176,7 +176,11 @@ class S3Store:
         try:
             size = int(response.headers.get("content-length", -1))
             if size > max_bytes:
-                raise ObjectTooLarge(f"expected an object of at most {max_bytes} bytes, got {key!r} of {size}")
+                raise ObjectTooLarge(
+                    f"expected an object of at most {max_bytes} bytes, got {key!r} of {size}",
+                    got=size,
+                    limit=max_bytes,
+                )
             data: bytes = response.read(max_bytes + 1)
         finally:
             # A connection with unread bytes cannot be used again.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
+from services.common.errors import blaming
 from services.evaluation.sets.bootstrap import RESAMPLES, bootstrap_interval
 from services.evaluation.sets.catalogue import set_metrics
 from services.evaluation.sets.classifier import NOT_ASKED, PixelClassifier
@@ -60,8 +61,10 @@ class RealSet:
     ) -> None:
         self._tell = progress or (lambda _stage, _done, _total: None)
         self._seed, self._resamples = seed, resamples
-        real = FieldSet(fields, "real")
-        known = FieldSet(train, "training", most=None) if train else ()
+        with blaming("real"):
+            real = FieldSet(fields, "real")
+        with blaming("train"):
+            known = FieldSet(train, "training", most=None) if train else ()
         learned = self._measured("training images", known, [measure_windows], len(known))
         self._metrics = set_metrics(
             learned[measure_windows], judge, tile_px, seed, pixel_classifier, inception, describe

@@ -32,6 +32,11 @@ class FakeSegmentation(segmentation_pb2_grpc.SegmentationServiceServicer):
     ) -> segmentation_pb2.SegmentResponse:
         return await self._behaviour(request, context)
 
+    async def SegmentWithProgress(
+        self, request: segmentation_pb2.SegmentRequest, context: Context
+    ) -> AsyncIterator[segmentation_pb2.SegmentWithProgressResponse]:
+        yield segmentation_pb2.SegmentWithProgressResponse(result=await self._behaviour(request, context))
+
     async def ListSegmenters(
         self, request: segmentation_pb2.ListSegmentersRequest, context: Context
     ) -> segmentation_pb2.ListSegmentersResponse:

@@ -11,14 +11,17 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
 from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
 from biosynth.v1.segmentation_pb2_grpc import SegmentationServiceStub
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
 from services.cli.background import in_background
 from services.common.errors import ConfigError
@@ -137,6 +140,23 @@ def test_metrics_are_served_beside_the_calls() -> None:
         with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics", timeout=5) as response:
             text = response.read().decode()
     assert f'grpc_server_handled_total{{grpc_code="OK",grpc_method="Segment",grpc_service="{NAME}"' in text
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+def test_reflection_answers_under_the_name_of_each_version(version: str) -> None:
+    config = ServerConfig(address="127.0.0.1:0", reflection=True)
+    with served_in_background(segmentation(answers), config) as (_, channel):
+        method = f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo"
+        requests = [ServerReflectionRequest(list_services=""), ServerReflectionRequest(file_containing_symbol=NAME)]
+        call = channel.stream_stream(method, ServerReflectionRequest.SerializeToString, _reflected)
+        listed, described = call(iter(requests), timeout=10)
+    assert NAME in [service.name for service in listed.list_services_response.service]
+    files = [FileDescriptorProto.FromString(data) for data in described.file_descriptor_response.file_descriptor_proto]
+    assert "SegmentationService" in [service.name for file in files for service in file.service]
+
+
+def _reflected(data: bytes) -> Any:
+    return ServerReflectionResponse.FromString(data)
 
 
 @pytest.mark.parametrize("is_on", [False, True])

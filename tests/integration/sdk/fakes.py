@@ -35,7 +35,7 @@ IMAGE = Content(raster=image_raster(GREY))
 SEGMENTED = segmentation_pb2.SegmentResponse(
     segmentation=Content(raster=segmentation_raster({"cells": CELLS, "wound": WOUND})),
     summary=SegmentationSummary(height_px=2, width_px=2, parts=["cells", "wound"], cells=3),
-    segmenter=segmentation_pb2.Segmenter(name="cells", version=2),
+    segmenter=segmentation_pb2.Segmenter(name="cells", version="2"),
 )
 RENDERED = reference_pb2.RenderResponse(
     reference=IMAGE, grey=IMAGE, schema=Schema(name="levels7"), tier_limits=[55.5, 95.0], level_pixels=[1, 3]
@@ -79,6 +79,11 @@ class Segmentation(segmentation_pb2_grpc.SegmentationServiceServicer):
         assert request.delivery == Delivery.DELIVERY_RASTER
         return self.script.segmented
 
+    async def SegmentWithProgress(
+        self, request: segmentation_pb2.SegmentRequest, context: Any
+    ) -> AsyncIterator[segmentation_pb2.SegmentWithProgressResponse]:
+        yield segmentation_pb2.SegmentWithProgressResponse(result=await self.Segment(request, context))
+
     async def ListSegmenters(
         self, request: segmentation_pb2.ListSegmentersRequest, context: Any
     ) -> segmentation_pb2.ListSegmentersResponse:
@@ -116,6 +121,11 @@ class Generation(generation_pb2_grpc.GenerationServiceServicer):
     async def Generate(self, request: generation_pb2.GenerateRequest, context: Any) -> generation_pb2.GenerateResponse:
         self.script.see(request, context)
         return GENERATED
+
+    async def GenerateWithProgress(
+        self, request: generation_pb2.GenerateRequest, context: Any
+    ) -> AsyncIterator[generation_pb2.GenerateWithProgressResponse]:
+        yield generation_pb2.GenerateWithProgressResponse(result=await self.Generate(request, context))
 
     async def ListModels(
         self, request: generation_pb2.ListModelsRequest, context: Any

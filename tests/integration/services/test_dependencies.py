@@ -7,22 +7,30 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from biosynth import BiosynthCallError, Client
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.cli.background import in_background
 from services.common.serving.config import EndpointsConfig, ServerConfig
 from services.common.serving.runtime import Runtime, opened
-from services.common.serving.server import Running, running
+from services.common.serving.server import Running, Service, running
 from services.common.storage.folder import FolderStore
-from services.pipeline import catalogue
+from services.generation.config import GenerationConfig
+from services.generation.opening import opened_models
+from services.generation.servicer import generation_service
+from services.pipeline import catalogue, reachability
 from services.pipeline.catalogue import connected
 from services.pipeline.servicer import pipeline_service
 from tests.integration.common.fakes import answers, segmentation
 from tests.support.ports import free_ports
+
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 @contextmanager
@@ -42,6 +50,68 @@ def pipeline(store: FolderStore, endpoint: str) -> Iterator[Client]:
         Client(server.address, retries=0) as client,
     ):
         yield client
+
+
+OTHERS = [f"biosynth.v1.{name}Service" for name in ("Segmentation", "Reference", "Generation")]
+
+
+def _becomes(health: health_pb2_grpc.HealthStub, expected: Any, service: str = "biosynth.v1.PipelineService") -> bool:
+    """Whether a service's health is this within ten seconds."""
+    request = health_pb2.HealthCheckRequest(service=service)
+    for _ in range(200):
+        if health.Check(request, timeout=5).status == expected:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_the_pipelines_health_follows_the_services_it_calls_and_the_processs_own_does_not(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reachability, "PAUSE_SECONDS", 0.1)
+    address = f"127.0.0.1:{free_ports(1)[0]}"
+    endpoints = EndpointsConfig(address, address, address)
+    config = ServerConfig(address=address, drain_seconds=0)
+    others = [Service(name, lambda _server: None) for name in OTHERS]
+
+    @asynccontextmanager
+    async def serving(runtime: Runtime) -> AsyncIterator[Running]:
+        async with connected(endpoints) as stubs:
+            service = pipeline_service(runtime, stubs, partial(reachability.all_answer, endpoints))
+            async with running(ServerConfig(address="127.0.0.1:0", drain_seconds=1), [service]) as server:
+                yield server
+
+    with (
+        opened(store, 1) as runtime,
+        in_background(lambda: serving(runtime)) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        health = health_pb2_grpc.HealthStub(channel)
+        assert _becomes(health, NOT_SERVING)
+        with in_background(lambda: running(config, others)):
+            assert _becomes(health, SERVING)
+        assert _becomes(health, NOT_SERVING)
+        with in_background(lambda: running(config, others[:2])):  # one of them is not there
+            time.sleep(0.5)
+            assert _becomes(health, NOT_SERVING)
+        assert health.Check(health_pb2.HealthCheckRequest(), timeout=5).status == SERVING
+
+
+def test_a_generation_service_without_a_model_is_not_serving(store: FolderStore) -> None:
+    @asynccontextmanager
+    async def serving(runtime: Runtime) -> AsyncIterator[Running]:
+        with opened_models(GenerationConfig(model_folders=()), runtime) as models:
+            async with running(ServerConfig(address="127.0.0.1:0"), [generation_service(runtime, models)]) as server:
+                yield server
+
+    with (
+        opened(store, 1) as runtime,
+        in_background(lambda: serving(runtime)) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        health = health_pb2_grpc.HealthStub(channel)
+        assert _becomes(health, NOT_SERVING, "biosynth.v1.GenerationService")
+        assert _becomes(health, SERVING, "")
 
 
 @pytest.fixture

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from biosynth import BiosynthCallError, Client
+from biosynth.raster import image_raster
 from biosynth.results import Progress
-from biosynth.v1.pipeline_pb2 import RunRequest
+from biosynth.v1.pipeline_pb2 import RunRequest, RunResult
+from biosynth.v1.segmentation_pb2 import SegmentRequest
 from biosynth.v1.types_pb2 import Appearance, Content, Delivery, Look
 
 from services.common.imaging.images import encode_png
+from services.common.serving import content
 from services.common.storage.folder import FolderStore
 from tests.support.pictures import nuclei_picture, scratch_picture
 
@@ -65,6 +68,34 @@ def test_results_are_objects_of_the_store_when_asked_so(client: Client, store: F
         assert ref.key.startswith("results/")
         stored = store.head(ref.key)
         assert stored is not None and stored.sha256 == ref.sha256
+
+
+def _contents(result: RunResult) -> list[Content]:
+    return [
+        result.segmentation.segmentation, result.reference.reference, result.reference.grey, result.generation.image
+    ]  # fmt: skip
+
+
+def test_a_caller_who_asks_for_nothing_gets_files(client: Client) -> None:
+    request = RunRequest(image=Content(file=encode_png(nuclei_picture())))
+    [result] = [response.result for response in client.pipeline.Run(request) if response.HasField("result")]
+    assert all(content.file for content in _contents(result))
+    segmented = client.segmentation.Segment(SegmentRequest(image=request.image))
+    assert segmented.segmentation == result.segmentation.segmentation
+
+
+@pytest.mark.parametrize("signs", [True, False])
+def test_what_is_too_large_for_a_reply_comes_by_a_link_where_the_store_makes_some(
+    client: Client, monkeypatch: pytest.MonkeyPatch, signs: bool
+) -> None:
+    monkeypatch.setattr(content, "INLINE_BYTES", 100)
+    if signs:
+        monkeypatch.setattr(FolderStore, "presign_get", lambda _store, key, _seconds: f"https://store/{key}?signed")
+    request = RunRequest(image=Content(raster=image_raster(nuclei_picture())))
+    [result] = [response.result for response in client.pipeline.Run(request) if response.HasField("result")]
+    for sent in _contents(result):
+        assert sent.object.key.startswith("results/")
+        assert sent.object.url == (f"https://store/{sent.object.key}?signed" if signs else "")
 
 
 def test_a_run_imitates_the_look_of_its_own_image(client: Client) -> None:

@@ -74,7 +74,7 @@ def _stored(runtime: Runtime, name: str, count: int) -> PictureSet:
     message = ImageSet(name=name)
     for number in range(count):
         message.fields.add(name=str(number), image=Content(object=ObjectRef(key=keys[number % len(keys)])))
-    return read_set(message, runtime)
+    return read_set(message, runtime, "real")
 
 
 def _as_fields(pictures: PictureSet) -> int:

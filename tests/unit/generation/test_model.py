@@ -15,11 +15,11 @@ from services.generation.model import CARD, DESCRIPTION, FORMAT, WEIGHTS, ModelS
 from tests.unit.generation.fakes import description
 
 
-def _stored(root: Path, name: str = "fake", weights: bytes = b"weights") -> Path:
-    folder = root / name
+def _stored(root: Path, name: str = "fake", weights: bytes = b"weights", version: str = "1") -> Path:
+    folder = root / (name if version == "1" else f"{name}-{version}")
     folder.mkdir(parents=True)
     (folder / WEIGHTS).write_bytes(weights)
-    write_description(folder, description(name=name, sha256=hashlib.sha256(weights).hexdigest()))
+    write_description(folder, description(name=name, version=version, sha256=hashlib.sha256(weights).hexdigest()))
     return folder
 
 
@@ -126,9 +126,21 @@ def test_a_shelf_lists_models_by_name_and_a_later_folder_wins(tmp_path: Path) ->
     assert shelf.get("b").weights() == b"two"
 
 
+def test_of_one_name_the_newest_of_the_last_folder_is_the_default_and_others_can_be_asked_for(tmp_path: Path) -> None:
+    for root, version in (("one", "1"), ("one", "10"), ("one", "9"), ("two", "2")):
+        _stored(tmp_path / root, "a", version=version)
+    shelf = ModelShelf(tmp_path / "one", tmp_path / "two")
+    assert [stored.description.version for stored in shelf.list()] == ["2", "10", "9", "1"]
+    assert shelf.get("a").description.version == "2"
+    assert shelf.get("a", "9").description.version == "9"
+    with pytest.raises(UnknownName, match="a version of a among 1, 10, 2, 9; got '3'") as caught:
+        shelf.get("a", "3")
+    assert (caught.value.field, caught.value.metadata["asked"]) == ("version", "3")
+
+
 def test_an_unknown_model_is_answered_with_those_there_are(tmp_path: Path) -> None:
     _stored(tmp_path, "a")
     with pytest.raises(UnknownName, match="among a; got 'c'"):
         ModelShelf(tmp_path).get("c")
-    with pytest.raises(UnknownName, match="none installed"):
+    with pytest.raises(UnknownName, match="among none"):
         ModelShelf(tmp_path / "empty").get("c")

@@ -41,13 +41,15 @@ def test_what_was_pushed_is_pulled_byte_for_byte(store: FolderStore, tmp_path: P
     assert (pulled.weights(), pulled.torch_weights(), pulled.card()) == (b"weights", b"weights", "# disks 1\n")
 
 
-def test_of_several_versions_the_newest_by_number_is_pulled(store: FolderStore, tmp_path: Path) -> None:
-    for version in ("2", "10", "9.5"):
+def test_of_several_versions_the_three_newest_by_number_are_pulled(store: FolderStore, tmp_path: Path) -> None:
+    for version in ("2", "10", "1", "9.5"):
         push_model(store, model(tmp_path / version, version=version))
     push_model(store, model(tmp_path / "other", name="other"))
     shelf = ModelShelf(pull_models(store, tmp_path / "copies"))
     assert [(found.description.name, found.description.version) for found in shelf.list()] == [
         ("disks", "10"),
+        ("disks", "9.5"),
+        ("disks", "2"),
         ("other", "1"),
     ]
 

@@ -24,7 +24,11 @@ class ImageLimits:
         if not data:
             raise InvalidImage("expected a PNG, TIFF or JPEG file, got 0 bytes")
         if len(data) > self.max_bytes:
-            raise ImageTooLarge(f"expected a file of at most {self.max_bytes} bytes, got {len(data)}")
+            raise ImageTooLarge(
+                f"expected a file of at most {self.max_bytes} bytes, got {len(data)}",
+                got=len(data),
+                limit=self.max_bytes,
+            )
 
     def check_size(self, height: int, width: int, bytes_per_pixel: float) -> None:
         """Raise InvalidImage for a side of 0 and ImageTooLarge for too many pixels or decoded bytes."""
@@ -33,15 +37,21 @@ class ImageLimits:
         if height * width > self.max_pixels:
             raise ImageTooLarge(
                 f"expected at most {self.max_pixels} pixels, got {height} x {width} = {height * width}; "
-                "crop the image or bin it"
+                "crop the image or bin it",
+                got=height * width,
+                limit=self.max_pixels,
             )
         if (size := int(height * width * bytes_per_pixel)) > self.max_decoded_bytes:
             raise ImageTooLarge(
                 f"expected at most {self.max_decoded_bytes} bytes when decoded, got {size} "
-                f"({height} x {width} pixels of {bytes_per_pixel:g} bytes); save it as one grey channel"
+                f"({height} x {width} pixels of {bytes_per_pixel:g} bytes); save it as one grey channel",
+                got=size,
+                limit=self.max_decoded_bytes,
             )
 
     def check_pages(self, pages: int) -> None:
         """Raise ImageTooLarge for too many pages."""
         if pages > self.max_pages:
-            raise ImageTooLarge(f"expected at most {self.max_pages} pages, got more; extract the ones of interest")
+            raise ImageTooLarge(
+                f"expected at most {self.max_pages} pages, got more; extract the ones of interest", limit=self.max_pages
+            )

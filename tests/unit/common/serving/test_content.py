@@ -192,13 +192,22 @@ def test_a_raster_with_other_planes_is_no_segmentation(store: FolderStore) -> No
 def test_a_result_is_delivered_as_asked(store: FolderStore) -> None:
     data = encode_segmentation(SEGMENTATION)
     stored = store.put("results/a/b.ome.tif", data, "image/tiff")
-    for delivery in (types_pb2.DELIVERY_UNSPECIFIED, types_pb2.DELIVERY_OBJECT):
-        content = deliver(store, stored, delivery, segmentation_planes)
-        assert (content.object.key, content.object.sha256) == (stored.key, stored.sha256)
-    assert deliver(store, stored, types_pb2.DELIVERY_FILE, segmentation_planes).file == data
+    content = deliver(store, stored, types_pb2.DELIVERY_OBJECT, segmentation_planes)
+    assert (content.object.key, content.object.sha256) == (stored.key, stored.sha256)
+    for delivery in (types_pb2.DELIVERY_UNSPECIFIED, types_pb2.DELIVERY_FILE):
+        assert deliver(store, stored, delivery, segmentation_planes).file == data
     content = deliver(store, stored, types_pb2.DELIVERY_RASTER, segmentation_planes)
     assert list(content.raster.channels) == ["cells", "wound"]
     np.testing.assert_array_equal(read_segmentation(content, store)[0].cells, CELLS)
+
+
+def test_a_result_too_large_for_a_reply_is_an_object_unless_a_file_is_asked_for(store: FolderStore) -> None:
+    stored = store.put("results/a/b.png", bytes(INLINE_BYTES + 1), "image/png")
+    content = deliver(store, stored, types_pb2.DELIVERY_UNSPECIFIED, image_planes)
+    assert content.object.key == stored.key
+    with pytest.raises(ObjectTooLarge) as caught:
+        deliver(store, stored, types_pb2.DELIVERY_FILE, image_planes)
+    assert (caught.value.field, caught.value.metadata["got"]) == ("delivery", str(INLINE_BYTES + 1))
 
 
 def test_an_unknown_delivery_is_refused(store: FolderStore) -> None:

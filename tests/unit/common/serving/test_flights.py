@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.serving.flights import Flights
+from services.common.steps import LISTENER, Listener, tell_steps
 
 
 class Computation:
@@ -68,6 +69,26 @@ def test_one_who_leaves_does_not_stop_the_others_and_the_last_one_does() -> None
         left.cancel()
         await asyncio.sleep(0.01)
         assert compute.cancelled == 1
+
+    asyncio.run(main())
+
+
+def test_all_who_listen_are_told_the_steps_of_the_one_computation() -> None:
+    async def compute() -> str:
+        await asyncio.sleep(0.01)  # time for all to join
+        tell_steps(1, 2)
+        return "done"
+
+    async def join(flights: Flights, listener: Listener | None) -> str:
+        LISTENER.set(listener)
+        return await flights.join("k", compute)
+
+    async def main() -> None:
+        flights, told = Flights(), Counter[tuple[str, int, int]]()
+        listeners = [lambda *steps, who=who: told.update([(who, *steps)]) for who in "ab"]
+        joining = (asyncio.ensure_future(join(flights, listener)) for listener in (None, *listeners))
+        assert await asyncio.gather(*joining) == ["done"] * 3
+        assert told == {("a", 1, 2): 1, ("b", 1, 2): 1}
 
     asyncio.run(main())
 

@@ -32,7 +32,7 @@ def test_what_is_unavailable_says_when_to_ask_again(error: type[BiosynthError]) 
 
 @pytest.mark.parametrize("text", ["x" * 100_000, "細" * 100_000, "\n" * 100_000, "\ud800" * 100_000])
 def test_long_words_are_cut_so_that_the_status_fits_into_trailing_metadata(text: str) -> None:
-    status = status_of(UnknownName(f"expected a model, got {text}", got=text))
+    status = status_of(UnknownName(f"expected a model, got {text}", field="model", got=text, known=text))
     assert status.message.startswith("expected a model, got ")
     assert status.message.endswith("…")
     assert 300 < len(status.message) <= 1000

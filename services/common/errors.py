@@ -129,6 +129,13 @@ class NotImplementedYet(BiosynthError):
     reason = "NOT_IMPLEMENTED_YET"
 
 
+class UnknownMethod(BiosynthError):
+    """This server has no such method."""
+
+    status = "UNIMPLEMENTED"
+    reason = "UNKNOWN_METHOD"
+
+
 class StoreUnavailable(BiosynthError):
     """The object store does not answer; the same call may succeed later."""
 

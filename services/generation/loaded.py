@@ -33,6 +33,10 @@ class LoadedModels:
         for stored in self.shelf.list():
             self.get(stored.description.name)
 
+    def loaded(self) -> list[LoadedModel]:
+        """Return the models that are in memory now."""
+        return list(self._loaded.values())
+
     def get(self, name: str) -> LoadedModel:
         """Return a loaded model. Raises UnknownName, or ConfigError where weights are absent or not those described."""
         stored = self.shelf.get(name)

@@ -22,7 +22,8 @@ from services.common.serving.in_flight import InFlight
 from services.common.serving.interceptors import CallMetrics, Deadlines, Errors, RequestIds
 from services.common.serving.listening import bind, host
 from services.common.serving.metrics import Metrics
-from services.common.serving.requests import Requests
+from services.common.serving.requests import HARD_LIMIT, Requests
+from services.common.serving.traces import Traces, traced
 
 _LAST_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -66,14 +67,15 @@ async def running(
     """
     metrics = metrics or Metrics()
     health = Health()
-    server = grpc.aio.server(interceptors=_interceptors(config, metrics), options=_options(config))
-    for service in services:
-        service.add(server)
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    if config.reflection:
-        names = (*(service.name for service in services), "grpc.health.v1.Health", reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, server)
+    names = [service.name for service in services]
     async with AsyncExitStack() as stack:
+        traces = stack.enter_context(traced(config.otlp_endpoint, names))
+        server = grpc.aio.server(interceptors=_interceptors(config, metrics, traces), options=_options(config))
+        for service in services:
+            service.add(server)
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        if config.reflection:
+            reflection.enable_server_reflection((*names, "grpc.health.v1.Health", reflection.SERVICE_NAME), server)
         address = bind(server, config)
         port = config.metrics_port
         if port is not None:
@@ -165,7 +167,7 @@ async def _drain(server: grpc.aio.Server, health: Health, seconds: float, refuse
     _log.info("stopped")
 
 
-def _interceptors(config: ServerConfig, metrics: Metrics) -> list[grpc.aio.ServerInterceptor]:
+def _interceptors(config: ServerConfig, metrics: Metrics, traces: list[Traces]) -> list[grpc.aio.ServerInterceptor]:
     """Outermost first: refused and failed calls are counted and logged as well, all under their request id."""
     # Where health has its own port, it needs a token here: else anybody could fill memory with requests of full size.
     exempt = () if config.health_address else (HEALTH,)
@@ -173,10 +175,11 @@ def _interceptors(config: ServerConfig, metrics: Metrics) -> list[grpc.aio.Serve
     return [
         RequestIds(),
         CallMetrics(metrics),
+        *traces,
         *token,
         Errors(),
         Deadlines(),
-        Requests(InFlight(config.max_in_flight_bytes)),
+        Requests(InFlight(config.max_in_flight_bytes, metrics.bytes_in_flight), config.max_message_bytes),
     ]
 
 
@@ -190,7 +193,7 @@ _PROBE_OPTIONS = [
 
 def _options(config: ServerConfig) -> list[tuple[str, int]]:
     options = [
-        ("grpc.max_receive_message_length", config.max_message_bytes),
+        ("grpc.max_receive_message_length", round(HARD_LIMIT * config.max_message_bytes)),
         ("grpc.max_send_message_length", REPLY_BYTES),
         ("grpc.max_concurrent_streams", 256),  # of one connection
         ("grpc.so_reuseport", 0),  # else a second server on the same port is no error

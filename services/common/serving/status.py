@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import secrets
+from contextvars import ContextVar
 from typing import Any
 
 import grpc
 import grpc.aio
-from biosynth.status import DOMAIN, REQUEST_ID_KEY, is_ours, status_of_call
+from biosynth.status import DOMAIN, REQUEST_ID_KEY, detail_of, is_ours, status_of_call
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
@@ -17,6 +18,8 @@ from grpc_status import rpc_status
 from services.common.errors import BiosynthError, DependencyUnavailable
 from services.common.serving.logs import REQUEST_ID
 
+# Why the call of this task is refused: the reason of its ErrorInfo, for metrics, logs and traces.
+REASON: ContextVar[str] = ContextVar("REASON", default="")
 _CODES = {code.name: code for code in grpc.StatusCode}
 # gRPC refuses trailing metadata over 8 to 16 KiB, and the caller would see no status at all. Messages may quote input.
 _MAX_MESSAGE, _MAX_VALUE = 1000, 200
@@ -41,6 +44,7 @@ def status_of(error: Exception) -> Status:
 async def abort(context: grpc.aio.ServicerContext[Any, Any], status: Status) -> None:
     """End the call with `status`; always raises grpc.aio.AbortError."""
     ended = rpc_status.to_status(status)
+    REASON.set(info.reason if (info := detail_of(status, ErrorInfo)) else "")
     request_id = (REQUEST_ID_KEY, REQUEST_ID.get())
     await context.abort(ended.code, ended.details, (*ended.trailing_metadata, request_id))
 

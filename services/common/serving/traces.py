@@ -130,7 +130,7 @@ def _open_provider(endpoint: str, service: str) -> TracerProvider:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"BIOSYNTH_OTLP_ENDPOINT: expected OpenTelemetry's packages, as services/requirements pins them, got {error}"
+            f"BIOSYNTH_OTLP_ENDPOINT: expected OpenTelemetry's packages, which services/requirements pins; got {error}"
         ) from None
     exporter = OTLPSpanExporter(endpoint, insecure=endpoint.startswith("http:"), timeout=_COLLECTOR_SECONDS)
     provider = TracerProvider(resource=Resource.create({"service.name": service}), shutdown_on_exit=False)

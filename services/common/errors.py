@@ -87,6 +87,12 @@ class ObjectTooLarge(InvalidArgument):
     reason = "OBJECT_TOO_LARGE"
 
 
+class MessageTooLarge(InvalidArgument):
+    """The request has more bytes than the server takes in a message."""
+
+    reason = "MESSAGE_TOO_LARGE"
+
+
 class ObjectNotFound(BiosynthError):
     """No object has this key."""
 
@@ -129,11 +135,11 @@ class NotImplementedYet(BiosynthError):
     reason = "NOT_IMPLEMENTED_YET"
 
 
-class UnknownMethod(BiosynthError):
-    """This server has no such method."""
+class NoSuchCall(BiosynthError):
+    """This server does not offer the call; another service may."""
 
     status = "UNIMPLEMENTED"
-    reason = "UNKNOWN_METHOD"
+    reason = "NO_SUCH_CALL"
 
 
 class StoreUnavailable(BiosynthError):

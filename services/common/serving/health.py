@@ -7,7 +7,7 @@ from typing import Any
 
 from grpc_health.v1 import health
 
-from services.common.errors import UnknownMethod, UnknownName
+from services.common.errors import NoSuchCall, UnknownName
 from services.common.serving.status import abort, status_of
 
 _LONGEST_NAME = 200
@@ -40,7 +40,7 @@ class Health(health.aio.HealthServicer):  # type: ignore[misc] # shipped without
 
     async def List(self, request: Any, context: Any) -> None:  # noqa: N802, ARG002 - the contract's name and arguments
         """Refuse: health needs no token, so it tells about a named service, but lists none."""
-        await abort(context, status_of(UnknownMethod("expected Check or Watch of one service, got List")))
+        await abort(context, status_of(NoSuchCall("expected Check or Watch of one service, got List")))
 
     async def drain(self) -> None:
         """Say NOT_SERVING for all services from now on, and end the watches once they have sent it."""

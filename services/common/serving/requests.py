@@ -13,7 +13,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 
-from services.common.errors import BiosynthError, InvalidArgument, ObjectTooLarge, UnknownMethod
+from services.common.errors import BiosynthError, InvalidArgument, MessageTooLarge, NoSuchCall
 from services.common.serving.in_flight import InFlight
 from services.common.serving.interceptors import Context, Continue, Details, Handler, Refusal
 
@@ -85,7 +85,7 @@ def _take(parse: Callable[[bytes], Any], method: str, most_bytes: int, data: byt
     size = len(data)
     if size > most_bytes:
         text = f"expected a request of at most {most_bytes} bytes, got {size}; upload the file and name its object"
-        return _Taken(None, size, ObjectTooLarge(text))
+        return _Taken(None, size, MessageTooLarge(text))
     try:
         return _Taken(parse(data), size)
     except DecodeError:
@@ -94,7 +94,7 @@ def _take(parse: Callable[[bytes], Any], method: str, most_bytes: int, data: byt
 
 
 async def _refuse(method: str, _requests: Any, _context: Context) -> None:
-    raise UnknownMethod(
-        f"expected a method of this server, got {method[:100]!a}; is this the address of the service that has it, and "
-        "the contract of the same version?"
+    raise NoSuchCall(
+        f"this server does not offer {method[:100]!a}; where each service has an endpoint of its own, name that of the "
+        "service that does"
     )

@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection
 
 from services.common.serving.auth import HEALTH, BearerToken
 from services.common.serving.config import ServerConfig
+from services.common.serving.crowding import MOST_STREAMS, Crowding
 from services.common.serving.health import Health
 from services.common.serving.in_flight import InFlight
 from services.common.serving.interceptors import CallMetrics, Deadlines, Errors, RequestIds
@@ -179,6 +180,7 @@ def _interceptors(config: ServerConfig, metrics: Metrics, traces: list[Traces]) 
         *token,
         Errors(),
         Deadlines(),
+        Crowding(),
         Requests(InFlight(config.max_in_flight_bytes, metrics.bytes_in_flight), config.max_message_bytes),
     ]
 
@@ -195,7 +197,7 @@ def _options(config: ServerConfig) -> list[tuple[str, int]]:
     options = [
         ("grpc.max_receive_message_length", round(HARD_LIMIT * config.max_message_bytes)),
         ("grpc.max_send_message_length", REPLY_BYTES),
-        ("grpc.max_concurrent_streams", 256),  # of one connection
+        ("grpc.max_concurrent_streams", MOST_STREAMS),  # of one connection
         ("grpc.so_reuseport", 0),  # else a second server on the same port is no error
         ("grpc.keepalive_time_ms", 60_000),  # finds callers that vanished
         ("grpc.keepalive_timeout_ms", 20_000),

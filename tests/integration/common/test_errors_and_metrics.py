@@ -21,6 +21,7 @@ from google.rpc.status_pb2 import Status
 from services.common.errors import InvalidImage, Overloaded
 from services.common.serving.channels import open_channel
 from services.common.serving.config import CallerConfig, ServerConfig
+from services.common.serving.crowding import MOST_CALLS
 from services.common.serving.metrics import Metrics
 from services.common.serving.server import Service, running
 from tests.integration.common.fakes import (
@@ -28,6 +29,7 @@ from tests.integration.common.fakes import (
     Behaviour,
     Context,
     answers,
+    answers_slowly,
     pipeline,
     raises,
     segmentation,
@@ -156,9 +158,9 @@ def refused_message(size: int, metrics: Metrics) -> grpc.aio.AioRpcError:
 def test_a_message_over_the_limit_is_refused_with_details_and_counted() -> None:
     error = refused_message(2**20, metrics := Metrics())
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert details(error)["ErrorInfo"].reason == "OBJECT_TOO_LARGE"
+    assert details(error)["ErrorInfo"].reason == "MESSAGE_TOO_LARGE"
     assert "expected a request of at most 1048576 bytes, got 10485" in (error.details() or "")
-    assert failed(metrics, "Segment", "OBJECT_TOO_LARGE") == 1
+    assert failed(metrics, "Segment", "MESSAGE_TOO_LARGE") == 1
     assert metrics.registry.get_sample_value("biosynth_in_flight_bytes") == 0
 
 
@@ -187,6 +189,29 @@ def test_calls_are_counted_by_service_method_and_code_and_timed() -> None:
     assert counted(metrics, "grpc_server_handled_total", listed, grpc_code="OK") == 1
 
 
+def test_more_calls_than_a_server_takes_are_refused_with_the_time_to_come_again_and_counted() -> None:
+    async def main(metrics: Metrics) -> Counter[str]:
+        async def one(channel: grpc.aio.Channel) -> str:
+            try:
+                await stub(channel).Segment(SegmentRequest(channel=500), timeout=20)
+            except grpc.aio.AioRpcError as error:
+                told = details(error)
+                return f"{told['ErrorInfo'].reason}, again in {told['RetryInfo'].retry_delay.ToMilliseconds()} ms"
+            return "OK"
+
+        async with served(segmentation(answers_slowly), metrics=metrics) as channel:
+            first = asyncio.ensure_future(one(channel))
+            await asyncio.sleep(0.1)  # the channel connects
+            answered = await asyncio.gather(first, *(one(channel) for _ in range(MOST_CALLS + 43)))
+            assert await one(channel) == "OK"
+        return Counter(answered)
+
+    metrics = Metrics()
+    assert asyncio.run(main(metrics)) == {"OK": MOST_CALLS, "OVERLOADED, again in 1000 ms": 44}
+    assert failed(metrics, "Segment", "OVERLOADED") == 44
+    assert counted(metrics, "grpc_server_handled_total", SEGMENT, grpc_code="OK") == MOST_CALLS + 1
+
+
 def test_methods_that_do_not_exist_share_one_label() -> None:
     async def main(metrics: Metrics) -> set[tuple[grpc.StatusCode, str]]:
         answers_got = set()
@@ -198,10 +223,10 @@ def test_methods_that_do_not_exist_share_one_label() -> None:
         return answers_got
 
     metrics = Metrics()
-    assert asyncio.run(main(metrics)) == {(grpc.StatusCode.UNIMPLEMENTED, "UNKNOWN_METHOD")}
+    assert asyncio.run(main(metrics)) == {(grpc.StatusCode.UNIMPLEMENTED, "NO_SUCH_CALL")}
     unknown = ("unknown", "unknown", "unknown")
     assert counted(metrics, "grpc_server_handled_total", unknown, grpc_code="UNIMPLEMENTED") == 3
-    assert failed(metrics, "unknown", "UNKNOWN_METHOD", "unknown") == 3
+    assert failed(metrics, "unknown", "NO_SUCH_CALL", "unknown") == 3
     labels = {sample.labels.get("grpc_method") for metric in metrics.registry.collect() for sample in metric.samples}
     assert labels == {"unknown", None}
 

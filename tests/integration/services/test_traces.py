@@ -116,8 +116,10 @@ async def _deployed(runtime: Runtime, endpoint: str) -> AsyncIterator[str]:
         return (await stack.enter_async_context(running(config, services))).address
 
     async with AsyncExitStack() as stack:
-        addresses = [await start(stack, name, EMPTY) for name in ("segmentation", "reference", "generation")]
-        yield await start(stack, "pipeline", EndpointsConfig(*addresses))
+        segmenting, drawing, making = [
+            await start(stack, name, EMPTY) for name in ("segmentation", "reference", "generation")
+        ]
+        yield await start(stack, "pipeline", EndpointsConfig(segmenting, drawing, making))
 
 
 @contextmanager
@@ -161,11 +163,11 @@ def test_one_trace_spans_all_services_from_the_callers_own_span_down_to_the_stor
 def test_a_refused_call_is_traced_with_its_reason_and_without_what_was_sent(collector: Collector) -> None:
     config = ServerConfig(address="127.0.0.1:0", drain_seconds=1, otlp_endpoint=collector.address)
     with served_in_background(segmentation(answers), config) as (_, channel), pytest.raises(grpc.RpcError):
-        channel.unary_unary("/biosynth.v1.Secret/Words")(b"")
+        channel.unary_unary("/biosynth.v1.Secret/Words", bytes, bytes)(b"")
     span = collector.one("segmentation", "unknown/unknown")
     assert (span.attributes["rpc.response.status_code"], span.attributes["error.type"]) == (
         "UNIMPLEMENTED",
-        "UNKNOWN_METHOD",
+        "NO_SUCH_CALL",
     )
     assert "Secret" not in repr(span)
 

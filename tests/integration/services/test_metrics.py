@@ -146,6 +146,15 @@ def test_names_follow_prometheus_rules(exposed: str, families: dict[str, Metric]
             assert all(len(text) < 100 for text in sample.labels.values())
 
 
+def test_the_documentation_names_every_metric(families: dict[str, Metric]) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "deploy.md").read_text(encoding="utf-8")
+    assert "`process_*`" in text
+    ours = [family for family in families.values() if not family.name.startswith("process_")]
+    assert len(ours) > 15
+    for family in ours:
+        assert f"`{family.name}{'_total' if family.type == 'counter' else ''}`" in text
+
+
 def test_promtool_finds_nothing_to_say(exposed: str, tmp_path: Path) -> None:
     if (promtool := shutil.which("promtool")) is None:
         pytest.skip("promtool is not installed; Debian's package prometheus has it")

@@ -130,6 +130,12 @@ class ObjectTooLarge(InvalidArgument):
     reason = "OBJECT_TOO_LARGE"
 
 
+class MessageTooLarge(InvalidArgument):
+    """The request has more bytes than the server takes in a message."""
+
+    reason = "MESSAGE_TOO_LARGE"
+
+
 class ObjectNotFound(BiosynthError):
     """No object has this key."""
 
@@ -170,6 +176,13 @@ class NotImplementedYet(BiosynthError):
 
     status = "UNIMPLEMENTED"
     reason = "NOT_IMPLEMENTED_YET"
+
+
+class NoSuchCall(BiosynthError):
+    """This server does not offer the call; another service may."""
+
+    status = "UNIMPLEMENTED"
+    reason = "NO_SUCH_CALL"
 
 
 class StoreUnavailable(BiosynthError):

@@ -33,6 +33,10 @@ class LoadedModels:
         for name in self.shelf.names():
             self.get(self.shelf.get(name))
 
+    def loaded(self) -> list[LoadedModel]:
+        """Return the models that are in memory now."""
+        return list(self._loaded.values())
+
     def get(self, stored: StoredModel) -> LoadedModel:
         """Return a model of the shelf, loaded. Raises ConfigError where weights are absent or not those described."""
         name, version = key = stored.description.name, stored.description.version

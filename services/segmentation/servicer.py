@@ -14,10 +14,12 @@ from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import encode_segmentation
 from services.common.serving.content import check_delivery, deliver, identify, read_image, segmentation_planes
 from services.common.serving.job import Job
+from services.common.serving.model_metrics import ModelInMemory
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
 from services.common.serving.streams import followed
 from services.common.storage.results import Json, Outcome, Stored
+from services.segmentation.learned.segmenter import in_memory
 from services.segmentation.segmenters import AUTO, Image, Segmenter, builtin_segmenters, eligible, pick
 
 FILE = "segmentation.ome.tif"
@@ -28,6 +30,7 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime, self._segmenters = runtime, builtin_segmenters()
+        runtime.metrics.models.add(_in_memory)
 
     async def Segment(
         self, request: segmentation_pb2.SegmentRequest, context: Context
@@ -82,6 +85,10 @@ def segmentation_service(runtime: Runtime) -> Service:
     """The service, ready to be added to a server."""
     add = segmentation_pb2_grpc.add_SegmentationServiceServicer_to_server
     return Service("biosynth.v1.SegmentationService", partial(add, SegmentationServicer(runtime)))
+
+
+def _in_memory() -> list[ModelInMemory]:
+    return [ModelInMemory("segmenter", one.name, str(one.version), one.parameters) for one in in_memory()]
 
 
 def _outcome(segmenter: Segmenter, image: Image) -> Outcome:

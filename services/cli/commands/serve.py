@@ -43,18 +43,20 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:  # noqa: A
         composition = Composition(
             names, GenerationConfig.from_env(env), _endpoints(env, address), EvaluationConfig.from_env(env)
         )
-        run_server(env, lambda runtime: _start(composition, address, runtime))
+        traces = ServerConfig.from_env(env).otlp_endpoint
+        private = ServerConfig(address=address, drain_seconds=1.0, otlp_endpoint=traces)
+        run_server(env, lambda runtime: _start(composition, private, runtime))
 
 
 @asynccontextmanager
-async def _start(composition: Composition, address: str, runtime: Runtime) -> AsyncIterator[Sequence[Service]]:
+async def _start(composition: Composition, private: ServerConfig, runtime: Runtime) -> AsyncIterator[Sequence[Service]]:
     """Build the services; those that the pipeline calls are also served on a private socket of this process.
 
     There calls need no token and no certificate, which the public address may ask for.
     """
     async with composition.start(runtime) as services:
         inner = [service for service in services if not service.name.endswith("PipelineService")]
-        async with running(ServerConfig(address=address, drain_seconds=1.0), inner, runtime.metrics):
+        async with running(private, inner, runtime.metrics):
             yield services
 
 

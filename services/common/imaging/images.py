@@ -14,6 +14,7 @@ from services.common.errors import InvalidImage, WrongChannel
 from services.common.imaging.formats import jpeg, png
 from services.common.imaging.formats.limits import ImageLimits
 from services.common.imaging.formats.tiff import TiffPlanes
+from services.common.steps import step
 
 __all__ = ["Image", "ImageLimits", "autocontrast", "decode_image", "decode_label_map", "encode_png"]
 
@@ -22,6 +23,7 @@ Image = NDArray[np.uint8] | NDArray[np.uint16]
 _DEFAULT = ImageLimits()
 
 
+@step("decode")
 def decode_image(data: bytes, channel: int | None = None, limits: ImageLimits = _DEFAULT) -> Image:
     """One grey channel of a PNG, TIFF (also BigTIFF, OME-TIFF) or JPEG file, told apart by their first bytes.
 
@@ -108,6 +110,7 @@ def choose_channel(names: Sequence[str], channel: int | None) -> int:
     return chosen
 
 
+@step("encode")
 def encode_png(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     """PNG of a (H, W) or (H, W, 3) RGB image, uint8 or uint16; the same pixels give the same bytes.
 

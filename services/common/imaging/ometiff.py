@@ -16,6 +16,7 @@ from services.common.errors import InvalidSegmentation
 from services.common.imaging.formats.limits import ImageLimits
 from services.common.imaging.formats.tiff import TiffPlanes
 from services.common.imaging.labels import Segmentation
+from services.common.steps import step
 
 _DEFAULT = ImageLimits()
 # The namespace of our UUIDs (RFC 9562, version 5), which derive from the content: equal contents, equal UUIDs.
@@ -24,6 +25,7 @@ _WAY_OUT = "send them as a raster whose planes are named cells or nuclei"
 _NUMPY_MAGIC = b"\x93NUMPY"
 
 
+@step("encode")
 def encode_segmentation(segmentation: Segmentation) -> bytes:
     """One OME-TIFF (CYX, zlib) of the parts that are there, in the order cells, nuclei, wound; the wound is 0 and 1.
 
@@ -58,6 +60,7 @@ def encode_segmentation(segmentation: Segmentation) -> bytes:
     return file.getvalue()
 
 
+@step("decode")
 def decode_segmentation(data: bytes, limits: ImageLimits = _DEFAULT) -> Segmentation:
     """The segmentation in an OME-TIFF whose channels are named among cells, nuclei and wound.
 

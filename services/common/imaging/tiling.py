@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.abandonment import stop_if_abandoned
-from services.common.steps import tell_steps
+from services.common.progress import tell_steps
 
 # Rows and columns, for indexing the last two axes of an array.
 Window: TypeAlias = tuple[slice, slice]

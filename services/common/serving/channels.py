@@ -1,4 +1,4 @@
-"""Channels from one service to another: TLS, token, the caller's request id, and retries of UNAVAILABLE."""
+"""Channels from one service to another: TLS, token, the caller's request id and trace, and retries of UNAVAILABLE."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from biosynth.status import REQUEST_ID_KEY
 from services.common.serving.config import CallerConfig
 from services.common.serving.logs import REQUEST_ID
 from services.common.serving.tokens import TokenFile
+from services.common.serving.traces import calling, trace_metadata
 
 # Not biosynth/service_config.json, which callers use: an overload is told to the first caller in the chain, who waits.
 _RETRY_POLICY = {
@@ -54,6 +55,8 @@ class _Sent:
         metadata = grpc.aio.Metadata(*(details.metadata or ()))
         if request_id := REQUEST_ID.get():
             metadata.add(REQUEST_ID_KEY, request_id)
+        for name, value in trace_metadata().items():
+            metadata.add(name, value)
         if self._tokens is not None:
             metadata.add("authorization", f"Bearer {self._tokens.first()}")
         return grpc.aio.ClientCallDetails(
@@ -66,12 +69,13 @@ class _Unary(grpc.aio.UnaryUnaryClientInterceptor):
         self._sent = sent
 
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        call = await continuation(self._sent.add_to(client_call_details), request)
-        try:
-            await call
-        except grpc.aio.AioRpcError as error:
-            error.add_note(_service(client_call_details.method))  # so that status.py can say who failed
-            raise
+        with calling(_service(client_call_details.method)):
+            call = await continuation(self._sent.add_to(client_call_details), request)
+            try:
+                await call
+            except grpc.aio.AioRpcError as error:
+                error.add_note(_service(client_call_details.method))  # so that status.py can say who failed
+                raise
         return call
 
 

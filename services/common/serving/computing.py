@@ -18,6 +18,7 @@ from services.common.serving.deadline import seconds_left
 from services.common.serving.load_metrics import LoadMetrics
 from services.common.serving.room import Room
 from services.common.serving.workers import Workers
+from services.common.steps import step
 
 T = TypeVar("T")
 
@@ -104,7 +105,9 @@ class Computing:
         self._metrics.waiting.dec()
         self._metrics.running.inc()
         self._metrics.wait_seconds.labels(entry.operation).observe(entry.begin - entry.came)
-        with self._metrics.seconds.labels(entry.operation).time():
+        with step("wait", entry.came):
+            pass
+        with step("compute"):
             return function()
 
     def _refusal(self, entry: _Entry, reason: str, error: BiosynthError) -> BiosynthError:

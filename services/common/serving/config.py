@@ -18,6 +18,8 @@ _LEVELS = ("debug", "info", "warning", "error")
 # host:port, [IPv6]:port; or unix: and an absolute path.
 _ADDRESS = re.compile(r"(?:unix:/.+|(?:\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):\d{1,5})")
 
+_COLLECTOR = re.compile(r"https?://[^\s/?#]+:\d{1,5}/?")
+
 
 @dataclass(frozen=True)
 class TlsFiles:
@@ -59,11 +61,14 @@ class ServerConfig:
     token_file: Path | None = None
     health_address: str | None = None  # a second port for health alone, without TLS: the kubelet's probes speak none
     start_wait_seconds: float = 0.0  # how long the start may wait for the store, its bucket and the models
+    otlp_endpoint: str | None = None  # http(s)://host:port of the collector that traces are sent to
 
     def __post_init__(self) -> None:
         check_address("BIOSYNTH_ADDRESS", self.address)
         if self.health_address is not None:
             check_address("BIOSYNTH_HEALTH_ADDRESS", self.health_address)
+        if self.otlp_endpoint is not None and not _COLLECTOR.fullmatch(self.otlp_endpoint):
+            raise ConfigError(f"BIOSYNTH_OTLP_ENDPOINT: expected http(s)://host:port, got {self.otlp_endpoint!r}")
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -88,6 +93,7 @@ class ServerConfig:
             token_file=settings.file("BIOSYNTH_TOKEN_FILE"),
             health_address=settings.text("BIOSYNTH_HEALTH_ADDRESS"),
             start_wait_seconds=settings.number("BIOSYNTH_START_WAIT_SECONDS", cls.start_wait_seconds, 0, 3600),
+            otlp_endpoint=settings.text("BIOSYNTH_OTLP_ENDPOINT"),
         )
         if settings.flag("BIOSYNTH_REQUIRE_AUTH", False):
             config._check_closed()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from services.common.steps import LISTENER, Listener
+from services.common.progress import LISTENER, Listener
 
 T = TypeVar("T")
 

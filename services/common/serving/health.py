@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import grpc
 from grpc_health.v1 import health, health_pb2
+
+from services.common.errors import NoSuchCall, UnknownName
+from services.common.serving.status import abort, status_of
 
 _LONGEST_NAME = 200
 
@@ -20,10 +22,16 @@ class Health(health.aio.HealthServicer):  # type: ignore[misc] # shipped without
         super().__init__()
         self._watches: set[asyncio.Future[None]] = set()
 
+    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
+        """The status of a service; NOT_FOUND for a name that is none of this server's."""
+        if request.service not in self._server_status:
+            await _refuse_name(context)
+        return await super().Check(request, context)
+
     async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802 - the contract's name
         """Send each change of status until the caller leaves or the server drains."""
         if len(request.service) > _LONGEST_NAME:  # the watch keeps it in memory
-            await context.abort(grpc.StatusCode.NOT_FOUND, "expected the name of a service")
+            await _refuse_name(context)
         watch = asyncio.ensure_future(super().Watch(request, context))
         self._watches.add(watch)
         try:
@@ -34,7 +42,7 @@ class Health(health.aio.HealthServicer):  # type: ignore[misc] # shipped without
 
     async def List(self, request: Any, context: Any) -> None:  # noqa: N802, ARG002 - the contract's name and arguments
         """Refuse: health needs no token, so it tells about a named service, but lists none."""
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "expected Check or Watch of one service")
+        await abort(context, status_of(NoSuchCall("expected Check or Watch of one service, got List")))
 
     @asynccontextmanager
     async def following(self, service: str, follow: Callable[[], AsyncIterator[bool]] | None) -> AsyncIterator[None]:
@@ -65,3 +73,11 @@ class Health(health.aio.HealthServicer):  # type: ignore[misc] # shipped without
             await asyncio.sleep(0.05)  # time for the watches to send it
         for watch in self._watches:
             watch.cancel()
+
+
+async def _refuse_name(context: Any) -> None:
+    """With details also on the health port, which has no interceptors; it tells nobody which names there are."""
+    text = (
+        "expected the full name of a service of this server, such as biosynth.v1.PipelineService, or none; got another"
+    )
+    await abort(context, status_of(UnknownName(text)))

@@ -11,16 +11,18 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
 from biosynth.status import REQUEST_ID_KEY
 
-from services.common.serving.deadline import DEADLINE
+from services.common.serving.deadline import DEADLINE, seconds_left
 from services.common.serving.logs import REQUEST_ID
 from services.common.serving.metrics import Metrics
-from services.common.serving.status import abort, status_of
+from services.common.serving.status import REASON, abort, status_of
+from services.common.steps import WATCHERS
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in the stubs only
@@ -29,6 +31,8 @@ Continue: TypeAlias = "Callable[[Details], Awaitable[Handler | None]]"
 
 _HEALTH = "grpc.health.v1.Health"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# A caller who gives up at his deadline tells so as gRPC measures it.
+_EXPIRED_SECONDS = 0.1
 _NAMES = {int(code.value[0]): code.name for code in grpc.StatusCode}
 _log = logging.getLogger("biosynth.calls")
 
@@ -98,41 +102,37 @@ class Deadlines(Around):
 
 
 class CallMetrics(Around):
-    """Counts and times calls and logs each; methods that do not exist are counted as `unknown`."""
+    """Counts, times and logs calls, and has their steps timed; methods that do not exist are called `unknown`."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
     async def intercept_service(self, continuation: Continue, handler_call_details: Details) -> Handler | None:
-        """As Around, and count the methods that do not exist, all under one name."""
+        """As Around, and count the call already now: gRPC ends those whose message is far too large by itself."""
         handler = await super().intercept_service(continuation, handler_call_details)
-        if handler is None:
-            self._metrics.started.labels("unknown", "unknown", "unknown").inc()
-            self._metrics.handled.labels("unknown", "unknown", "unknown", "UNIMPLEMENTED").inc()
+        if handler is not None:
+            grpc_type = kind(handler)
+            self._metrics.started.labels(grpc_type, *names(grpc_type, handler_call_details.method)).inc()
         return handler
 
     async def around(self, call: Call) -> Any:
         """Count the call, also where it is cancelled."""
-        unknown = call.grpc_type == "unknown"  # refused, and the method's name may be any text of the caller's
-        service, _, name = ("unknown/unknown" if unknown else call.method.lstrip("/")).rpartition("/")
-        labels = (call.grpc_type, service, name)
-        self._metrics.started.labels(*labels).inc()
-        begin = time.perf_counter()
-        code = "CANCELLED"  # unless the handler ends by itself
-        try:
-            answer = await call.invoke()
-            code = code_of(call.context)
-            return answer
-        except grpc.aio.AbortError:
-            code = code_of(call.context)
-            raise
-        finally:
-            seconds = time.perf_counter() - begin
-            self._metrics.handled.labels(*labels, code).inc()
-            self._metrics.seconds.labels(*labels).observe(seconds)
-            level = logging.DEBUG if service == _HEALTH else logging.INFO
-            fields = {"grpc_service": service, "grpc_method": name, "grpc_code": code, "seconds": round(seconds, 6)}
-            _log.log(level, "call ended", extra={"fields": fields})
+        WATCHERS.set((*WATCHERS.get(), self._metrics.step))  # no reset: each call has its own task and context
+        in_flight = self._metrics.calls_in_flight.labels(*names(call.grpc_type, call.method))
+        with in_flight.track_inprogress():
+            return await observed(call, partial(self._ended, call, time.perf_counter()))
+
+    def _ended(self, call: Call, begin: float, code: str) -> None:
+        seconds = time.perf_counter() - begin
+        service, name = names(call.grpc_type, call.method)
+        self._metrics.handled.labels(call.grpc_type, service, name, code).inc()
+        self._metrics.seconds.labels(call.grpc_type, service, name).observe(seconds)
+        fields = {"grpc_service": service, "grpc_method": name, "grpc_code": code, "seconds": round(seconds, 6)}
+        if code != "OK":
+            fields["reason"] = reason_of(code)
+            self._metrics.failed.labels(service, name, fields["reason"]).inc()
+        level = logging.DEBUG if service == _HEALTH else logging.INFO
+        _log.log(level, "call ended", extra={"fields": fields})
 
 
 class Errors(Around):
@@ -171,6 +171,8 @@ def wrapped(handler: Handler, method: str, around: Callable[[Call], Awaitable[An
 
         return await around(Call(method, kind(handler), context, invoke))
 
+    if isinstance(handler, Refusal):
+        return Refusal(handler, run)
     make = getattr(grpc, f"{attribute}_rpc_method_handler")
     built: Handler = make(run, handler.request_deserializer, handler.response_serializer)
     return built
@@ -183,6 +185,34 @@ def kind(handler: Handler) -> str:
     if handler.request_streaming:
         return "bidi_stream" if handler.response_streaming else "client_stream"
     return "server_stream" if handler.response_streaming else "unary"
+
+
+def names(grpc_type: str, method: str) -> tuple[str, str]:
+    """Service and method, of /service/method; both `unknown` where that may be any text of a caller's."""
+    service, _, name = ("unknown/unknown" if grpc_type == "unknown" else method.lstrip("/")).rpartition("/")
+    return service, name
+
+
+async def observed(call: Call, ended: Callable[[str], None]) -> Any:
+    """Await the call; `ended` is told the name of the code with which it ends, also where it is cancelled."""
+    code = "CANCELLED"  # unless the handler ends by itself
+    try:
+        answer = await call.invoke()
+        code = code_of(call.context)
+        return answer
+    except grpc.aio.AbortError:
+        code = code_of(call.context)
+        raise
+    finally:
+        ended(code)
+
+
+def reason_of(code: str) -> str:
+    """Why the call of this task ended with this code, in one word."""
+    left = seconds_left()
+    if code == "CANCELLED" and left is not None and left < _EXPIRED_SECONDS:
+        return "EXPIRED"
+    return REASON.get() or code
 
 
 def code_of(context: Context) -> str:

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument, ObjectTooLarge, at
 from services.common.imaging.formats.limits import ImageLimits
+from services.common.steps import step
 
 
+@step("decode")
 def decode_raster(raster: types_pb2.Raster, limits: ImageLimits) -> tuple[NDArray[Any], str]:
     """Check a raster's header against the limits, then inflate exactly as many bytes as it announces.
 
@@ -67,6 +69,7 @@ def _refused(field: str = "") -> Iterator[None]:
         raise InvalidArgument(str(error), field=field) from error
 
 
+@step("encode")
 def encode_raster(planes: Mapping[str, NDArray[Any]]) -> types_pb2.Raster:
     """Planes by name, (H, W) each and of one size, as biosynth.raster packs them.
 

@@ -1,10 +1,10 @@
-"""Requests as they come: bytes that are no message, and more bytes than a server holds, are refused."""
+"""Requests as they come: unknown methods, bytes that are no message and more bytes than a server takes are refused."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,48 +13,55 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 
-from services.common.errors import InvalidArgument
+from services.common.errors import BiosynthError, InvalidArgument, MessageTooLarge, NoSuchCall
 from services.common.serving.in_flight import InFlight
 from services.common.serving.interceptors import Context, Continue, Details, Handler, Refusal
+
+# Messages of so many times the limit are still read, so that their callers are told in our words what to do.
+HARD_LIMIT = 1.25
 
 
 @dataclass(frozen=True)
 class _Taken:
-    """A request as it came: the message, or None where the bytes were none, and how many bytes there were."""
+    """A request as it came: the message, and how many bytes it had; or what is wrong with it."""
 
     message: Any
     size: int
+    wrong: BiosynthError | None = None
 
 
 class Requests(grpc.aio.ServerInterceptor):
-    """Refuses what is no message, and what is more than the server holds; to be the last of the interceptors.
+    """Refuses what no handler can take; to be the last of the interceptors.
 
-    gRPC itself would answer bytes that are no message before any interceptor, with UNKNOWN and the name of a Python
-    class, and neither counted nor logged.
+    gRPC itself would do so before any interceptor, neither counted nor logged and without details. It still refuses
+    messages of more than HARD_LIMIT times `most_bytes`, unread.
     """
 
-    def __init__(self, in_flight: InFlight) -> None:
-        self._in_flight = in_flight
+    def __init__(self, in_flight: InFlight, most_bytes: int) -> None:
+        self._in_flight, self._most_bytes = in_flight, most_bytes
 
     async def intercept_service(self, continuation: Continue, handler_call_details: Details) -> Handler | None:
         """Let the handler take what came, and look at it there."""
         handler = await continuation(handler_call_details)
-        parse = None if handler is None or isinstance(handler, Refusal) else handler.request_deserializer
-        if handler is None or parse is None or handler.request_streaming:
+        method = handler_call_details.method
+        if handler is None:
+            return Refusal(None, partial(_refuse, method))
+        parse = handler.request_deserializer
+        if parse is None or handler.request_streaming:
             return handler
-        return _taking(handler, partial(_take, parse), handler_call_details.method, self._in_flight)
+        return _taking(handler, partial(_take, parse, method, self._most_bytes), self._in_flight)
 
 
-def _taking(handler: Handler, take: Callable[[bytes], _Taken], method: str, in_flight: InFlight) -> Handler:
+def _taking(handler: Handler, take: Callable[[bytes], _Taken], in_flight: InFlight) -> Handler:
     inner: Any = handler.unary_stream if handler.response_streaming else handler.unary_unary
 
     async def answer(taken: _Taken, context: Context) -> Any:
-        with in_flight.held(taken.size):
-            return await inner(_message(taken, method), context)
+        with _held(taken, in_flight) as message:
+            return await inner(message, context)
 
     async def stream(taken: _Taken, context: Context) -> AsyncIterator[Any]:
-        with in_flight.held(taken.size):
-            async with aclosing(inner(_message(taken, method), context)) as responses:
+        with _held(taken, in_flight) as message:
+            async with aclosing(inner(message, context)) as responses:
                 async for response in responses:
                     yield response
 
@@ -65,17 +72,29 @@ def _taking(handler: Handler, take: Callable[[bytes], _Taken], method: str, in_f
     return grpc.unary_stream_rpc_method_handler(streaming, take, handler.response_serializer)
 
 
-def _take(parse: Callable[[bytes], Any], data: bytes) -> _Taken:
+@contextmanager
+def _held(taken: _Taken, in_flight: InFlight) -> Iterator[Any]:
+    if taken.wrong is not None:
+        raise taken.wrong
+    with in_flight.held(taken.size):
+        yield taken.message
+
+
+def _take(parse: Callable[[bytes], Any], method: str, most_bytes: int, data: bytes) -> _Taken:
+    """What is wrong is kept, not raised: gRPC answers errors from here by itself."""
+    size = len(data)
+    if size > most_bytes:
+        text = f"expected a request of at most {most_bytes} bytes, got {size}; upload the file and name its object"
+        return _Taken(None, size, MessageTooLarge(text))
     try:
-        return _Taken(parse(data), len(data))
+        return _Taken(parse(data), size)
     except DecodeError:
-        return _Taken(None, len(data))
+        text = f"expected the request message of {method.rpartition('/')[2]}; got {size} bytes that are none; is "
+        return _Taken(None, size, InvalidArgument(f"{text}the contract of the same version?"))
 
 
-def _message(taken: _Taken, method: str) -> Any:
-    if taken.message is None:
-        raise InvalidArgument(
-            f"expected the request message of {method.rpartition('/')[2]}; got {taken.size} bytes that are none; is "
-            "the contract of the same version?"
-        )
-    return taken.message
+async def _refuse(method: str, _requests: Any, _context: Context) -> None:
+    raise NoSuchCall(
+        f"this server does not offer {method[:100]!a}; where each service has an endpoint of its own, name that of the "
+        "service that does"
+    )

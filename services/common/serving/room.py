@@ -22,7 +22,7 @@ class Room:
 
     def share(self, memory: int) -> float:
         """What part of the room a computation takes that needs so many bytes: of the threads or of the memory."""
-        return max(1 / self.threads, memory / self.memory)
+        return max(1 / self.threads, memory / max(self.memory, 1))
 
     def is_free_for(self, memory: int) -> bool:
         """Whether `take` would return at once."""

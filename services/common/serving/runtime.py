@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias, TypeVar
 
 import cv2
@@ -17,6 +17,7 @@ import cv2
 from services.common.engines.cores import usable_cores
 from services.common.errors import BiosynthError
 from services.common.imaging.images import ImageLimits
+from services.common.serving.build_info import installed
 from services.common.serving.computing import Computing
 from services.common.serving.config import ServerConfig
 from services.common.serving.flights import Flights
@@ -66,15 +67,21 @@ class Runtime:
         and Overloaded where the result could not be there in time.
         """
         job, stored = await self.workers.run(self._begun, prepare)
-        source = "computed" if stored is None else "stored"
         if stored is None:
-            compute = partial(self.results.once, job.operation, job.identity, job.compute)
+            compute = partial(self._computed, job)
             key = self.results.folder(job.operation, job.identity)
             stored = await self.flights.join(
                 key, lambda: self.computing.run(job.operation, job.pixels, compute, job.memory)
             )
-        self.load.results.labels(job.operation, source).inc()
+        self.load.results.labels(job.operation, "stored" if stored.cached else "computed").inc()
         return await self.workers.run(job.reply, stored)
+
+    def _computed(self, job: Job[R]) -> Stored:
+        begin = time.perf_counter()
+        stored = self.results.once(job.operation, job.identity, job.compute)
+        if not stored.cached:  # else another process was first
+            self.load.seconds.labels(job.operation).observe(time.perf_counter() - begin)
+        return stored
 
     def _begun(self, prepare: Callable[[], Job[R]]) -> tuple[Job[R], Stored | None]:
         job = prepare()
@@ -99,11 +106,7 @@ Start: TypeAlias = Callable[[Runtime], AbstractAsyncContextManager[Sequence[Serv
 
 def computed_with() -> dict[str, str]:
     """Versions of the libraries that results depend on, as far as they are installed here."""
-    found = {}
-    for package in COMPUTING:
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
+    return installed(COMPUTING)
 
 
 def serve(env: Mapping[str, str], start: Start) -> None:

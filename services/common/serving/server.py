@@ -16,13 +16,15 @@ from grpc_health.v1 import health_pb2_grpc
 
 from services.common.serving.auth import HEALTH, BearerToken
 from services.common.serving.config import ServerConfig
+from services.common.serving.crowding import MOST_STREAMS, Crowding
 from services.common.serving.health import Health
 from services.common.serving.in_flight import InFlight
 from services.common.serving.interceptors import CallMetrics, Deadlines, Errors, RequestIds
 from services.common.serving.listening import bind, host
 from services.common.serving.metrics import Metrics
 from services.common.serving.reflection import add_reflection
-from services.common.serving.requests import Requests
+from services.common.serving.requests import HARD_LIMIT, Requests
+from services.common.serving.traces import Traces, traced
 
 _LAST_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -70,13 +72,15 @@ async def running(
     """
     metrics = metrics or Metrics()
     health = Health()
-    server = grpc.aio.server(interceptors=_interceptors(config, metrics), options=_options(config))
-    for service in services:
-        service.add(server)
-    health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    if config.reflection:
-        add_reflection(server, [*(service.name for service in services), "grpc.health.v1.Health"])
+    names = [service.name for service in services]
     async with AsyncExitStack() as stack:
+        traces = stack.enter_context(traced(config.otlp_endpoint, names))
+        server = grpc.aio.server(interceptors=_interceptors(config, metrics, traces), options=_options(config))
+        for service in services:
+            service.add(server)
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        if config.reflection:
+            add_reflection(server, [*names, "grpc.health.v1.Health"])
         address = bind(server, config)
         port = config.metrics_port
         if port is not None:
@@ -168,7 +172,7 @@ async def _drain(server: grpc.aio.Server, health: Health, seconds: float, refuse
     _log.info("stopped")
 
 
-def _interceptors(config: ServerConfig, metrics: Metrics) -> list[grpc.aio.ServerInterceptor]:
+def _interceptors(config: ServerConfig, metrics: Metrics, traces: list[Traces]) -> list[grpc.aio.ServerInterceptor]:
     """Outermost first: refused and failed calls are counted and logged as well, all under their request id."""
     # Where health has its own port, it needs a token here: else anybody could fill memory with requests of full size.
     exempt = () if config.health_address else (HEALTH,)
@@ -176,10 +180,12 @@ def _interceptors(config: ServerConfig, metrics: Metrics) -> list[grpc.aio.Serve
     return [
         RequestIds(),
         CallMetrics(metrics),
+        *traces,
         *token,
         Errors(),
         Deadlines(),
-        Requests(InFlight(config.max_in_flight_bytes)),
+        Crowding(),
+        Requests(InFlight(config.max_in_flight_bytes, metrics.bytes_in_flight), config.max_message_bytes),
     ]
 
 
@@ -193,9 +199,9 @@ _PROBE_OPTIONS = [
 
 def _options(config: ServerConfig) -> list[tuple[str, int]]:
     options = [
-        ("grpc.max_receive_message_length", config.max_message_bytes),
+        ("grpc.max_receive_message_length", round(HARD_LIMIT * config.max_message_bytes)),
         ("grpc.max_send_message_length", REPLY_BYTES),
-        ("grpc.max_concurrent_streams", 256),  # of one connection
+        ("grpc.max_concurrent_streams", MOST_STREAMS),  # of one connection
         ("grpc.so_reuseport", 0),  # else a second server on the same port is no error
         ("grpc.keepalive_time_ms", 60_000),  # finds callers that vanished
         ("grpc.keepalive_timeout_ms", 20_000),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import grpc
@@ -18,6 +19,8 @@ from grpc_status import rpc_status
 from services.common.errors import BiosynthError, DependencyUnavailable
 from services.common.serving.logs import REQUEST_ID
 
+# Why the call of this task is refused: the reason of its ErrorInfo, for metrics, logs and traces.
+REASON: ContextVar[str] = ContextVar("REASON", default="")
 _CODES = {code.name: code for code in grpc.StatusCode}
 # gRPC refuses trailing metadata over 8 to 16 KiB, and the caller would see no status at all. Messages may quote input.
 _MAX_MESSAGE, _MAX_DESCRIPTION, _MAX_VALUE = 1000, 500, 200
@@ -69,6 +72,7 @@ def renamed(status: Status, fields: Mapping[str, str]) -> Status:
 async def abort(context: grpc.aio.ServicerContext[Any, Any], status: Status) -> None:
     """End the call with `status`; always raises grpc.aio.AbortError."""
     ended = rpc_status.to_status(status)
+    REASON.set(info.reason if (info := detail_of(status, ErrorInfo)) else "")
     request_id = (REQUEST_ID_KEY, REQUEST_ID.get())
     await context.abort(ended.code, ended.details, (*ended.trailing_metadata, request_id, *_pushback(status)))
 

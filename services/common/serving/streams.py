@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from biosynth.v1.types_pb2 import Steps
 
-from services.common.steps import LISTENER, Listener
+from services.common.progress import LISTENER, Listener
 
 T = TypeVar("T")
 _LEAST_SECONDS = 0.25  # between two messages of how far the work is

@@ -20,6 +20,7 @@ from services.common.errors import (
     StoreUnavailable,
     Unsupported,
 )
+from services.common.steps import step
 from services.common.storage.keys import check_key
 from services.common.storage.store import PresignedRequest, StoredObject
 
@@ -40,6 +41,7 @@ class FolderStore:
         self._objects = root / "objects"
         self._writing = root / "writing"
 
+    @step("store_get")
     def get(self, key: str, max_bytes: int) -> bytes:
         """See Store.get."""
         path = self._path(key)
@@ -57,6 +59,7 @@ class FolderStore:
             came = "a folder of others" if path.is_dir() else "none"
             raise ObjectNotFound(f"expected an object, got {came} under {key!r}", asked=key) from error
 
+    @step("store_put")
     def put(self, key: str, data: bytes, content_type: str) -> StoredObject:  # noqa: ARG002 - files have no type
         """See Store.put."""
         path = self._path(key)
@@ -74,6 +77,7 @@ class FolderStore:
             _sync(path.parent)
         return StoredObject(key, hashlib.sha256(data).hexdigest(), len(data))
 
+    @step("store_head")
     def head(self, key: str) -> StoredObject | None:
         """See Store.head. Reads the whole file, for its SHA-256."""
         path = self._path(key)

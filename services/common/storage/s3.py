@@ -19,6 +19,7 @@ from biosynth.contract import LINK_SECONDS, is_sha256
 from minio import Minio
 
 from services.common.errors import ConfigError, InvalidArgument, ObjectNotFound, ObjectTooLarge, StoreUnavailable
+from services.common.steps import step
 from services.common.storage.config import StoreConfig
 from services.common.storage.keys import check_key
 from services.common.storage.s3_errors import Answer, with_retries
@@ -66,6 +67,7 @@ class S3Store:
             http_client=self._http,
         )
 
+    @step("store_get")
     def get(self, key: str, max_bytes: int) -> bytes:
         """See Store.get."""
         check_key(key)
@@ -76,6 +78,7 @@ class S3Store:
                 raise ObjectNotFound(f"expected an object, got none under {key!r}", asked=key) from answer
             raise _unexpected(answer, key) from answer
 
+    @step("store_put")
     def put(self, key: str, data: bytes, content_type: str) -> StoredObject:
         """See Store.put. Raises ObjectTooLarge above 5 GiB, what one request may carry."""
         check_key(key)
@@ -94,6 +97,7 @@ class S3Store:
             raise StoreUnavailable(f"{key!r} was deleted while it was written; ask again") from answer
         return StoredObject(key, sha256, len(data))
 
+    @step("store_head")
     def head(self, key: str) -> StoredObject | None:
         """See Store.head. Objects that other tools put, without our SHA-256, are read to compute it."""
         check_key(key)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from services.common.engines.engine import Engine
 from services.common.imaging.labels import Labels
 from services.segmentation.learned.model import (
+    DESCRIPTION,
     OUTPUTS,
     SHIPPED,
     SegmenterDescription,
@@ -32,6 +33,11 @@ class LearnedSegmenter:
     def __init__(self, folder: Path) -> None:
         self.description: SegmenterDescription = read_segmenter(folder)
         self._folder, self._lock, self._engines = folder, threading.Lock(), dict[str, Engine]()
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the network is in memory."""
+        return bool(self._engines)
 
     def find(self, image: NDArray[Any]) -> Labels:
         """Instance labels of what the network was trained to find; (H, W) to (H, W) int32."""
@@ -57,3 +63,9 @@ class LearnedSegmenter:
 def shipped(name: str) -> LearnedSegmenter:
     """The network of this name that comes with the package."""
     return LearnedSegmenter(SHIPPED / name)
+
+
+def in_memory() -> list[SegmenterDescription]:
+    """Descriptions of the shipped networks that are in memory now."""
+    networks = [shipped(path.parent.name) for path in sorted(SHIPPED.glob(f"*/{DESCRIPTION}"))]
+    return [network.description for network in networks if network.is_loaded]

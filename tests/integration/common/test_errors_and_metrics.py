@@ -21,6 +21,7 @@ from google.rpc.status_pb2 import Status
 from services.common.errors import InvalidImage, Overloaded
 from services.common.serving.channels import open_channel
 from services.common.serving.config import CallerConfig, ServerConfig
+from services.common.serving.crowding import MOST_CALLS
 from services.common.serving.metrics import Metrics
 from services.common.serving.server import Service, running
 from tests.integration.common.fakes import (
@@ -28,6 +29,7 @@ from tests.integration.common.fakes import (
     Behaviour,
     Context,
     answers,
+    answers_slowly,
     pipeline,
     raises,
     segmentation,
@@ -64,6 +66,11 @@ def details(error: grpc.aio.AioRpcError) -> dict[str, Any]:
 def counted(metrics: Metrics, name: str, labels: tuple[str, str, str], **more: str) -> float:
     named = dict(zip(("grpc_type", "grpc_service", "grpc_method"), labels, strict=True)) | more
     return metrics.registry.get_sample_value(name, named) or 0.0
+
+
+def failed(metrics: Metrics, method: str, reason: str, service: str = "biosynth.v1.SegmentationService") -> float:
+    labels = {"grpc_service": service, "grpc_method": method, "reason": reason}
+    return metrics.registry.get_sample_value("biosynth_calls_failed_total", labels) or 0.0
 
 
 def test_a_domain_error_arrives_with_its_status_message_reason_and_metadata() -> None:
@@ -135,19 +142,34 @@ def test_a_sound_request_id_is_kept_and_any_other_replaced(sent: str, kept: bool
     assert len(received) >= 1
 
 
-def test_a_message_over_the_limit_is_refused_without_reaching_the_handler() -> None:
+def refused_message(size: int, metrics: Metrics) -> grpc.aio.AioRpcError:
+    """What a server that takes 1 MiB answers to a message with a file of so many bytes."""
+
     async def main() -> grpc.aio.AioRpcError:
         config = ServerConfig(address="127.0.0.1:0", max_message_bytes=2**20)
-        async with served(segmentation(answers), config) as channel:
-            request = SegmentRequest()
-            request.image.file = bytes(2**20)
+        async with served(segmentation(answers), config, metrics) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await stub(channel).Segment(request)
+                await stub(channel).Segment(SegmentRequest(image=Content(file=bytes(size))))
         return caught.value
 
-    error = asyncio.run(main())
+    return asyncio.run(main())
+
+
+def test_a_message_over_the_limit_is_refused_with_details_and_counted() -> None:
+    error = refused_message(2**20, metrics := Metrics())
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert details(error)["ErrorInfo"].reason == "MESSAGE_TOO_LARGE"
+    assert "expected a request of at most 1048576 bytes, got 10485" in (error.details() or "")
+    assert failed(metrics, "Segment", "MESSAGE_TOO_LARGE") == 1
+    assert metrics.registry.get_sample_value("biosynth_in_flight_bytes") == 0
+
+
+def test_a_message_far_over_the_limit_is_refused_unread_by_grpc_and_shows_as_begun_but_not_ended() -> None:
+    error = refused_message(2**21, metrics := Metrics())
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "larger than max" in str(error.details())
+    assert counted(metrics, "grpc_server_started_total", SEGMENT) == 1
+    assert counted(metrics, "grpc_server_handled_total", SEGMENT, grpc_code="RESOURCE_EXHAUSTED") == 0
 
 
 def test_calls_are_counted_by_service_method_and_code_and_timed() -> None:
@@ -167,22 +189,46 @@ def test_calls_are_counted_by_service_method_and_code_and_timed() -> None:
     assert counted(metrics, "grpc_server_handled_total", listed, grpc_code="OK") == 1
 
 
+def test_more_calls_than_a_server_takes_are_refused_with_the_time_to_come_again_and_counted() -> None:
+    async def main(metrics: Metrics) -> Counter[str]:
+        async def one(channel: grpc.aio.Channel) -> str:
+            try:
+                await stub(channel).Segment(SegmentRequest(channel=500), timeout=20)
+            except grpc.aio.AioRpcError as error:
+                told = details(error)
+                return f"{told['ErrorInfo'].reason}, again in {told['RetryInfo'].retry_delay.ToMilliseconds()} ms"
+            return "OK"
+
+        async with served(segmentation(answers_slowly), metrics=metrics) as channel:
+            first = asyncio.ensure_future(one(channel))
+            await asyncio.sleep(0.1)  # the channel connects
+            answered = await asyncio.gather(first, *(one(channel) for _ in range(MOST_CALLS + 43)))
+            assert await one(channel) == "OK"
+        return Counter(answered)
+
+    metrics = Metrics()
+    assert asyncio.run(main(metrics)) == {"OK": MOST_CALLS, "OVERLOADED, again in 1000 ms": 44}
+    assert failed(metrics, "Segment", "OVERLOADED") == 44
+    assert counted(metrics, "grpc_server_handled_total", SEGMENT, grpc_code="OK") == MOST_CALLS + 1
+
+
 def test_methods_that_do_not_exist_share_one_label() -> None:
-    async def main(metrics: Metrics) -> set[grpc.StatusCode]:
-        codes = set()
+    async def main(metrics: Metrics) -> set[tuple[grpc.StatusCode, str]]:
+        answers_got = set()
         async with served(segmentation(answers), metrics=metrics) as channel:
             for method in ("/a.B/C", "/biosynth.v1.SegmentationService/Nope", "/grpc.health.v1.Health/Nope"):
                 with pytest.raises(grpc.aio.AioRpcError) as caught:
                     await channel.unary_unary(method, bytes, bytes)(b"")
-                codes.add(caught.value.code())
-        return codes
+                answers_got.add((caught.value.code(), details(caught.value)["ErrorInfo"].reason))
+        return answers_got
 
     metrics = Metrics()
-    assert asyncio.run(main(metrics)) == {grpc.StatusCode.UNIMPLEMENTED}
+    assert asyncio.run(main(metrics)) == {(grpc.StatusCode.UNIMPLEMENTED, "NO_SUCH_CALL")}
     unknown = ("unknown", "unknown", "unknown")
     assert counted(metrics, "grpc_server_handled_total", unknown, grpc_code="UNIMPLEMENTED") == 3
-    labels = {sample.labels["grpc_method"] for metric in metrics.registry.collect() for sample in metric.samples}
-    assert labels == {"unknown"}
+    assert failed(metrics, "unknown", "NO_SUCH_CALL", "unknown") == 3
+    labels = {sample.labels.get("grpc_method") for metric in metrics.registry.collect() for sample in metric.samples}
+    assert labels == {"unknown", None}
 
 
 def test_a_call_that_its_caller_gives_up_is_cancelled_and_counted_so() -> None:
@@ -206,6 +252,33 @@ def test_a_call_that_its_caller_gives_up_is_cancelled_and_counted_so() -> None:
     metrics = Metrics()
     assert asyncio.run(main(metrics))
     assert counted(metrics, "grpc_server_handled_total", SEGMENT, grpc_code="CANCELLED") == 1
+    assert failed(metrics, "Segment", "EXPIRED") == 1
+
+
+def test_calls_and_bytes_in_flight_are_shown_while_they_are_and_a_caller_who_leaves_is_counted() -> None:
+    metrics, seen = Metrics(), list[float | None]()
+
+    def shown() -> tuple[float | None, float | None]:
+        method = {"grpc_service": SEGMENT[1], "grpc_method": SEGMENT[2]}
+        read = metrics.registry.get_sample_value
+        return read("biosynth_calls_in_flight", method), read("biosynth_in_flight_bytes")
+
+    async def main() -> None:
+        async def waits(request: SegmentRequest, context: Context) -> SegmentResponse:
+            seen.extend(shown())
+            await asyncio.sleep(30)
+            return SegmentResponse()
+
+        async with served(segmentation(waits), metrics=metrics) as channel:
+            call = stub(channel).Segment(SegmentRequest(image=Content(file=b"x" * 1000)), timeout=20)
+            await asyncio.sleep(0.2)
+            call.cancel()
+            await asyncio.sleep(0.2)
+
+    asyncio.run(main())
+    assert seen == [1, 1006]
+    assert shown() == (0, 0)
+    assert failed(metrics, "Segment", "CANCELLED") == 1
 
 
 def calling(address: str) -> Service:

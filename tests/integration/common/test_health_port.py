@@ -11,6 +11,7 @@ from pathlib import Path
 import grpc
 import grpc.aio
 import pytest
+from biosynth.status import is_ours, status_of_call
 from biosynth.v1.segmentation_pb2 import SegmentRequest
 from biosynth.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -115,3 +116,14 @@ def test_it_takes_no_more_than_a_probe_sends(config: ServerConfig) -> None:
             health.Check(health_pb2.HealthCheckRequest(service="x" * 2000))
         with pytest.raises(grpc.RpcError, match="NOT_FOUND"):
             next(health.Watch(health_pb2.HealthCheckRequest(service="x" * 201)))
+
+
+def test_an_unknown_name_is_refused_with_details_there_too(config: ServerConfig) -> None:
+    with (
+        in_background(lambda: running(config, [segmentation(answers)])) as server,
+        grpc.insecure_channel(str(server.health_address)) as channel,
+        pytest.raises(grpc.RpcError, match="NOT_FOUND") as caught,
+    ):
+        health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="biosynth.v1.Nope"))
+    status = status_of_call(caught.value)
+    assert status is not None and is_ours(status)

@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+from biosynth.status import is_ours, status_of_call
 from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
 from biosynth.v1.segmentation_pb2_grpc import SegmentationServiceStub
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
@@ -44,8 +45,10 @@ def test_each_service_is_healthy_and_an_unknown_one_is_not_found() -> None:
         health = health_pb2_grpc.HealthStub(channel)
         for name in ("", NAME):
             assert health.Check(health_pb2.HealthCheckRequest(service=name)).status == SERVING
-        with pytest.raises(grpc.RpcError, match="NOT_FOUND"):
+        with pytest.raises(grpc.RpcError, match="NOT_FOUND") as caught:
             health.Check(health_pb2.HealthCheckRequest(service="biosynth.v1.Nope"))
+        status = status_of_call(caught.value)
+        assert status is not None and is_ours(status)
 
 
 def test_a_call_in_flight_ends_well_while_the_server_drains_and_health_says_so() -> None:

@@ -51,7 +51,7 @@ class Witness(EvaluationServiceServicer):
         self.seconds_left = context.time_remaining() or 0.0
         self.bytes_received = request.ByteSize()
         self.metadata = dict(context.invocation_metadata() or ())
-        return ComparePairResponse(version=1)
+        return ComparePairResponse(version="1")
 
     async def CompareSets(self, request: CompareSetsRequest, context: Context) -> AsyncIterator[CompareSetsResponse]:
         try:

@@ -47,12 +47,14 @@ def test_every_variable_of_the_server_is_read(tmp_path: Path) -> None:
             "BIOSYNTH_TLS_KEY_FILE": str(tmp_path / "key"),
             "BIOSYNTH_TLS_CLIENT_CA_FILE": str(tmp_path / "ca"),
             "BIOSYNTH_TOKEN_FILE": str(tmp_path / "token"),
+            "BIOSYNTH_OTLP_ENDPOINT": "http://collector:4317",
         }
     )
     tls = TlsFiles(tmp_path / "cert", tmp_path / "key", tmp_path / "ca")
     assert config == ServerConfig(
-        "[::]:50051", 9464, True, 2**22, 2**26, 2**33, 2.5, 300.0, 2, "debug", tls, tmp_path / "token"
-    )
+        "[::]:50051", 9464, True, 2**22, 2**26, 2**33, 2.5, 300.0, 2, "debug", tls, tmp_path / "token",
+        otlp_endpoint="http://collector:4317",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -73,6 +75,8 @@ def test_every_variable_of_the_server_is_read(tmp_path: Path) -> None:
         ("BIOSYNTH_LOG_LEVEL", "loud"),
         ("BIOSYNTH_TOKEN_FILE", "/nowhere/token"),
         ("BIOSYNTH_TLS_CERT_FILE", "/nowhere/cert"),
+        ("BIOSYNTH_OTLP_ENDPOINT", "collector:4317"),
+        ("BIOSYNTH_OTLP_ENDPOINT", "http://collector"),
     ],
 )
 def test_a_wrong_value_names_its_variable_and_shows_what_came(variable: str, value: str) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.common.progress import LISTENER, Listener, tell_steps
 from services.common.serving.flights import Flights
-from services.common.steps import LISTENER, Listener, tell_steps
 
 
 class Computation:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from biosynth.status import REQUEST_ID_KEY
 from services.common.serving.config import CallerConfig
 from services.common.serving.logs import REQUEST_ID
 from services.common.serving.tokens import TokenFile
-from services.common.serving.traces import calling, trace_metadata
+from services.common.serving.traces import calling
 
 # Not biosynth/service_config.json, which callers use: an overload is told to the first caller in the chain, who waits.
 _RETRY_POLICY = {
@@ -51,11 +52,11 @@ class _Sent:
     def __init__(self, token_file: Path | None) -> None:
         self._tokens = TokenFile("BIOSYNTH_ENDPOINT_TOKEN_FILE", token_file) if token_file else None
 
-    def add_to(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
+    def add_to(self, details: grpc.aio.ClientCallDetails, trace: Mapping[str, str]) -> grpc.aio.ClientCallDetails:
         metadata = grpc.aio.Metadata(*(details.metadata or ()))
         if request_id := REQUEST_ID.get():
             metadata.add(REQUEST_ID_KEY, request_id)
-        for name, value in trace_metadata().items():
+        for name, value in trace.items():
             metadata.add(name, value)
         if self._tokens is not None:
             metadata.add("authorization", f"Bearer {self._tokens.first()}")
@@ -69,8 +70,8 @@ class _Unary(grpc.aio.UnaryUnaryClientInterceptor):
         self._sent = sent
 
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        with calling(_service(client_call_details.method)):
-            call = await continuation(self._sent.add_to(client_call_details), request)
+        with calling(_service(client_call_details.method)) as trace:
+            call = await continuation(self._sent.add_to(client_call_details, trace), request)
             try:
                 await call
             except grpc.aio.AioRpcError as error:
@@ -84,20 +85,24 @@ class _Stream(grpc.aio.UnaryStreamClientInterceptor):  # grpc.aio wants a class 
         self._sent = sent
 
     async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        call = await continuation(self._sent.add_to(client_call_details), request)
-        return _named(call, _service(client_call_details.method))
+        service = _service(client_call_details.method)
+        with ExitStack() as opened:
+            trace = opened.enter_context(calling(service))
+            call = await continuation(self._sent.add_to(client_call_details, trace), request)
+            return _named(call, service, opened.pop_all())
 
 
-async def _named(call: Any, service: str) -> AsyncIterator[Any]:
+async def _named(call: Any, service: str, opened: ExitStack) -> AsyncIterator[Any]:
     """The call's responses; its error says which service failed, as that of a unary call."""
-    try:
-        async for response in call:
-            yield response
-    except grpc.aio.AioRpcError as error:
-        error.add_note(service)
-        raise
-    finally:
-        call.cancel()  # no effect after its end
+    with opened:
+        try:
+            async for response in call:
+                yield response
+        except grpc.aio.AioRpcError as error:
+            error.add_note(service)
+            raise
+        finally:
+            call.cancel()  # no effect after its end
 
 
 def _service(method: str | bytes) -> str:

@@ -27,6 +27,7 @@ from services.common.serving.requests import HARD_LIMIT, Requests
 from services.common.serving.traces import Traces, traced
 
 _LAST_SECONDS = 1.0
+_UNCOMPRESSED = 1 << 0  # bits by GRPC_COMPRESS_NONE, GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP
 _log = logging.getLogger(__name__)
 
 
@@ -201,6 +202,8 @@ def _options(config: ServerConfig) -> list[tuple[str, int]]:
     options = [
         ("grpc.max_receive_message_length", round(HARD_LIMIT * config.max_message_bytes)),
         ("grpc.max_send_message_length", REPLY_BYTES),
+        # Images and rasters are compressed already, and 34 MiB of zeros, sent as 34 KiB, would be inflated uncounted.
+        ("grpc.compression_enabled_algorithms_bitset", _UNCOMPRESSED),
         ("grpc.max_concurrent_streams", MOST_STREAMS),  # of one connection
         ("grpc.so_reuseport", 0),  # else a second server on the same port is no error
         ("grpc.keepalive_time_ms", 60_000),  # finds callers that vanished

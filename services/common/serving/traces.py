@@ -29,32 +29,31 @@ class Tracer:
     """Makes spans, each a child of the one that this task or thread is in."""
 
     def __init__(self, provider: TracerProvider) -> None:
-        from opentelemetry.trace import SpanKind
+        from opentelemetry.trace import SpanKind, set_span_in_context
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        self._tracer, self._wire, self._kinds = (
-            provider.get_tracer("biosynth"),
-            TraceContextTextMapPropagator(),
-            SpanKind,
-        )
+        self._tracer, self._wire = provider.get_tracer("biosynth"), TraceContextTextMapPropagator()
+        self._kinds, self._with_span = SpanKind, set_span_in_context
 
     def received(self, name: str, metadata: Mapping[str, str]) -> AbstractContextManager[Span]:
         """A span of a call that came, a child of its caller's where the metadata tell of that."""
         return self._open(name, context=self._wire.extract(metadata), kind=self._kinds.SERVER)
 
-    def sent(self, name: str) -> AbstractContextManager[Span]:
-        """A span of a call to another service."""
-        return self._open(name, kind=self._kinds.CLIENT)
+    @contextmanager
+    def sent(self, name: str) -> Iterator[dict[str, str]]:
+        """A span of a call to another service; yields what the call carries, so that its spans are children of this."""
+        # Not the present one: a stream's responses may be read, and its end seen, in other contexts than this.
+        span = self._tracer.start_span(name, kind=self._kinds.CLIENT)
+        carrier: dict[str, str] = {}
+        self._wire.inject(carrier, context=self._with_span(span))
+        try:
+            yield carrier
+        finally:
+            span.end()
 
     def step(self, name: str, since: float) -> AbstractContextManager[Span]:
         """A watcher of steps.py."""
         return self._open(name, start_time=time.time_ns() - round((time.monotonic() - since) * 1e9))
-
-    def metadata(self) -> dict[str, str]:
-        """What a call to another service carries, so that its spans are children of the present one."""
-        carrier: dict[str, str] = {}
-        self._wire.inject(carrier)
-        return carrier
 
     def _open(self, name: str, **options: Any) -> AbstractContextManager[Span]:
         # Errors may quote what callers sent; the reason is enough.
@@ -92,16 +91,10 @@ def _ended(span: Span, code: str) -> None:
         span.set_status(StatusCode.ERROR)
 
 
-def calling(name: str) -> AbstractContextManager[object]:
-    """To be open around a call to another service: a span, where the call that needs it is traced."""
+def calling(name: str) -> AbstractContextManager[dict[str, str]]:
+    """To be open around a call to another service, which carries what it yields: nothing where nobody traces."""
     tracer = TRACER.get()
-    return nullcontext() if tracer is None else tracer.sent(name)
-
-
-def trace_metadata() -> dict[str, str]:
-    """See Tracer.metadata; empty where the present call is not traced."""
-    tracer = TRACER.get()
-    return {} if tracer is None else tracer.metadata()
+    return nullcontext({}) if tracer is None else tracer.sent(name)
 
 
 @contextmanager

@@ -193,7 +193,7 @@ def test_more_calls_than_a_server_takes_are_refused_with_the_time_to_come_again_
     async def main(metrics: Metrics) -> Counter[str]:
         async def one(channel: grpc.aio.Channel) -> str:
             try:
-                await stub(channel).Segment(SegmentRequest(channel=500), timeout=20)
+                await stub(channel).Segment(SegmentRequest(channel=3000), timeout=20)
             except grpc.aio.AioRpcError as error:
                 told = details(error)
                 return f"{told['ErrorInfo'].reason}, again in {told['RetryInfo'].retry_delay.ToMilliseconds()} ms"

@@ -245,7 +245,7 @@ def test_a_server_without_the_service_says_which_endpoint_to_check(script: Scrip
     with (
         in_background(lambda: running(config, services(script)[:1])) as server,
         Client(server.address) as client,
-        pytest.raises(BiosynthCallError, match=r"UNIMPLEMENTED NO_SUCH_CALL.*an endpoint for each service"),
+        pytest.raises(BiosynthCallError, match=r"UNIMPLEMENTED NO_SUCH_CALL.*each service has an endpoint of its own"),
     ):
         client.list_models()
 

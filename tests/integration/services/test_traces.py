@@ -149,7 +149,11 @@ def test_one_trace_spans_all_services_from_the_callers_own_span_down_to_the_stor
     run = collector.one("pipeline", "biosynth.v1.PipelineService/Run")
     assert run.parent == CALLER
     assert run.attributes["biosynth.request_id"] == "mine"
-    for service, method in (("segmentation", "Segment"), ("reference", "Render"), ("generation", "Generate")):
+    for service, method in (
+        ("segmentation", "SegmentWithProgress"),
+        ("reference", "Render"),
+        ("generation", "GenerateWithProgress"),
+    ):
         title = f"{service.title()}Service"
         served = f"{service}: biosynth.v1.{title}/{method}"
         above = [served, f"pipeline: {title}", "pipeline: biosynth.v1.PipelineService/Run"]

@@ -14,7 +14,9 @@ import grpc.aio
 import numpy as np
 import pytest
 import yaml
+from biosynth import BiosynthCallError, Client
 from biosynth.v1 import pipeline_pb2, pipeline_pb2_grpc
+from biosynth.v1.segmentation_pb2 import SegmentRequest
 from biosynth.v1.types_pb2 import Content
 
 from services.common.imaging.images import encode_png
@@ -57,6 +59,21 @@ def test_forty_runs_of_15_mib_at_once_and_sixty_of_a_bomb_stay_under_the_limit(p
     limit = manifest["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"]
     assert limit.endswith("Gi")
     assert resident(pid, peak=True) < int(limit.removesuffix("Gi")) * 1024 * MIB
+
+
+def test_an_image_that_never_fits_is_refused_with_what_there_is_and_a_smaller_one_is_answered(tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_ports(1)[0]}"
+    memory = {"BIOSYNTH_MEMORY_BYTES": str(1640 * MIB), "BIOSYNTH_STORE_PATH": str(tmp_path)}
+    environment = {**os.environ, "BIOSYNTH_STORE": "folder", **memory, "BIOSYNTH_ADDRESS": address}
+    with serving(["services.segmentation"], environment), Client(address, retries=0) as client:
+        with pytest.raises(BiosynthCallError, match="4000000 pixels takes about 740 MiB") as refused:
+            client.segmentation.Segment(_dark(2000), timeout=60)
+        assert (refused.value.reason, refused.value.code) == ("IMAGE_TOO_LARGE", grpc.StatusCode.INVALID_ARGUMENT)
+        assert client.segmentation.Segment(_dark(500), timeout=60).summary.height_px == 500
+
+
+def _dark(side: int) -> SegmentRequest:
+    return SegmentRequest(image=Content(file=encode_png(np.zeros((side, side), np.uint8))), segmenter="wound")
 
 
 async def _all_at_once(

@@ -18,7 +18,7 @@ from tests.bench.table import is_met, table
 # Each has bench() or bench(quick: bool), rows of name, ours_s, baseline_s, ratio, target, identical; note, if need be.
 MODULES = ("tests.bench.rendering", "tests.bench.wound_zone", "tests.bench.paired")
 # Each has figures(quick: bool), rows of name, value, target, met: what is said to be good, on real data where it is.
-FIGURES = ("tests.bench.looks", "tests.bench.load")
+FIGURES = ("tests.bench.looks", "tests.bench.load", "tests.bench.endurance")
 
 
 def main() -> int:

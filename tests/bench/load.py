@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -25,6 +20,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from grpc_status import rpc_status
 
 from services.common.imaging.images import encode_png
+from tests.bench.serving import server
 from tests.support.pictures import nuclei_picture
 
 MODEL = "fluo-nuclei"
@@ -56,7 +52,7 @@ class Load:
         """One Generate of a reference of this side, with this deadline."""
         self._seed += 1
         request = generation_pb2.GenerateRequest(
-            reference=_reference(side), model=MODEL, seed=self._seed if seed is None else seed
+            reference=reference(side), model=MODEL, seed=self._seed if seed is None else seed
         )
         await self._generation.Generate(request, timeout=seconds)
 
@@ -191,28 +187,13 @@ async def _stored(load: Load) -> dict[str, Any]:
 
 @asynccontextmanager
 async def _served() -> AsyncIterator[Load]:
-    with tempfile.TemporaryDirectory(prefix="biosynth-bench-", dir="/tmp") as folder, _server(Path(folder)) as address:
+    with server() as (_, address):
         async with grpc.aio.insecure_channel(address) as channel:
             await asyncio.wait_for(channel.channel_ready(), 60)
             yield Load(channel)
 
 
-@contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    address = f"unix:{folder}/s"
-    env = {**os.environ, "BIOSYNTH_STORE_PATH": str(folder / "store"), "BIOSYNTH_WORKER_THREADS": "2"}
-    command = [sys.executable, "-m", "services.cli", "serve", "--address", address]
-    with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as process:
-        try:
-            yield address
-        finally:
-            process.send_signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(40)
-            process.kill()
-
-
-def _reference(side: int) -> Content:
+def reference(side: int) -> Content:
     """Nuclei in a grid."""
     levels = np.zeros((side, side), np.uint8)
     rows, columns = np.mgrid[:side, :side]

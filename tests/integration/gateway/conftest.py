@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,10 +29,10 @@ from services.common.serving.server import Context, Running, Service, running
 from services.common.storage.folder import FolderStore
 from services.generation.config import GenerationConfig
 from tests.support.certificates import Authority, Issued
-from tests.support.cut import way_to
 from tests.support.gateway import Gateway, gateway
 from tests.support.names import Names, named
 from tests.support.ports import free_ports
+from tests.support.way import Way, way_to
 
 TOKEN = "a-token-for-a-test"  # noqa: S105 - for servers that live as long as a test
 NOWHERE = "127.0.0.9"  # nobody listens there
@@ -72,7 +72,7 @@ class Behind:
     ours: Authority
     caller: Issued | None  # its certificate, under mutual TLS
     port: int  # of the services, on other addresses of this machine than the gateway's
-    cut: Callable[[], None]  # resets all connections between the gateway and the evaluation
+    way: Way  # between the gateway and the evaluation
 
     def tls(self) -> TlsOptions:
         """Whom callers trust, and under mutual TLS who they are."""
@@ -105,11 +105,11 @@ def _started(folder: Path, *, mutual: bool) -> Iterator[Behind]:
         runtime = entered.enter_context(opened(store, 2))
         services = _serving(config, runtime, f"localhost:{port}", asked, witness)
         entered.enter_context(in_background(lambda: services))
-        cut = entered.enter_context(way_to(("127.0.0.2", services_port), "127.0.0.3"))
+        way = entered.enter_context(way_to(("127.0.0.2", services_port), ("127.0.0.3", services_port)))
         places = {f"{name}.test": "127.0.0.2" for name in SERVICES} | {"evaluation.test": "127.0.0.3"}
         names = entered.enter_context(named(places))
         nginx = gateway(folder / "gateway", port, names.address, ours, own, services_port, mutual=mutual)
-        yield Behind(entered.enter_context(nginx), names, witness, ours, caller, services_port, cut)
+        yield Behind(entered.enter_context(nginx), names, witness, ours, caller, services_port, way)
 
 
 @asynccontextmanager

@@ -130,13 +130,13 @@ def test_a_service_that_is_lost_in_mid_answer_is_asked_again(behind: Behind) -> 
     with behind.client() as once:
         answers = once.evaluation.CompareSets(CompareSetsRequest())
         next(answers)
-        behind.cut()
+        behind.way.cut()
         with pytest.raises(BiosynthCallError, match="INTERNAL CONNECTION_LOST"):
             list(answers)
     with behind.client(retries=1) as again:
         answers = again.evaluation.CompareSets(CompareSetsRequest())
         next(answers)
-        behind.cut()
+        behind.way.cut()
         assert len([next(answers) for _ in range(20)]) == 20
         answers.cancel()
 

@@ -29,6 +29,10 @@ _MARGIN = 1.15
 _LEAST_RETRY_SECONDS, _MOST_RETRY_SECONDS = 0.05, 30.0
 
 
+# How long a computation that is abandoned goes on, until its next step.
+_STEP_SECONDS = 0.5
+
+
 @dataclass(eq=False)
 class _Entry:
     """A computation: how long it is expected to take, when it came, and when it began (None: it waits).
@@ -40,28 +44,30 @@ class _Entry:
     share: float
     expected: float
     came: float
+    task: asyncio.Task[Any] | None
     begin: float | None = None
-    work: asyncio.Future[Any] | None = None
     refused: bool = False
+    abandoned: bool = False
 
     def left(self, now: float) -> float:
         """Seconds for which it will take up all of the room, or as long as it takes up its share of it."""
         left = self.expected if self.begin is None else max(0.0, self.expected - (now - self.begin))
-        return left * self.share
+        return self.share * (min(left, _STEP_SECONDS) if self.abandoned else left)
 
 
 class Computing:
     """Computes on a fixed number of threads and within so much memory, first come, first served.
 
-    A call whose deadline would pass before its result is there is refused at once, so that threads work only for
-    callers who still wait. How long a call takes is expected by its kind, from how long the last ones took; a kind that
-    is not known yet is let in. One that is cancelled while it waits never runs; one that runs ends at its next step.
+    A call that others come before, and whose deadline would pass before its result is there, is refused at once, so
+    that threads work only for callers who still wait. How long a call takes is expected by its kind, from how long the
+    last ones took; a kind that is not known yet is let in. One that is cancelled while it waits never runs; one that
+    runs ends at its next step, and takes up its room until then.
     """
 
     def __init__(self, workers: Workers, metrics: LoadMetrics | None = None, memory: int = sys.maxsize) -> None:
         self._workers, self._metrics = workers, metrics or LoadMetrics(CollectorRegistry())
         self._room = Room(workers.threads, memory)
-        self._entries: dict[_Entry, None] = {}  # in the order in which they came
+        self._entries: dict[_Entry, None] = {}  # of those who wait or run, in the order in which they came
         self._seconds: dict[tuple[str, int], float] = {}
         self._next_return = 0.0  # when the caller who was refused last was told to come again
 
@@ -73,42 +79,54 @@ class Computing:
         wait; ImageTooLarge for more memory than there is; ShuttingDown where `drain` leaves no time.
         """
         kind = (operation, pixels.bit_length())
-        entry = _Entry(operation, self._room.share(memory), self._seconds.get(kind, 0.0), time.monotonic())
-        self._check_memory(entry, pixels, memory)
-        self._admit(entry, memory)
-        self._entries[entry] = None
-        self._metrics.waiting.inc()
-        entry.work = asyncio.ensure_future(self._in_turn(entry, function, memory))
+        share, expected = self._room.share(memory), self._seconds.get(kind, 0.0)
+        entry = _Entry(operation, share, expected, time.monotonic(), asyncio.current_task())
+        turn = self._asked(entry, pixels, memory)
         try:
-            result: T = await entry.work
+            await self._waited(entry, turn, memory)
+            result = await self._workers.call(partial(_computed, function), partial(self._ended, entry, memory))
         except asyncio.CancelledError:
-            entry.work.cancel()
-            if entry.refused:
+            entry.abandoned = True
+            if entry.refused and entry.task is not None:
+                entry.task.uncancel()
                 raise self._refusal(entry, "ending", ShuttingDown("this server ends before this one's turn")) from None
             self._metrics.abandoned.labels(operation).inc()
             raise
-        except Overloaded as error:
-            raise self._refusal(entry, "full", error) from None
-        finally:
-            del self._entries[entry]
-            (self._metrics.waiting if entry.begin is None else self._metrics.running).dec()
         self._learn(kind, entry)
         return result
 
-    async def _in_turn(self, entry: _Entry, function: Callable[[], T], memory: int) -> T:
-        await self._room.take(memory)
-        # Where the caller leaves, the thread goes on to its next step, and so long holds what it took.
-        return await self._workers.call(partial(self._timed, entry, function), partial(self._room.give_back, memory))
+    def _asked(self, entry: _Entry, pixels: int, memory: int) -> asyncio.Future[None]:
+        """The entry's turn, which may have come already. Raises where it is not let in."""
+        self._check_memory(entry, pixels, memory)
+        self._admit(entry, memory)
+        try:
+            turn = self._room.ask(memory)
+        except Overloaded as error:
+            raise self._refusal(entry, "full", error) from None
+        self._entries[entry] = None
+        self._metrics.waiting.inc()
+        return turn
 
-    def _timed(self, entry: _Entry, function: Callable[[], T]) -> T:
+    async def _waited(self, entry: _Entry, turn: asyncio.Future[None], memory: int) -> None:
+        try:
+            await turn
+        except asyncio.CancelledError:
+            self._room.withdraw(turn, memory)
+            del self._entries[entry]
+            raise
+        finally:
+            self._metrics.waiting.dec()
         entry.begin = time.monotonic()
-        self._metrics.waiting.dec()
         self._metrics.running.inc()
         self._metrics.wait_seconds.labels(entry.operation).observe(entry.begin - entry.came)
         with step("wait", entry.came):
             pass
-        with step("compute"):
-            return function()
+
+    def _ended(self, entry: _Entry, memory: int) -> None:
+        """No thread works at it any more, whether its caller waited for that or not."""
+        del self._entries[entry]
+        self._metrics.running.dec()
+        self._room.give_back(memory)
 
     def _refusal(self, entry: _Entry, reason: str, error: BiosynthError) -> BiosynthError:
         self._metrics.refused.labels(entry.operation, reason).inc()
@@ -124,16 +142,18 @@ class Computing:
         for entry in self._entries:
             work += 2 * entry.left(now)
             late = entry.begin is None and work > seconds
-            if entry.work is not None and (late or seconds <= 0):
+            if entry.task is not None and not entry.abandoned and (late or seconds <= 0):
                 entry.refused = True
-                entry.work.cancel()
+                entry.task.cancel()
 
     def _check_memory(self, entry: _Entry, pixels: int, memory: int) -> None:
         if memory > self._room.memory:
             error = ImageTooLarge(
                 f"expected a computation that takes at most {self._room.memory // MIB} MiB, what this server has for "
                 f"it; an image of {pixels} pixels takes about {memory // MIB} MiB; crop it or bin it, or give the "
-                "server more memory"
+                "server more memory",
+                got=memory,
+                limit=self._room.memory,
             )
             raise self._refusal(entry, "memory", error)
 
@@ -157,11 +177,17 @@ class Computing:
 
         Were all told the time until now's work is done, they would come at once and be refused again.
         """
-        self._next_return = max(now + wait, self._next_return + takes)
-        return min(max(_LEAST_RETRY_SECONDS, self._next_return - now), _MOST_RETRY_SECONDS)
+        last = now + _MOST_RETRY_SECONDS  # else a burst would be remembered for minutes
+        self._next_return = min(max(now + wait, self._next_return + takes), last)
+        return max(_LEAST_RETRY_SECONDS, self._next_return - now)
 
     def _learn(self, kind: tuple[str, int], entry: _Entry) -> None:
         if entry.begin is not None:
             seconds = time.monotonic() - entry.begin
             known = self._seconds.get(kind, seconds)
             self._seconds[kind] = known + _LATEST * (seconds - known)
+
+
+def _computed(function: Callable[[], T]) -> T:
+    with step("compute"):
+        return function()

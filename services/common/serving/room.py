@@ -25,28 +25,30 @@ class Room:
         return max(1 / self.threads, memory / max(self.memory, 1))
 
     def is_free_for(self, memory: int) -> bool:
-        """Whether `take` would return at once."""
+        """Whether who asks for so many bytes now has them at once."""
         return not self._waiting and self._fits(memory)
 
-    async def take(self, memory: int) -> None:
-        """Wait for a thread and so many bytes, which `give_back` frees. Raises Overloaded where too many wait."""
+    def ask(self, memory: int) -> asyncio.Future[None]:
+        """Ask for a thread and so many bytes: the turn, done once they are his. Raises Overloaded where too many wait.
+
+        What he has is freed by `give_back`; a turn that he does not want any more, by `withdraw`.
+        """
         if len(self._waiting) >= self._most:
             raise Overloaded(f"{len(self._waiting)} computations are already waiting; try again later")
         turn = asyncio.get_running_loop().create_future()
         self._waiting[turn] = memory
         self._hand_out()
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # his turn came while he left
-                self.give_back(memory)
-            raise
-        finally:
-            if self._waiting.pop(turn, None) is not None:
-                self._hand_out()
+        return turn
+
+    def withdraw(self, turn: asyncio.Future[None], memory: int) -> None:
+        """Leave, whether his turn has come or not."""
+        if self._waiting.pop(turn, None) is not None:
+            self._hand_out()
+        elif not turn.cancelled():
+            self.give_back(memory)
 
     def give_back(self, memory: int) -> None:
-        """Free what `take` took."""
+        """Free what he had."""
         self._free_threads += 1
         self._free_memory += memory
         self._hand_out()

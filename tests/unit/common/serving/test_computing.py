@@ -118,6 +118,62 @@ def test_under_five_times_the_load_threads_work_for_those_who_still_wait_and_eve
     assert ended["in time"] > 2 * ended["late"]
 
 
+def test_calls_that_come_in_the_same_moment_are_reckoned_one_after_the_other() -> None:
+    """2 threads, 0.1 s each, 0.25 s of time: about four of them can be in time."""
+
+    async def main() -> Counter[str]:
+        with Workers(2) as workers:
+            computing = Computing(workers)
+            await _within(computing, None, 0.1)
+            calls = [asyncio.ensure_future(_within(computing, 0.25, 0.1)) for _ in range(20)]
+            ended = await asyncio.gather(*calls, return_exceptions=True)
+        return Counter(type(one).__name__ for one in ended)
+
+    ended = asyncio.run(main())
+    assert ended["Overloaded"] >= 15
+    assert ended["NoneType"] >= 1
+
+
+def test_what_is_abandoned_counts_until_its_thread_is_free() -> None:
+    registry, release = CollectorRegistry(), threading.Event()
+
+    def running() -> float | None:
+        return registry.get_sample_value("biosynth_computations_running")
+
+    async def main() -> None:
+        with Workers(1) as workers:
+            computing = Computing(workers, LoadMetrics(registry))
+            await _within(computing, None, 0.1)
+            left = asyncio.ensure_future(computing.run("generate", 100, lambda: release.wait(5)))
+            await asyncio.sleep(0.02)
+            left.cancel()
+            await asyncio.sleep(0.02)
+            assert running() == 1
+            with pytest.raises(Overloaded, match="1 computations come first"):
+                await _within(computing, 0.11, 0.1)
+            release.set()
+            await _within(computing, None, 0.0)
+            assert running() == 0
+
+    asyncio.run(main())
+
+
+def test_a_burst_of_refusals_is_not_remembered_for_minutes() -> None:
+    async def main() -> float | None:
+        with Workers(1) as workers:
+            computing = Computing(workers)
+            await _within(computing, None, 0.5)
+            running = asyncio.ensure_future(_within(computing, None, 0.5))
+            await asyncio.sleep(0.01)
+            for _ in range(1000):
+                with pytest.raises(Overloaded):
+                    await _within(computing, 0.1, 0.5)
+            await running
+            return computing._next_return - time.monotonic()
+
+    assert (asyncio.run(main()) or 0) < 31
+
+
 def test_computations_wait_for_memory_though_threads_are_free() -> None:
     async def main() -> int:
         now, most = 0, 0

@@ -12,12 +12,21 @@ from services.common.errors import Overloaded
 from services.common.serving.room import Room
 
 
+async def _taken(room: Room, memory: int) -> None:
+    turn = room.ask(memory)
+    try:
+        await turn
+    except asyncio.CancelledError:
+        room.withdraw(turn, memory)
+        raise
+
+
 def test_who_needs_much_memory_is_not_overtaken_and_so_has_his_turn() -> None:
     async def main() -> list[str]:
         room, order = Room(threads=4, memory=100), list[str]()
 
         async def work(name: str, memory: int) -> None:
-            await room.take(memory)
+            await _taken(room, memory)
             order.append(name)
             await asyncio.sleep(0.01)
             room.give_back(memory)
@@ -33,11 +42,11 @@ def test_who_needs_much_memory_is_not_overtaken_and_so_has_his_turn() -> None:
 def test_more_who_wait_than_allowed_are_refused() -> None:
     async def main() -> None:
         room = Room(threads=1, memory=1, max_waiting=1)
-        await room.take(0)
-        waiting = asyncio.ensure_future(room.take(0))
+        await _taken(room, 0)
+        waiting = asyncio.ensure_future(_taken(room, 0))
         await asyncio.sleep(0)
         with pytest.raises(Overloaded, match="1 computations are already waiting"):
-            await room.take(0)
+            await _taken(room, 0)
         room.give_back(0)
         await waiting
 
@@ -47,13 +56,13 @@ def test_more_who_wait_than_allowed_are_refused() -> None:
 def test_ten_thousand_who_leave_while_they_wait_free_their_places() -> None:
     async def main() -> None:
         room = Room(threads=1, memory=1, max_waiting=10_000)
-        await room.take(0)
-        waiting = [asyncio.ensure_future(room.take(0)) for _ in range(10_000)]
+        await _taken(room, 0)
+        waiting = [asyncio.ensure_future(_taken(room, 0)) for _ in range(10_000)]
         await asyncio.sleep(0)
         for task in waiting:
             task.cancel()
         await asyncio.wait(waiting)
-        last = asyncio.ensure_future(room.take(0))
+        last = asyncio.ensure_future(_taken(room, 0))
         await asyncio.sleep(0)
         assert not last.done()
         room.give_back(0)
@@ -76,7 +85,7 @@ def test_whoever_comes_stays_or_leaves_all_room_is_free_at_the_end_and_never_ove
         room, held = Room(threads, memory=100), list[int]()
 
         async def work(memory: int, turns: int) -> None:
-            await room.take(memory)
+            await _taken(room, memory)
             held.append(memory)
             assert len(held) <= threads
             assert sum(held) <= 100
@@ -97,7 +106,7 @@ def test_whoever_comes_stays_or_leaves_all_room_is_free_at_the_end_and_never_ove
         assert held == []
         for _ in range(threads - 1):
             assert room.is_free_for(100)
-            await room.take(0)
+            await _taken(room, 0)
         assert room.is_free_for(100)
 
     asyncio.run(main())

@@ -107,6 +107,7 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
             compute,
             _pair_response,
             real.pixels + generated.pixels,
+            "real",
             max(real.pixels, generated.pixels),
         )
 
@@ -152,7 +153,7 @@ class EvaluationServicer(evaluation_pb2_grpc.EvaluationServiceServicer):
         learned_from = identify_set(request.train, runtime, "train") if request.HasField("train") else None
         sizes = [pixels for one in (*sets, learned_from) if one is not None for pixels in one.pixels]
         identity = self._identity(request, sets, learned_from)
-        return Job("compare-sets", identity, compute, reply, sum(sizes), max(sizes))
+        return Job("compare-sets", identity, compute, reply, sum(sizes), "real", max(sizes))
 
     def _result(self, request: evaluation_pb2.CompareSetsRequest, stored: Stored) -> evaluation_pb2.EvaluationResult:
         verdicts: Any = stored.summary["verdicts"]  # written by compute

@@ -40,6 +40,8 @@ class LoadedModels:
     def get(self, stored: StoredModel) -> LoadedModel:
         """Return a model of the shelf, loaded. Raises ConfigError where weights are absent or not those described."""
         name, version = key = stored.description.name, stored.description.version
+        if (known := self._loaded.get(key)) is not None:  # without the lock, which is held while another one loads
+            return known
         with self._lock:
             if key not in self._loaded:
                 loaded = LoadedModel(stored, self._open(stored))

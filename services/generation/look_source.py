@@ -30,7 +30,7 @@ class LookSource:
     """Where a look comes from, what of it is part of the result's identity, and what gives it: None, to be drawn.
 
     look: takes the request's own reference, (H, W), and the model; it reads what it needs itself, blocking. pixels: of
-    the image that it reads.
+    the largest image that it reads.
     """
 
     origin: generation_pb2.LookOrigin.ValueType
@@ -116,7 +116,8 @@ def _likeness(like: generation_pb2.Likeness, runtime: Runtime) -> LookSource:
         "channel": channel,
         "reference": own.sha256 if own else "",
     }
-    return LookSource(generation_pb2.LOOK_ORIGIN_MEASURED, identity, measured, image.pixels)
+    pixels = max(image.pixels, own.pixels if own else 0)
+    return LookSource(generation_pb2.LOOK_ORIGIN_MEASURED, identity, measured, pixels)
 
 
 def _fields(look: Look) -> dict[str, Json]:

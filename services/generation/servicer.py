@@ -113,7 +113,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
 
         identity = {**_identity(request, model, ordered, reference.sha256), "look": source.identity}
         reply = partial(self._reply, request, model, source)
-        return Job("generate", identity, compute, reply, max(reference.pixels, source.pixels))
+        return Job("generate", identity, compute, reply, max(reference.pixels, source.pixels), "reference")
 
     def _reply(
         self, request: generation_pb2.GenerateRequest, model: LoadedModel, source: LookSource, stored: Stored

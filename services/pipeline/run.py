@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,8 @@ from services.pipeline.plan import ModelFacts, Plan, Wish, make_plan, wished_mod
 
 # Fields of the called services' requests, by those of a run's that they come from.
 _FIELDS = {"like.image": "image", "like.channel": "channel", "schema_name": "schema"}
+# For the answer to be on its way before the caller gives up.
+_REPLY_SECONDS = 0.1
 # What the services are asked for: the next one fetches it itself.
 _OBJECT = Delivery.DELIVERY_OBJECT
 
@@ -32,7 +34,8 @@ class Run:
 
     request: RunRequest
     stubs: Stubs
-    seconds: float  # time limit of each call
+    seconds: float  # until the caller gives up, counted from when this is made
+    came: float = field(default_factory=time.monotonic)
 
     async def events(self) -> AsyncIterator[RunResponse]:
         """Yield progress by stage, and the result last, its pixels as objects of the store.
@@ -45,6 +48,11 @@ class Run:
         async for response in self._from_image(result) if from_image else self._from_reference(result):
             yield response
         yield RunResponse(result=result)
+
+    @property
+    def _left(self) -> float:
+        """Seconds that a call to a service has: fewer than the caller, who is then told which one did not answer."""
+        return max(0.0, self.seconds - (time.monotonic() - self.came) - _REPLY_SECONDS)
 
     def _check(self) -> None:
         """Refuse what the last stages would refuse, before the first one works."""
@@ -62,7 +70,7 @@ class Run:
         wish = Wish(self.request.segmenter, self.request.schema, self.request.model, self.request.model_version)
         yield _begun(Stage.STAGE_PLAN, "choosing what fits")
         start = time.monotonic()
-        plan = make_plan(await ask(self.stubs, self.seconds), wish)
+        plan = make_plan(await ask(self.stubs, self._left), wish)
         yield _ended(Stage.STAGE_PLAN, start)
         found, drawn, made = result.segmentation, result.reference, result.generation
         segment = partial(self._segment, plan)
@@ -84,7 +92,7 @@ class Run:
                 "expected no segmenter with a reference, which is past segmentation; leave it empty", field="segmenter"
             )
         wish = Wish("", self.request.schema, self.request.model, self.request.model_version)
-        models = wished_models(await ask(self.stubs, self.seconds), wish)
+        models = wished_models(await ask(self.stubs, self._left), wish)
         if len(models) > 1:
             names = ", ".join(f"{model.name} ({model.schema})" for model in models)
             raise NoFittingModel(
@@ -101,7 +109,9 @@ class Run:
         )
         if self.request.HasField("channel"):
             request.channel = self.request.channel
-        async for event in self.stubs.segmentation.SegmentWithProgress(request, timeout=self.seconds):
+        async for event in self.stubs.segmentation.SegmentWithProgress(
+            request, timeout=self._left, wait_for_ready=True
+        ):
             yield event.progress if event.HasField("progress") else event.result
 
     async def _render(
@@ -117,7 +127,7 @@ class Run:
         )
         if self.request.HasField("channel"):
             request.channel = self.request.channel
-        yield await self.stubs.reference.Render(request, timeout=self.seconds)
+        yield await self.stubs.reference.Render(request, timeout=self._left, wait_for_ready=True)
 
     async def _generate(
         self, reference: Content, model: ModelFacts
@@ -125,7 +135,7 @@ class Run:
         request = generation_pb2.GenerateRequest(
             reference=reference,
             model=model.name,
-            model_version=self.request.model_version,
+            model_version=model.version,  # the planned one, of whose schema the reference is
             seed=self.request.seed,
             appearance=self.request.appearance,
             delivery=_OBJECT,
@@ -134,7 +144,7 @@ class Run:
             request.like.image.CopyFrom(self.request.image)
             if self.request.HasField("channel"):
                 request.like.channel = self.request.channel
-        async for event in self.stubs.generation.GenerateWithProgress(request, timeout=self.seconds):
+        async for event in self.stubs.generation.GenerateWithProgress(request, timeout=self._left, wait_for_ready=True):
             yield event.progress if event.HasField("progress") else event.result
 
 

@@ -86,7 +86,14 @@ class ReferenceServicer(reference_pb2_grpc.ReferenceServiceServicer):
             )
 
         identity = _identity(request, schema, shown.sha256, image.sha256 if image else "")
-        return Job("render", identity, compute, reply, max(shown.pixels, request.height_px * request.width_px))
+        return Job(
+            "render",
+            identity,
+            compute,
+            reply,
+            max(shown.pixels, image.pixels if image else 0, request.height_px * request.width_px),
+            "segmentation",
+        )
 
 
 def reference_service(runtime: Runtime) -> Service:

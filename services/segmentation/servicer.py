@@ -78,7 +78,7 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
                 cached=stored.cached,
             )
 
-        return Job("segment", identity, compute, reply, image.pixels)
+        return Job("segment", identity, compute, reply, image.pixels, "image")
 
 
 def segmentation_service(runtime: Runtime) -> Service:

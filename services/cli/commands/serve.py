@@ -43,8 +43,14 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:  # noqa: A
         composition = Composition(
             names, GenerationConfig.from_env(env), _endpoints(env, address), EvaluationConfig.from_env(env)
         )
-        traces = ServerConfig.from_env(env).otlp_endpoint
-        private = ServerConfig(address=address, drain_seconds=1.0, otlp_endpoint=traces)
+        public = ServerConfig.from_env(env)
+        private = ServerConfig(
+            address=address,
+            drain_seconds=1.0,
+            max_message_bytes=public.max_message_bytes,
+            max_in_flight_bytes=public.max_in_flight_bytes,
+            otlp_endpoint=public.otlp_endpoint,
+        )
         run_server(env, lambda runtime: _start(composition, private, runtime))
 
 

@@ -82,7 +82,7 @@ class ServerConfig:
             max_in_flight_bytes=settings.integer(
                 "BIOSYNTH_MAX_IN_FLIGHT_BYTES", cls.max_in_flight_bytes, MIB, 64 * 1024 * MIB
             ),
-            memory_bytes=settings.optional_integer("BIOSYNTH_MEMORY_BYTES", 1024 * MIB, 1024**2 * MIB),
+            memory_bytes=settings.optional_integer("BIOSYNTH_MEMORY_BYTES", 2048 * MIB, 1024**2 * MIB),
             drain_seconds=settings.number("BIOSYNTH_DRAIN_SECONDS", cls.drain_seconds, 0, 3600),
             connection_age_seconds=settings.number(
                 "BIOSYNTH_CONNECTION_AGE_SECONDS", cls.connection_age_seconds, 0, 86400

@@ -14,6 +14,7 @@ from biosynth.contract import INLINE_BYTES, PNG, is_sha256
 from biosynth.v1 import types_pb2
 from numpy.typing import NDArray
 
+from services.common.abandonment import stop_if_abandoned
 from services.common.errors import (
     ContentMismatch,
     InvalidArgument,
@@ -37,6 +38,11 @@ _OWN = ImageLimits(max_bytes=1024**3)
 
 # Objects that are read to be identified at a time: each may have 64 MiB, and there are more threads than these.
 _READING = threading.BoundedSemaphore(4)
+# Results are decoded for rasters beside the computations whose memory is reckoned: one at a time, of so many pixels.
+_DECODING = threading.BoundedSemaphore(1)
+MOST_RASTER_PIXELS = 25_000_000
+_SMALL_FILE = 8192  # bytes; too few for many pixels, so such ones need not wait for each other
+_PNG_HEADER = 26  # bytes, up to the colour type
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,9 @@ def identify(content: types_pb2.Content, store: Store, limits: ImageLimits = _DE
         raster = content.raster
         with at("raster"):
             return Identified(content, raster_digest(raster, limits), raster.height_px * raster.width_px)
+    stop_if_abandoned()
     with _READING if content.WhichOneof("source") == "object" else nullcontext():
+        stop_if_abandoned()
         fetched = fetch(content, store, limits)
         pixels = pixels_announced(fetched.data or b"", limits)
     if content.WhichOneof("source") == "object":
@@ -134,10 +142,9 @@ def _levels(fetched: Fetched, limits: ImageLimits) -> NDArray[np.uint8]:
     data = fetched.data or b""
     if data and not data.startswith(PNG):
         raise InvalidReference(f"{expected}a file that begins with {data[:8].hex(' ')} (hexadecimal)")
-    pixels = decode_image(data, None, limits)
-    if not png.is_grey8(data) or pixels.dtype != np.uint8:
+    if len(data) > _PNG_HEADER and not png.is_grey8(data):
         raise InvalidReference(f"{expected}a PNG in colour or of another depth")
-    return pixels.view(np.uint8)
+    return decode_image(data, None, limits).view(np.uint8)
 
 
 def read_segmentation(
@@ -185,7 +192,20 @@ def deliver(
                 limit=INLINE_BYTES,
             )
         return types_pb2.Content(file=store.get(stored.key, stored.size))
-    return types_pb2.Content(raster=encode_raster(decode(store.get(stored.key, stored.size))))
+    with _DECODING if stored.size > _SMALL_FILE else nullcontext():
+        return types_pb2.Content(raster=_raster_of(store.get(stored.key, stored.size), decode))
+
+
+def _raster_of(data: bytes, decode: Callable[[bytes], Mapping[str, NDArray[Any]]]) -> types_pb2.Raster:
+    if (pixels := pixels_announced(data, _OWN)) > MOST_RASTER_PIXELS:
+        raise ObjectTooLarge(
+            f"expected a result of at most {MOST_RASTER_PIXELS} pixels as a raster, got {pixels}; ask for a file or an "
+            "object",
+            field="delivery",
+            got=pixels,
+            limit=MOST_RASTER_PIXELS,
+        )
+    return encode_raster(decode(data))
 
 
 def image_planes(data: bytes) -> dict[str, NDArray[Any]]:

@@ -19,6 +19,7 @@ class Job(Generic[R]):
     identity: everything that the outcome depends on; see Results. compute: blocking, for a computing thread; it reads
     what it needs itself, so that a call that waits holds no pixels. reply: blocking, from the stored outcome. pixels:
     of all input, by whose order durations are told apart. largest: pixels of what is in memory at a time; None: all.
+    field: of the request, which is to blame where they are too many.
     """
 
     operation: str
@@ -26,6 +27,7 @@ class Job(Generic[R]):
     compute: Callable[[], Outcome]
     reply: Callable[[Stored], R]
     pixels: int
+    field: str
     largest: int | None = None
 
     @property

@@ -12,8 +12,9 @@ from biosynth.contract import MIB
 _CGROUPS = Path("/sys/fs/cgroup")
 # Of a machine without a limit, what a server takes: others run there too.
 _PART_OF_MACHINE = 0.75
-# Beside computations: the process with its libraries and networks, and files that are being read to be identified.
-ASIDE_BYTES = 768 * MIB
+# Beside computations: the process with its libraries and networks, files that are being read to be identified, and a
+# result that is decoded for a raster.
+ASIDE_BYTES = 960 * MIB
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,10 @@ class Cost:
 
 COSTS: Mapping[str, Cost] = {
     "segment": Cost(512 * MIB, 60),
-    "render": Cost(32 * MIB, 30),
+    "render": Cost(32 * MIB, 28),
     "generate": Cost(320 * MIB, 52),
-    "compare-pair": Cost(64 * MIB, 70),
-    "compare-sets": Cost(64 * MIB, 74),
+    "compare-pair": Cost(64 * MIB, 68),
+    "compare-sets": Cost(64 * MIB, 72),
 }
 
 

@@ -15,7 +15,7 @@ from typing import TypeAlias, TypeVar
 import cv2
 
 from services.common.engines.cores import usable_cores
-from services.common.errors import BiosynthError
+from services.common.errors import BiosynthError, ImageTooLarge
 from services.common.imaging.images import ImageLimits
 from services.common.serving.build_info import installed
 from services.common.serving.computing import Computing
@@ -70,9 +70,13 @@ class Runtime:
         if stored is None:
             compute = partial(self._computed, job)
             key = self.results.folder(job.operation, job.identity)
-            stored = await self.flights.join(
-                key, lambda: self.computing.run(job.operation, job.pixels, compute, job.memory)
-            )
+            try:
+                stored = await self.flights.join(
+                    key, lambda: self.computing.run(job.operation, job.pixels, compute, job.memory)
+                )
+            except ImageTooLarge as error:  # for the memory; where it is for a file, its field is named
+                error.field = error.field or job.field
+                raise
         self.load.results.labels(job.operation, "stored" if stored.cached else "computed").inc()
         return await self.workers.run(job.reply, stored)
 

@@ -63,12 +63,13 @@ def test_forty_runs_of_15_mib_at_once_and_sixty_of_a_bomb_stay_under_the_limit(p
 
 def test_an_image_that_never_fits_is_refused_with_what_there_is_and_a_smaller_one_is_answered(tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_ports(1)[0]}"
-    memory = {"BIOSYNTH_MEMORY_BYTES": str(1640 * MIB), "BIOSYNTH_STORE_PATH": str(tmp_path)}
+    memory = {"BIOSYNTH_MEMORY_BYTES": str(2048 * MIB), "BIOSYNTH_STORE_PATH": str(tmp_path)}
     environment = {**os.environ, "BIOSYNTH_STORE": "folder", **memory, "BIOSYNTH_ADDRESS": address}
     with serving(["services.segmentation"], environment), Client(address, retries=0) as client:
-        with pytest.raises(BiosynthCallError, match="4000000 pixels takes about 740 MiB") as refused:
-            client.segmentation.Segment(_dark(2000), timeout=60)
+        with pytest.raises(BiosynthCallError, match="9000000 pixels takes about 1026 MiB") as refused:
+            client.segmentation.Segment(_dark(3000), timeout=60)
         assert (refused.value.reason, refused.value.code) == ("IMAGE_TOO_LARGE", grpc.StatusCode.INVALID_ARGUMENT)
+        assert list(refused.value.fields) == ["image"]
         assert client.segmentation.Segment(_dark(500), timeout=60).summary.height_px == 500
 
 

@@ -32,5 +32,5 @@ def test_a_server_may_take_its_containers_limit_or_most_of_the_machine(
 
 
 def test_requests_and_the_process_itself_are_set_aside() -> None:
-    assert for_computations(4096 * MIB, 256 * MIB) == (4096 - 256 - 768) * MIB
+    assert for_computations(4096 * MIB, 256 * MIB) == (4096 - 256 - 960) * MIB
     assert for_computations(512 * MIB, 256 * MIB) == 0

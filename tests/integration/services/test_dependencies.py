@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +18,7 @@ from biosynth import BiosynthCallError, Client
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.cli.background import in_background
+from services.cli.composition import Composition
 from services.common.serving.config import EndpointsConfig, ServerConfig
 from services.common.serving.runtime import Runtime, opened
 from services.common.serving.server import Running, Service, running
@@ -27,6 +29,7 @@ from services.generation.servicer import generation_service
 from services.pipeline import catalogue, reachability
 from services.pipeline.catalogue import connected
 from services.pipeline.servicer import pipeline_service
+from services.segmentation.servicer import SegmentationServicer
 from tests.integration.common.fakes import answers, segmentation
 from tests.support.ports import free_ports
 
@@ -34,8 +37,8 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 
 
 @contextmanager
-def pipeline(store: FolderStore, endpoint: str) -> Iterator[Client]:
-    """A client of a pipeline that looks for all other services at `endpoint`."""
+def pipeline(store: FolderStore, endpoint: str, seconds: float = 60) -> Iterator[Client]:
+    """A client, who waits so long, of a pipeline that looks for all other services at `endpoint`."""
 
     @asynccontextmanager
     async def serving(runtime: Runtime) -> AsyncIterator[Running]:
@@ -47,7 +50,7 @@ def pipeline(store: FolderStore, endpoint: str) -> Iterator[Client]:
     with (
         opened(store, 1) as runtime,
         in_background(lambda: serving(runtime)) as server,
-        Client(server.address, retries=0) as client,
+        Client(server.address, timeout_s=seconds, retries=0) as client,
     ):
         yield client
 
@@ -140,6 +143,41 @@ def test_a_frozen_service_is_named_long_before_the_callers_deadline(store: Folde
             client.run(image=b"x")
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE
     assert time.monotonic() - begin < 20
+
+
+@contextmanager
+def all_but_segmenting(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The services that a run calls, of which segmentation lists, but answers nothing else."""
+
+    async def never(_self: object, _request: object, _context: object) -> None:
+        await asyncio.Event().wait()
+
+    @asynccontextmanager
+    async def serving(runtime: Runtime) -> AsyncIterator[Running]:
+        unused = EndpointsConfig("unix:/none", "unix:/none", "unix:/none")
+        composition = Composition(["segmentation", "reference", "generation"], GenerationConfig(), unused)
+        async with (
+            composition.start(runtime) as services,
+            running(ServerConfig(address="127.0.0.1:0", drain_seconds=0), services) as server,
+        ):
+            yield server
+
+    monkeypatch.setattr(SegmentationServicer, "SegmentWithProgress", never)
+    with opened(store, 1) as runtime, in_background(lambda: serving(runtime)) as server:
+        yield server.address
+
+
+def test_a_service_that_freezes_after_the_plan_is_named_before_the_caller_gives_up(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = time.monotonic()
+    with (
+        all_but_segmenting(store, monkeypatch) as address,
+        pipeline(store, address, seconds=2) as client,
+        pytest.raises(BiosynthCallError, match="SegmentationService, which this call needs, does not answer"),
+    ):
+        client.run(image=b"x")
+    assert time.monotonic() - begin < 6
 
 
 def test_a_service_that_comes_back_in_time_is_waited_for(store: FolderStore) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import grpc
 
-from biosynth.contract import REPLY_BYTES, REQUEST_BYTES
+from biosynth.contract import MIB, REPLY_BYTES, REQUEST_BYTES
 from biosynth.errors import InvalidInputError
 
 
@@ -45,6 +45,8 @@ def channel_options(
     return [
         ("grpc.max_receive_message_length", max_reply_bytes),
         ("grpc.max_send_message_length", max_request_bytes),
+        # gRPC repeats no call whose request and metadata fill more than this; its default is 256 KiB.
+        ("grpc.per_rpc_retry_buffer_size", max_request_bytes + 4 * MIB),
         ("grpc.lb_policy_name", "round_robin"),  # over all replicas that the name resolves to
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 5_000),

@@ -11,7 +11,7 @@ Listener: TypeAlias = Callable[[int, int], None]
 LISTENER: ContextVar[Listener | None] = ContextVar("LISTENER", default=None)
 
 
-def tell_steps(done: int, total: int) -> None:
+def tell_progress(done: int, total: int) -> None:
     """Say how many of how many steps, such as tiles, are done."""
     listener = LISTENER.get()
     if listener is not None:

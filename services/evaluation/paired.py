@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
+from services.common.abandonment import stop_if_abandoned
 from services.common.errors import InvalidArgument, InvalidImage
 from services.common.imaging.images import Image
 from services.evaluation.lpips import Lpips
@@ -47,10 +48,11 @@ def compare_pair(real: Image, generated: Image, lpips: Lpips | None = None) -> t
     ssim undefined for a side below 11 px: the image is 2 x 2
     """
     _check(real, generated)
-    # Divided, not multiplied by the reciprocal: then v / 255 and 257 v / 65535 are the same number to the last bit.
-    x, y = (np.true_divide(image, _full_scale(image), order="C") for image in (real, generated))
-    metrics = (*_pixel_metrics(x - y), _ssim(x, y), _pearson(x, y), *_histogram_metrics(real, generated))
-    return (*metrics, _gradient_error(real, generated), _lpips(real, generated, lpips))
+    found = []
+    for metric in _metrics(real, generated, lpips):
+        stop_if_abandoned()
+        found.append(metric)
+    return tuple(found)
 
 
 def compare_pairs(
@@ -80,6 +82,17 @@ def _in_threads(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _metrics(real: Image, generated: Image, lpips: Lpips | None) -> Iterator[Metric]:
+    # Divided, not multiplied by the reciprocal: then v / 255 and 257 v / 65535 are the same number to the last bit.
+    x, y = (np.true_divide(image, _full_scale(image), order="C") for image in (real, generated))
+    yield from _pixel_metrics(x - y)
+    yield _ssim(x, y)
+    yield _pearson(x, y)
+    yield from _histogram_metrics(real, generated)
+    yield _gradient_error(real, generated)
+    yield _lpips(real, generated, lpips)
 
 
 def _check(real: Image, generated: Image) -> None:
@@ -131,6 +144,7 @@ def _ssim(x: Plane, y: Plane) -> Metric:
     # would need 2 GiB of temporary arrays.
     windows, total = x.shape[0] - SSIM_TAPS + 1, 0.0
     for top in range(0, windows, SSIM_BAND):
+        stop_if_abandoned()
         rows = min(SSIM_BAND, windows - top)
         band = slice(top, top + rows + SSIM_TAPS - 1)
         total += rows * _mean_ssim(x[band], y[band])

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.abandonment import stop_if_abandoned
 from services.common.errors import InvalidArgument, at
 from services.common.imaging.images import autocontrast
 from services.common.imaging.labels import Segmentation
@@ -69,11 +70,13 @@ def render(
     tier_of_label = None
     if schema.tiers:
         segmentation = compact(segmentation)
+        stop_if_abandoned()
         means = _means(segmentation, image, schema)
         limits = limits or measure_limits(means, schema.tiers, schema.tier_range)
         tier_of_label = assign_tiers(means, limits)
     masks = Masks(resized(segmentation, size), thickness_px, schema.dilate_cell_boundary, tier_of_label)
     reference = _paint(masks, schema, size or segmentation.shape)
+    stop_if_abandoned()
     # Comparing bytes level by level is faster than np.bincount, which widens every pixel to 8 bytes.
     level_pixels = tuple(int(np.count_nonzero(reference == level.index)) for level in schema.levels)
     return Rendered(reference, _grey(reference, schema), limits, level_pixels)
@@ -82,6 +85,7 @@ def render(
 def _paint(masks: Masks, schema: Schema, shape: tuple[int, int]) -> NDArray[np.uint8]:
     reference = np.zeros(shape, np.uint8)
     for rule in schema.painting:
+        stop_if_abandoned()
         np.copyto(reference, np.uint8(rule.level), where=masks[rule.source])
     return reference
 

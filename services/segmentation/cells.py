@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import expand_labels
 
+from services.common.abandonment import stop_if_abandoned
 from services.common.imaging.labels import Labels
 from services.segmentation.regions import distance_inside, fill_holes, split_by_depth, tidy, without_small
 from services.segmentation.texture import (
@@ -69,6 +70,7 @@ def find_cells(image: Image) -> Labels:
     """
     plane = image.astype(np.float32)
     labels = _cells(flattened(shrunk(plane, _bin_factor(plane)), BACKGROUND_SIGMA_PX))
+    stop_if_abandoned()
     full = cv2.resize(labels, image.shape[::-1], interpolation=cv2.INTER_NEAREST)
     return tidy(full.astype(np.int32, copy=False), 1)
 
@@ -86,9 +88,11 @@ def _detail(image: Plane) -> float:
 
 def _cells(flat: Plane) -> Labels:
     """Labels of the cells in a flattened image (H, W) at the tuned scale."""
+    stop_if_abandoned()
     covered = upper_class(log_local_deviation(flat, TEXTURE_RADIUS_PX), LEAST_SEPARATION)
     if covered is None:
         return np.zeros(flat.shape, np.int32)
+    stop_if_abandoned()
     # Fills patches without texture within cells; those at the image's edge too, which fill_holes would leave.
     zone = ~without_small(~without_small(covered, BRIGHT.smallest_px), LARGEST_GAP_PX)
     if not zone.any():
@@ -96,6 +100,7 @@ def _cells(flat: Plane) -> Labels:
     bare = flat[~zone] if not zone.all() else flat
     deviation = (flat - np.median(bare)) / max(float(flat[zone].std()), QUANTISATION_NOISE)
     inside = distance_inside(zone)
+    stop_if_abandoned()
     if _halo_is_bright(deviation, inside):
         return _bodies(deviation, inside, DARK)
     return _bodies(-deviation, inside, BRIGHT)
@@ -123,4 +128,5 @@ def _bodies(halo: Plane, inside: Plane, look: _Look) -> Labels:
     body = fill_holes(body, look.largest_hole_px)
     height = smoothed(distance_inside(body), SEED_SIGMA_PX) - BRIGHTNESS_WEIGHT * smoothed(halo, SEED_SIGMA_PX)
     cells = tidy(split_by_depth(height, body, look.depth_px), look.smallest_px)
+    stop_if_abandoned()
     return np.asarray(expand_labels(cells, REGROWTH_PX), np.int32)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from services.common.abandonment import stop_if_abandoned
 from services.common.imaging.labels import Labels, Mask
 from services.segmentation.regions import distance_inside, fill_holes, split_by_depth, tidy, without_small
 from services.segmentation.texture import QUANTISATION_NOISE, Plane, noise_deviation, smoothed, upper_class
@@ -32,12 +33,14 @@ def find_nuclei(image: NDArray[np.uint8] | NDArray[np.uint16]) -> Labels:
     """
     nothing = np.zeros(image.shape, np.int32)
     brightness = _brightness(image)
+    stop_if_abandoned()
     if brightness is None:
         return nothing
     compressed = brightness**GAMMA
     above = upper_class(compressed, 0.0)
     if above is None:
         return nothing
+    stop_if_abandoned()
     opened = cv2.morphologyEx(
         above.astype(np.uint8), cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     )
@@ -45,6 +48,7 @@ def find_nuclei(image: NDArray[np.uint8] | NDArray[np.uint16]) -> Labels:
     if not mask.any():
         return nothing
     rough = tidy(split_by_depth(_height(compressed, mask), mask, SEED_DEPTH_PX), SMALLEST_PX)
+    stop_if_abandoned()
     return _with_own_edges(rough, brightness, mask)
 
 
@@ -83,10 +87,12 @@ def _with_own_edges(labels: Labels, brightness: Plane, mask: Mask) -> Labels:
     ground = float(np.median(brightness[~mask])) if not mask.all() else 0.0
     quartiles = _upper_quartiles(labels, brightness)
     cut = (ground + EDGE_FRACTION * (quartiles - ground)).astype(np.float32)
+    stop_if_abandoned()
     kept = tidy(np.where(brightness > cut[labels], labels, 0), SMALLEST_PX)
     holes = fill_holes(kept > 0) & (kept == 0)
     if not holes.any():
         return kept
+    stop_if_abandoned()
     nearest = ndimage.distance_transform_edt(kept == 0, return_distances=False, return_indices=True)
     return tidy(np.where(holes, kept[tuple(nearest)], kept), 1)
 

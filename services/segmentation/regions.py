@@ -10,6 +10,7 @@ from skimage.measure import label
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
+from services.common.abandonment import stop_if_abandoned
 from services.common.imaging.labels import Labels, Mask
 
 WHOLE_STEPS = 256
@@ -75,9 +76,11 @@ def split_by_depth(height: NDArray[np.float32], mask: Mask, depth: float) -> Lab
     # Heights in whole steps of depth / 256: exact arithmetic needs no tolerance to find the tops of domes.
     steps = np.where(mask, np.rint(height * np.float32(256 / depth)), np.float32(-1e6)).astype(np.float32)
     lowered = _reconstructed(steps - 256, steps)
+    stop_if_abandoned()
     # Tops of equal height without a deep pass between them lie on one plateau of the lowered image: one seed.
     plateaus = label(local_maxima(lowered, connectivity=2), connectivity=2)
     seeds = np.where((steps - lowered >= 256) & mask, plateaus, 0)
+    stop_if_abandoned()
     return np.asarray(watershed(-height, seeds, mask=mask), np.int32)
 
 
@@ -89,6 +92,7 @@ def _reconstructed(marker: NDArray[np.float32], limit: NDArray[np.float32]) -> N
     """
     square = np.ones((3, 3), np.uint8)
     for _ in range(WHOLE_STEPS):
+        stop_if_abandoned()
         grown = np.asarray(cv2.min(cv2.dilate(marker, square), limit), np.float32)
         if np.array_equal(grown, marker):
             return grown

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label
 
+from services.common.abandonment import stop_if_abandoned
 from services.common.imaging.labels import Mask
 from services.segmentation.regions import fill_holes, without_small
 from services.segmentation.texture import binned, flattened, log_local_deviation, smoothed, upper_class
@@ -28,6 +29,7 @@ def find_wound(image: NDArray[np.uint8] | NDArray[np.uint16]) -> Mask:
     LEAST_SEPARATION apart: that is "no wound".
     """
     flat = flattened(binned(image, WORKING_PX), BACKGROUND_SIGMA_PX)
+    stop_if_abandoned()
     covered = upper_class(log_local_deviation(flat, TEXTURE_RADIUS_PX), LEAST_SEPARATION)
     if covered is None:
         return np.zeros(image.shape, bool)

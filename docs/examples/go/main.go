@@ -82,7 +82,9 @@ func connect() (*grpc.ClientConn, error) {
 	endpoint := cmp.Or(os.Getenv("BIOSYNTH_ENDPOINT"), "127.0.0.1:50051")
 	return grpc.NewClient(endpoint, grpc.WithTransportCredentials(security),
 		grpc.WithDefaultServiceConfig(serviceConfig),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(68<<20))) // Go takes 4 MiB otherwise
+		grpc.WithDefaultCallOptions(
+			grpc.MaxCallRecvMsgSize(68<<20),     // Go takes 4 MiB otherwise
+			grpc.MaxRetryRPCBufferSize(40<<20))) // and repeats no call of more than 256 KiB
 }
 
 func withToken(ctx context.Context) (context.Context, error) {

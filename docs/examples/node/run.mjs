@@ -22,6 +22,8 @@ const client = new PipelineService(
   {
     "grpc.service_config": readFileSync(`${protos}/biosynth/service_config.json`, "utf8"), // retries
     "grpc.max_receive_message_length": 68 * 1024 * 1024, // grpc-js takes 4 MiB otherwise
+    "grpc.per_rpc_retry_buffer_size": 40 * 1024 * 1024, // and repeats no call of more than 1 MiB,
+    "grpc.retry_buffer_size": 160 * 1024 * 1024, // nor one where all in work exceed 16 MiB
   },
 );
 const metadata = new grpc.Metadata();

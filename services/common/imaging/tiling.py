@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.abandonment import stop_if_abandoned
-from services.common.progress import tell_steps
+from services.common.progress import tell_progress
 
 # Rows and columns, for indexing the last two axes of an array.
 Window: TypeAlias = tuple[slice, slice]
@@ -98,7 +98,7 @@ def run_tiles(
         if result is None:
             result = np.empty((len(made), *shape), np.float32)
         result[:, *tile.inner.slices] = made[:, *tile.inner.within(tile.outer)]
-        tell_steps(done, len(tiles))
+        tell_progress(done, len(tiles))
     if result is None:
         raise ValueError(f"expected an image with pixels; got {shape}")
     return result

@@ -11,17 +11,20 @@ BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 6
 class LoadMetrics:
     """operation: a word of ours, such as `generate`; no label takes its value from a caller's text.
 
-    refused: reason is `late` (the deadline leaves no time), `full` (too many wait) or `ending` (the server ends).
+    refused: reason is `late` (the deadline leaves no time), `full` (too many wait), `ending` (the server ends) or
+    `memory` (it takes more than the server has).
     abandoned: given up by their callers, before or while they ran. results: source is `stored` or `computed`.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         operation = ("operation",)
-        self.waiting = Gauge("biosynth_computations_waiting", "Computations that wait for a thread.", registry=registry)
+        self.waiting = Gauge(
+            "biosynth_computations_waiting", "Computations that wait for a thread and memory.", registry=registry
+        )
         self.running = Gauge("biosynth_computations_running", "Computations that run.", registry=registry)
         self.wait_seconds = Histogram(
-            "biosynth_computation_wait_seconds", "Time until a thread was free.", operation, registry=registry,
-            buckets=BUCKETS,
+            "biosynth_computation_wait_seconds", "Time until a thread and memory were free.", operation,
+            registry=registry, buckets=BUCKETS,
         )  # fmt: skip
         self.seconds = Histogram(
             "biosynth_computation_seconds", "Time of a computation that was done, reading and storing included.",

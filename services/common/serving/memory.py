@@ -21,7 +21,7 @@ ASIDE_BYTES = 960 * MIB
 class Cost:
     """Bytes that a computation takes at its peak, whatever its image (`base`) and for each pixel of it.
 
-    Measured in processes of their own (tests/integration/common/test_memory.py holds them to it), and rounded up.
+    Measured in processes of their own (tests/integration/common/test_memory_costs.py holds them to it), and rounded up.
     """
 
     base: int

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
+from services.common.abandonment import stop_if_abandoned
 from services.common.imaging.labels import Labels, Mask
 from services.segmentation.regions import tidy
 
@@ -36,6 +37,7 @@ def objects_of(output: NDArray[np.float32]) -> Labels:
     """
     mask = np.asarray(output[FOREGROUND] > _logit(FOREGROUND_LEAST), bool)
     seeds, _ = ndimage.label(_centres(output, mask) & mask, np.ones((3, 3)))
+    stop_if_abandoned()
     depth = cv2.GaussianBlur(output[DISTANCE], (0, 0), DISTANCE_SIGMA_PX)
     return tidy(watershed(-depth, seeds, mask=mask), SMALLEST_PX)
 
@@ -44,6 +46,7 @@ def _centres(output: NDArray[np.float32], mask: Mask) -> Mask:
     """Peaks of the votes, smoothed."""
     votes = np.zeros(mask.shape, np.float32)
     for top in range(0, len(mask), BAND_ROWS):
+        stop_if_abandoned()
         _vote(votes, output[DOWN:, top : top + BAND_ROWS], mask[top : top + BAND_ROWS], top)
     density = cv2.GaussianBlur(votes, (0, 0), VOTE_SIGMA_PX)
     reach = 2 * round(3 * VOTE_SIGMA_PX) + 1

@@ -71,10 +71,9 @@ def test_an_example_goes_both_ways_and_explains_refusals(
 ) -> None:
     if lacking := [tool for tool in NEEDED[name] if shutil.which(tool) is None]:
         pytest.skip(f"{', '.join(lacking)} not here")
-    folders = [str(Path(sys.executable).parent), environment["PATH"]]  # buf is beside Python
     if name == "grpcurl":
-        folders.insert(0, str(request.getfixturevalue("tools")))
-    environment = {**environment, "PATH": os.pathsep.join(folders)}
+        tools = str(request.getfixturevalue("tools"))
+        environment = {**environment, "PATH": os.pathsep.join([tools, environment["PATH"]])}
     mine = nuclei_picture(seed=list(NEEDED).index(name))  # of another example, the store would have it already
     (tmp_path / "cells.png").write_bytes(encode_png(mine))
     (tmp_path / "no-image.png").write_text("no image")
@@ -110,6 +109,7 @@ def checkout(folder: Path) -> Path:
     made = shutil.ignore_patterns("node_modules", "gen", "*.py", "*.pyi", "__pycache__", "*.egg-info", "build")
     for part in ("docs/examples", "protos"):
         shutil.copytree(ROOT / part, folder / part, ignore=made)
+    (folder / ".venv").symlink_to(sys.prefix)  # buf is there
     return folder
 
 

@@ -10,8 +10,10 @@ from importlib.resources import files
 import grpc
 import pytest
 from biosynth import RetryPolicy
-from biosynth.v1.segmentation_pb2 import ListSegmentersRequest
+from biosynth.channel import channel_options
+from biosynth.v1.segmentation_pb2 import ListSegmentersRequest, SegmentRequest
 from biosynth.v1.segmentation_pb2_grpc import SegmentationServiceStub
+from biosynth.v1.types_pb2 import Content, Delivery
 
 from services.common.errors import Overloaded, ShuttingDown, StoreFull
 from services.common.serving.server import Running
@@ -34,6 +36,14 @@ def test_a_refused_call_is_repeated_when_the_server_said_it_may_be(
     stub.ListSegmenters(ListSegmentersRequest(), timeout=20)
     assert len(script.requests) == 3
     assert 0.9 <= time.monotonic() - begin < 5  # the policy's own first waits are 0.25 and 0.5 s at most
+
+
+def test_a_large_request_is_repeated_too(server: Running, script: Script) -> None:
+    script.failures = [ShuttingDown("ends", retry_seconds=0.001)]
+    request = SegmentRequest(image=Content(file=bytes(2**20)), delivery=Delivery.DELIVERY_RASTER)
+    with grpc.insecure_channel(server.address, [*channel_options(), ("grpc.service_config", CONFIG)]) as channel:
+        SegmentationServiceStub(channel).Segment(request, timeout=20)
+    assert script.requests == [request, request]
 
 
 def test_what_does_not_pass_is_not_repeated(stub: SegmentationServiceStub, script: Script) -> None:

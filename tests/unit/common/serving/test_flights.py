@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.common.progress import LISTENER, Listener, tell_steps
+from services.common.progress import LISTENER, Listener, tell_progress
 from services.common.serving.flights import Flights
 
 
@@ -76,7 +76,7 @@ def test_one_who_leaves_does_not_stop_the_others_and_the_last_one_does() -> None
 def test_all_who_listen_are_told_the_steps_of_the_one_computation() -> None:
     async def compute() -> str:
         await asyncio.sleep(0.01)  # time for all to join
-        tell_steps(1, 2)
+        tell_progress(1, 2)
         return "done"
 
     async def join(flights: Flights, listener: Listener | None) -> str:

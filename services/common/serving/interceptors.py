@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import logging
+import random
 import re
 import time
-import uuid
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -86,7 +86,9 @@ class RequestIds(Around):
     async def around(self, call: Call) -> Any:
         """Set the id; the variable needs no reset, since each call has its own task and context."""
         sent = dict(call.context.invocation_metadata() or ()).get(REQUEST_ID_KEY, "")
-        REQUEST_ID.set(sent if isinstance(sent, str) and _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex)
+        REQUEST_ID.set(
+            sent if isinstance(sent, str) and _REQUEST_ID.fullmatch(sent) else f"{random.getrandbits(128):032x}"
+        )
         call.context.set_trailing_metadata(((REQUEST_ID_KEY, REQUEST_ID.get()),))
         return await call.invoke()
 

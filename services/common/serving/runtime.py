@@ -38,6 +38,7 @@ from services.common.storage.stores import open_store
 COMPUTING = ("numpy", "onnxruntime", "opencv-python-headless", "scikit-image", "scikit-learn", "scipy", "tifffile")
 # For waiting on the store mostly; what is read stays small, since pixels are decoded where they are computed with.
 IO_THREADS = 16
+_SWITCH_SECONDS = 0.0005
 R = TypeVar("R")
 
 
@@ -130,6 +131,8 @@ def run_server(env: Mapping[str, str], start: Start) -> None:
     """As `serve`, for callers who handle errors themselves. Raises ConfigError or StoreUnavailable before serving."""
     config = ServerConfig.from_env(env)
     configure_logs(config.log_level, sys.stderr)
+    # The event loop would wait 5 ms for each computing thread that is in Python's own code, several times a call.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     cv2.setNumThreads(usable_cores())  # by default one for each core of the machine, whatever the quota
     store = open_store(StoreConfig.from_env(env))
     wait_until(store.check, config.start_wait_seconds)

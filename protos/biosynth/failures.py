@@ -66,6 +66,9 @@ def _explained(code: grpc.StatusCode, text: str, target: str) -> tuple[str, str]
         # One service alone offers its own calls only.
         advice = "name the address of a whole deployment (its gateway), or an endpoint for each service"
         return f"the server at {target} does not offer this call ({text}); {advice}", "NO_SUCH_CALL"
+    if code is grpc.StatusCode.CANCELLED and text == "CANCELLED":
+        # By the server, for calls that come in the moment in which it begins to end.
+        return f"the server at {target} ended before it took the call", "CONNECTION_LOST"
     if code is grpc.StatusCode.INTERNAL and "RST_STREAM" in text:
         # What a gateway says when it has lost a service in mid-answer; nearer by, gRPC says UNAVAILABLE.
         return f"the service behind {target} was lost before the end of its answer ({text})", "CONNECTION_LOST"

@@ -34,7 +34,7 @@ def figures(quick: bool = False) -> list[dict[str, Any]]:
     requests, cancelled, side = (300, 300, 1200) if quick else (REQUESTS, CANCELLED, 2400)
     rows = [
         asyncio.run(_memory("memory", SERVE, requests, leaks=False)),
-        asyncio.run(_memory("memory of a control that keeps 4 KiB of each", LEAKY, requests, leaks=True)),
+        asyncio.run(_memory("memory of a control that keeps 16 KiB of each", LEAKY, requests, leaks=True)),
         asyncio.run(_cancelled(cancelled)),
         asyncio.run(_drained(side)),
     ]
@@ -143,8 +143,10 @@ async def _drained(side: int) -> dict[str, Any]:
 def _word(outcome: BaseException | None) -> str:
     if outcome is None:
         return "done"
-    metadata = dict(outcome.trailing_metadata() or ()) if isinstance(outcome, grpc.aio.AioRpcError) else {}
-    return "refused" if "grpc-retry-pushback-ms" in metadata else f"lost ({outcome!r:.60})"
+    if not isinstance(outcome, grpc.aio.AioRpcError):
+        raise outcome
+    told = "grpc-retry-pushback-ms" in dict(outcome.trailing_metadata() or ())
+    return "refused" if told else f"lost ({outcome.code().name} {outcome.details()})"
 
 
 if __name__ == "__main__":

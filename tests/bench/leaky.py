@@ -1,4 +1,4 @@
-"""`biosynth serve` that keeps 4 KiB of each request: what a memory figure must be able to see."""
+"""`biosynth serve` that keeps 16 KiB of each request: what a memory figure must be able to see."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _leak() -> None:
     begun = Runtime._begun
 
     def leaking(self: Runtime, prepare: Any) -> Any:
-        _kept.append(bytearray(4096))
+        _kept.append(bytearray(16384))
         return begun(self, prepare)
 
     Runtime._begun = leaking  # type: ignore[method-assign]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import statistics
 import sys
 import time
@@ -193,6 +194,7 @@ async def _served() -> AsyncIterator[Load]:
             yield Load(channel)
 
 
+@functools.cache
 def reference(side: int) -> Content:
     """Nuclei in a grid."""
     levels = np.zeros((side, side), np.uint8)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from services.common.abandonment import stop_if_abandoned
 from services.common.errors import InvalidArgument, at, blaming
 from services.common.names import check_name
-from services.common.serving.content import check_delivery, deliver, identify, read_image
+from services.common.serving.content import identify, read_image
+from services.common.serving.delivery import check_delivery, deliver
 from services.common.serving.job import Job
 from services.common.serving.runtime import Runtime, computed_with
 from services.common.serving.server import Context, Service

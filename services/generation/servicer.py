@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry, Histogram
 from services.common.errors import InvalidArgument, NotImplementedYet, at
 from services.common.imaging.images import encode_png
 from services.common.ranges import check_appearance
-from services.common.serving.content import check_delivery, deliver, identify, image_planes, read_reference
+from services.common.serving.content import identify, read_reference
+from services.common.serving.delivery import check_delivery, deliver, image_planes
 from services.common.serving.job import Job
 from services.common.serving.load_metrics import BUCKETS
 from services.common.serving.model_metrics import ModelInMemory

@@ -15,7 +15,7 @@ from biosynth.v1.types_pb2 import Content, Delivery, Steps
 
 from services.common.errors import InvalidArgument, NoFittingModel
 from services.common.ranges import check_appearance, check_thickness
-from services.common.serving.content import check_delivery
+from services.common.serving.delivery import check_delivery
 from services.common.serving.status import Answered, renamed, status_of
 from services.pipeline.catalogue import Stubs, ask
 from services.pipeline.plan import ModelFacts, Plan, Wish, make_plan, wished_models

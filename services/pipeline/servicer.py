@@ -19,7 +19,7 @@ from services.common.errors import (
     Unsupported,
     at,
 )
-from services.common.serving.content import deliver, image_planes, segmentation_planes
+from services.common.serving.delivery import deliver, image_planes, segmentation_planes
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
 from services.common.storage.keys import check_readable

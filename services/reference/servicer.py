@@ -13,14 +13,8 @@ from numpy.typing import NDArray
 from services.common.errors import InvalidArgument, NotImplementedYet, at
 from services.common.imaging.images import encode_png
 from services.common.imaging.labels import Segmentation, with_absent
-from services.common.serving.content import (
-    check_delivery,
-    deliver,
-    identify,
-    image_planes,
-    read_image,
-    read_segmentation,
-)
+from services.common.serving.content import identify, read_image, read_segmentation
+from services.common.serving.delivery import check_delivery, deliver, image_planes
 from services.common.serving.job import Job
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service

@@ -12,7 +12,8 @@ from biosynth.v1.types_pb2 import SegmentationSummary
 from services.common.errors import at
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import encode_segmentation
-from services.common.serving.content import check_delivery, deliver, identify, read_image, segmentation_planes
+from services.common.serving.content import identify, read_image
+from services.common.serving.delivery import check_delivery, deliver, segmentation_planes
 from services.common.serving.job import Job
 from services.common.serving.model_metrics import ModelInMemory
 from services.common.serving.runtime import Runtime

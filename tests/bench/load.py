@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import statistics
 import sys
 import time
@@ -30,9 +31,13 @@ GOAL_SHARE, GOAL_REFUSAL_S, GOAL_ABANDONED_S = 0.9, 0.020, 1.0
 
 @dataclass
 class Ended:
-    """How calls ended: when those in time did, how long refusals took, and how many came too late."""
+    """How calls ended: when those in time did, how long refusals took, and how many came too late.
+
+    cores: that making these calls took of the machine, which the server then has not.
+    """
 
     in_time: int = 0
+    cores: float = 0.0
     late: int = 0
     refused_s: list[float] = field(default_factory=list)
 
@@ -90,22 +95,24 @@ class Load:
 
     async def closed(self, side: int, callers: int, deadline: float, seconds: float) -> Ended:
         """So many callers, each of whom asks again at once, or, where refused, when the server says."""
-        ended, until = Ended(), time.perf_counter() + seconds
+        ended, begin, until = Ended(), time.process_time(), time.perf_counter() + seconds
 
         async def caller() -> None:
             while time.perf_counter() < until:
                 await asyncio.sleep(await self.counted(side, deadline, ended))
 
         await asyncio.gather(*(caller() for _ in range(callers)))
+        ended.cores = (time.process_time() - begin) / seconds
         return ended
 
     async def open(self, side: int, rate: float, deadline: float, seconds: float) -> Ended:
         """So many calls a second, whatever becomes of them; nobody comes again."""
-        ended = Ended()
+        ended, begin = Ended(), time.process_time()
         async with asyncio.TaskGroup() as calls:
             for _ in range(int(rate * seconds)):
                 calls.create_task(self.counted(side, deadline, ended))
                 await asyncio.sleep(1 / rate)
+        ended.cores = (time.process_time() - begin) / seconds
         return ended
 
 
@@ -133,7 +140,8 @@ async def _measured(seconds: float) -> list[dict[str, Any]]:
 
 def _goodput(name: str, ended: Ended, seconds: float, could: float) -> list[dict[str, Any]]:
     share = ended.in_time / seconds / could
-    told = f"{ended.in_time / seconds:.1f}/s of {could:.1f}/s in time ({100 * share:.0f} %), {ended.late} late"
+    told = f"{ended.in_time / seconds:.1f}/s of {could:.1f}/s in time ({100 * share:.0f} %), {ended.late} late; "
+    told += f"the calls took {ended.cores:.2f} of {os.cpu_count()} cores"
     refusal = ended.refusal()
     return [
         {"name": name, "value": told, "target": ">= 90 % of capacity in time", "met": share >= GOAL_SHARE},

@@ -29,7 +29,7 @@ from services.cli.session import add_endpoint, open_session
 from services.common.imaging.images import decode_image, encode_png
 from services.common.imaging.intensity import to_eight_bit
 from services.common.imaging.ometiff import decode_segmentation
-from services.common.serving.content import image_planes
+from services.common.serving.delivery import image_planes
 from services.evaluation.paired import compare_pair
 
 FILES = (

@@ -1,10 +1,9 @@
-"""Pixels as they travel (biosynth.v1.Content) to arrays and back; blocking, for worker threads."""
+"""Pixels as they come (biosynth.v1.Content) to arrays; blocking, for worker threads."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -27,21 +26,15 @@ from services.common.imaging.formats import png
 from services.common.imaging.images import Image, ImageLimits, choose_channel, decode_image, pixels_announced
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import decode_segmentation, segmentation_from_planes
-from services.common.serving.raster import decode_raster, encode_raster, raster_digest
+from services.common.serving.raster import decode_raster, raster_digest
 from services.common.storage.keys import check_readable
-from services.common.storage.store import Store, StoredObject
+from services.common.storage.store import Store
 
 _DEFAULT = ImageLimits()
-# For files that the services made: their pixels were limited on input, but noise compresses to more than 64 MiB.
-_OWN = ImageLimits(max_bytes=1024**3)
 
 
 # Objects that are read to be identified at a time: each may have 64 MiB, and there are more threads than these.
 _READING = threading.BoundedSemaphore(4)
-# Results are decoded for rasters beside the computations whose memory is reckoned: one at a time, of so many pixels.
-_DECODING = threading.BoundedSemaphore(1)
-MOST_RASTER_PIXELS = 25_000_000
-_SMALL_FILE = 8192  # bytes; too few for many pixels, so such ones need not wait for each other
 _PNG_HEADER = 26  # bytes, up to the colour type
 
 
@@ -157,66 +150,6 @@ def read_segmentation(
             return decode_segmentation(fetched.data or b"", limits), fetched.sha256
         planes = dict(zip(fetched.channels, fetched.raster, strict=True))
         return segmentation_from_planes(planes), fetched.sha256
-
-
-def check_delivery(delivery: types_pb2.Delivery.ValueType) -> None:
-    """Raise InvalidArgument for a delivery that this version does not know; call it before computing anything."""
-    if delivery not in types_pb2.Delivery.values():
-        raise InvalidArgument(
-            f"expected a delivery as object, file or raster, got {int(delivery)}", field="delivery", got=int(delivery)
-        )
-
-
-def deliver(
-    store: Store,
-    stored: StoredObject,
-    delivery: types_pb2.Delivery.ValueType,
-    decode: Callable[[bytes], Mapping[str, NDArray[Any]]],
-) -> types_pb2.Content:
-    """A stored result in the way that the caller wants it; `decode` gives a file's planes by name, for rasters.
-
-    Without a wish it is a file where that fits into a reply, else an object. Raises InvalidArgument for an unknown
-    delivery and ObjectTooLarge for more than 16 MiB inside the reply.
-    """
-    check_delivery(delivery)
-    if delivery == types_pb2.DELIVERY_UNSPECIFIED:
-        delivery = types_pb2.DELIVERY_FILE if stored.size <= INLINE_BYTES else types_pb2.DELIVERY_OBJECT
-    if delivery == types_pb2.DELIVERY_OBJECT:
-        return types_pb2.Content(object=types_pb2.ObjectRef(key=stored.key, sha256=stored.sha256))
-    if delivery == types_pb2.DELIVERY_FILE:
-        if stored.size > INLINE_BYTES:
-            raise ObjectTooLarge(
-                f"expected a result of at most {INLINE_BYTES} bytes, got {stored.size}; ask for DELIVERY_OBJECT",
-                field="delivery",
-                got=stored.size,
-                limit=INLINE_BYTES,
-            )
-        return types_pb2.Content(file=store.get(stored.key, stored.size))
-    with _DECODING if stored.size > _SMALL_FILE else nullcontext():
-        return types_pb2.Content(raster=_raster_of(store.get(stored.key, stored.size), decode))
-
-
-def _raster_of(data: bytes, decode: Callable[[bytes], Mapping[str, NDArray[Any]]]) -> types_pb2.Raster:
-    if (pixels := pixels_announced(data, _OWN)) > MOST_RASTER_PIXELS:
-        raise ObjectTooLarge(
-            f"expected a result of at most {MOST_RASTER_PIXELS} pixels as a raster, got {pixels}; ask for a file or an "
-            "object",
-            field="delivery",
-            got=pixels,
-            limit=MOST_RASTER_PIXELS,
-        )
-    return encode_raster(decode(data))
-
-
-def image_planes(data: bytes) -> dict[str, NDArray[Any]]:
-    """For deliver: the one plane of an image or a reference that a service made."""
-    return {"image": decode_image(data, limits=_OWN)}
-
-
-def segmentation_planes(data: bytes) -> dict[str, NDArray[Any]]:
-    """For deliver: the parts of a segmentation that a service made."""
-    segmentation = decode_segmentation(data, _OWN)
-    return {name: getattr(segmentation, name) for name in segmentation.parts}
 
 
 def fetch_object(ref: types_pb2.ObjectRef, store: Store, limits: ImageLimits = _DEFAULT) -> Fetched:

@@ -32,16 +32,8 @@ from services.common.errors import (
 from services.common.imaging.images import ImageLimits, encode_png
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import encode_segmentation
-from services.common.serving.content import (
-    check_delivery,
-    deliver,
-    fetch,
-    image_planes,
-    read_image,
-    read_reference,
-    read_segmentation,
-    segmentation_planes,
-)
+from services.common.serving.content import fetch, read_image, read_reference, read_segmentation
+from services.common.serving.delivery import check_delivery, deliver, image_planes, segmentation_planes
 from services.common.serving.raster import decode_raster, encode_raster
 from services.common.storage.folder import FolderStore
 

@@ -25,7 +25,7 @@ T = TypeVar("T")
 # Of a kind's expected seconds, what its latest duration counts for.
 _LATEST = 0.2
 # Estimates err, and err more under load: what would be in time by a hair is refused, else threads work for the late.
-_MARGIN = 1.5
+_MARGIN = 1.25
 _LEAST_RETRY_SECONDS, _MOST_RETRY_SECONDS = 0.05, 30.0
 
 
@@ -66,7 +66,8 @@ class Computing:
 
     def __init__(self, workers: Workers, metrics: LoadMetrics | None = None, memory: int = sys.maxsize) -> None:
         self._workers, self._metrics = workers, metrics or LoadMetrics(CollectorRegistry())
-        self._room = Room(workers.threads, memory)
+        # A place more for each thread, whose next work is then at hand, and waits for no turn of the event loop.
+        self._room = Room(2 * workers.threads, memory)
         self._entries: dict[_Entry, None] = {}  # of those who wait or run, in the order in which they came
         self._seconds: dict[tuple[str, int], float] = {}
         self._next_return = 0.0  # when the caller who was refused last was told to come again
@@ -79,12 +80,15 @@ class Computing:
         wait; ImageTooLarge for more memory than there is; ShuttingDown where `drain` leaves no time.
         """
         kind = (operation, pixels.bit_length())
-        share, expected = self._room.share(memory), self._seconds.get(kind, 0.0)
+        share = max(1 / self._workers.threads, memory / max(self._room.memory, 1))
+        expected = self._seconds.get(kind, 0.0)
         entry = _Entry(operation, share, expected, time.monotonic(), asyncio.current_task())
         turn = self._asked(entry, pixels, memory)
         try:
             await self._waited(entry, turn, memory)
-            result = await self._workers.call(partial(_computed, function), partial(self._ended, entry, memory))
+            result = await self._workers.call(
+                partial(self._computed, entry, function), partial(self._ended, entry, memory)
+            )
         except asyncio.CancelledError:
             entry.abandoned = True
             if entry.refused and entry.task is not None:
@@ -112,21 +116,27 @@ class Computing:
             await turn
         except asyncio.CancelledError:
             self._room.withdraw(turn, memory)
-            del self._entries[entry]
+            self._forget(entry)
             raise
-        finally:
-            self._metrics.waiting.dec()
+
+    def _computed(self, entry: _Entry, function: Callable[[], T]) -> T:
         entry.begin = time.monotonic()
+        self._metrics.waiting.dec()
         self._metrics.running.inc()
         self._metrics.wait_seconds.labels(entry.operation).observe(entry.begin - entry.came)
         with step("wait", entry.came):
             pass
+        with step("compute"):
+            return function()
 
     def _ended(self, entry: _Entry, memory: int) -> None:
         """No thread works at it any more, whether its caller waited for that or not."""
-        del self._entries[entry]
-        self._metrics.running.dec()
+        self._forget(entry)
         self._room.give_back(memory)
+
+    def _forget(self, entry: _Entry) -> None:
+        del self._entries[entry]
+        (self._metrics.waiting if entry.begin is None else self._metrics.running).dec()
 
     def _refusal(self, entry: _Entry, reason: str, error: BiosynthError) -> BiosynthError:
         self._metrics.refused.labels(entry.operation, reason).inc()
@@ -159,7 +169,7 @@ class Computing:
 
     def _admit(self, entry: _Entry, memory: int) -> None:
         left = seconds_left()
-        if left is None or self._room.is_free_for(memory):
+        if left is None or (len(self._entries) < self._workers.threads and self._room.is_free_for(memory)):
             return
         now = time.monotonic()
         wait = sum(other.left(now) for other in self._entries)
@@ -186,8 +196,3 @@ class Computing:
             seconds = time.monotonic() - entry.begin
             known = self._seconds.get(kind, seconds)
             self._seconds[kind] = known + _LATEST * (seconds - known)
-
-
-def _computed(function: Callable[[], T]) -> T:
-    with step("compute"):
-        return function()

@@ -1,4 +1,4 @@
-"""What computations take up: threads, and memory."""
+"""What computations take up: places at threads, and memory."""
 
 from __future__ import annotations
 
@@ -8,28 +8,24 @@ from services.common.errors import Overloaded
 
 
 class Room:
-    """Threads and bytes of memory, handed out first come, first served; for one event loop.
+    """Places and bytes of memory, handed out first come, first served; for one event loop.
 
     Who needs much memory makes those behind him wait: were they let past, he would wait for ever. Waiting takes no
     thread, and at most `max_waiting` wait.
     """
 
-    def __init__(self, threads: int, memory: int, max_waiting: int = 64) -> None:
-        self.threads, self.memory = threads, memory
-        self._free_threads, self._free_memory = threads, memory
+    def __init__(self, places: int, memory: int, max_waiting: int = 64) -> None:
+        self.memory = memory
+        self._free_places, self._free_memory = places, memory
         self._most = max_waiting
         self._waiting: dict[asyncio.Future[None], int] = {}  # what each needs, in the order in which they came
-
-    def share(self, memory: int) -> float:
-        """What part of the room a computation takes that needs so many bytes: of the threads or of the memory."""
-        return max(1 / self.threads, memory / max(self.memory, 1))
 
     def is_free_for(self, memory: int) -> bool:
         """Whether who asks for so many bytes now has them at once."""
         return not self._waiting and self._fits(memory)
 
     def ask(self, memory: int) -> asyncio.Future[None]:
-        """Ask for a thread and so many bytes: the turn, done once they are his. Raises Overloaded where too many wait.
+        """Ask for a place and so many bytes: the turn, done once they are his. Raises Overloaded where too many wait.
 
         What he has is freed by `give_back`; a turn that he does not want any more, by `withdraw`.
         """
@@ -49,12 +45,12 @@ class Room:
 
     def give_back(self, memory: int) -> None:
         """Free what he had."""
-        self._free_threads += 1
+        self._free_places += 1
         self._free_memory += memory
         self._hand_out()
 
     def _fits(self, memory: int) -> bool:
-        return self._free_threads > 0 and memory <= self._free_memory
+        return self._free_places > 0 and memory <= self._free_memory
 
     def _hand_out(self) -> None:
         while self._waiting:
@@ -64,6 +60,6 @@ class Room:
             del self._waiting[turn]
             if turn.cancelled():  # he leaves, but has not been told yet
                 continue
-            self._free_threads -= 1
+            self._free_places -= 1
             self._free_memory -= memory
             turn.set_result(None)

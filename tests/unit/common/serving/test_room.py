@@ -1,4 +1,4 @@
-"""Threads and memory are handed out in turn, and nothing of them is ever lost."""
+"""Places and memory are handed out in turn, and nothing of them is ever lost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def _taken(room: Room, memory: int) -> None:
 
 def test_who_needs_much_memory_is_not_overtaken_and_so_has_his_turn() -> None:
     async def main() -> list[str]:
-        room, order = Room(threads=4, memory=100), list[str]()
+        room, order = Room(places=4, memory=100), list[str]()
 
         async def work(name: str, memory: int) -> None:
             await _taken(room, memory)
@@ -41,7 +41,7 @@ def test_who_needs_much_memory_is_not_overtaken_and_so_has_his_turn() -> None:
 
 def test_more_who_wait_than_allowed_are_refused() -> None:
     async def main() -> None:
-        room = Room(threads=1, memory=1, max_waiting=1)
+        room = Room(places=1, memory=1, max_waiting=1)
         await _taken(room, 0)
         waiting = asyncio.ensure_future(_taken(room, 0))
         await asyncio.sleep(0)
@@ -55,7 +55,7 @@ def test_more_who_wait_than_allowed_are_refused() -> None:
 
 def test_ten_thousand_who_leave_while_they_wait_free_their_places() -> None:
     async def main() -> None:
-        room = Room(threads=1, memory=1, max_waiting=10_000)
+        room = Room(places=1, memory=1, max_waiting=10_000)
         await _taken(room, 0)
         waiting = [asyncio.ensure_future(_taken(room, 0)) for _ in range(10_000)]
         await asyncio.sleep(0)

@@ -12,7 +12,7 @@ from biosynth.v1.segmentation_pb2 import SegmentRequest
 from biosynth.v1.types_pb2 import Appearance, Content, Delivery, Look
 
 from services.common.imaging.images import encode_png
-from services.common.serving import content
+from services.common.serving import delivery
 from services.common.storage.folder import FolderStore
 from tests.support.pictures import nuclei_picture, scratch_picture
 
@@ -88,7 +88,7 @@ def test_a_caller_who_asks_for_nothing_gets_files(client: Client) -> None:
 def test_what_is_too_large_for_a_reply_comes_by_a_link_where_the_store_makes_some(
     client: Client, monkeypatch: pytest.MonkeyPatch, signs: bool
 ) -> None:
-    monkeypatch.setattr(content, "INLINE_BYTES", 100)
+    monkeypatch.setattr(delivery, "INLINE_BYTES", 100)
     if signs:
         monkeypatch.setattr(FolderStore, "presign_get", lambda _store, key, _seconds: f"https://store/{key}?signed")
     request = RunRequest(image=Content(raster=image_raster(nuclei_picture())))

@@ -9,7 +9,8 @@ from services.common import errors
 from services.reference.schemas import builtin_schemas, parse_schema
 from services.reference.sources import SOURCES
 
-DOCS = Path(__file__).parents[3] / "docs"
+ROOT = Path(__file__).parents[3]
+DOCS = ROOT / "docs"
 
 
 def test_the_schema_of_the_documentation_is_one() -> None:
@@ -37,3 +38,13 @@ def test_the_files_that_the_documentation_shows_are_those_that_are_there() -> No
     for name, link, text in shown:
         assert (DOCS / link).resolve() == DOCS.parent / name
         assert (DOCS / link).read_text() == text, name
+
+
+def test_lock_files_name_no_address() -> None:
+    locks = [
+        *ROOT.glob("services/requirements/*.txt"),
+        ROOT / "requirements-uv.txt",
+        *ROOT.glob("docs/examples/*/*lock*"),
+    ]
+    assert len(locks) > 8
+    assert [lock.name for lock in locks if "://" in lock.read_text()] == []

@@ -1,4 +1,4 @@
-"""How many bytes of requests a server holds at a time."""
+"""How many bytes of requests and replies a server holds at a time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from services.common.errors import Overloaded
 
 
 class InFlight:
-    """Counts bytes of requests from their arrival to their answer. most: refused is what would go beyond it.
+    """Counts bytes of requests until they are answered, and of replies until they are gone.
 
-    A request alone is never refused: what one message may have is limited elsewhere. gauge: shows the bytes.
+    most: refused is what would go beyond it, but a message alone never is: what one may have is limited elsewhere.
+    gauge: shows the bytes.
     """
 
     def __init__(self, most: int, gauge: Gauge | None = None) -> None:
@@ -22,11 +23,11 @@ class InFlight:
 
     @contextmanager
     def held(self, size: int) -> Iterator[None]:
-        """Hold a request of so many bytes. Raises Overloaded where there is no room for it."""
+        """Hold a message of so many bytes. Raises Overloaded where there is no room for it."""
         if self._held and self._held + size > self._most:
             raise Overloaded(
-                f"{self._held} bytes of requests are in work, of {self._most} that this server holds at a time, and "
-                f"this one has {size}; try again later, or upload the file and name its object"
+                f"{self._held} bytes of requests and replies are in work, of {self._most} that this server holds at a "
+                f"time, and this one has {size}; try again later, or let files travel as objects of the store"
             )
         self._held += size
         self._gauge.inc(size)

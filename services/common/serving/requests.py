@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, aclosing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +19,8 @@ from services.common.serving.interceptors import Context, Continue, Details, Han
 
 # Messages of so many times the limit are still read, so that their callers are told in our words what to do.
 HARD_LIMIT = 1.25
+# Replies smaller than this are not counted: as many as there are calls at a time are still few bytes.
+SMALL_REPLY = 65536
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,18 @@ def _taking(handler: Handler, take: Callable[[bytes], _Taken], in_flight: InFlig
 
     async def answer(taken: _Taken, context: Context) -> Any:
         with _held(taken, in_flight) as message:
-            return await inner(message, context)
+            reply = await inner(message, context)
+        until_gone = ExitStack()
+        until_gone.enter_context(_held_reply(reply, in_flight))
+        context.add_done_callback(lambda _: until_gone.close())
+        return reply
 
     async def stream(taken: _Taken, context: Context) -> AsyncIterator[Any]:
         with _held(taken, in_flight) as message:
             async with aclosing(inner(message, context)) as responses:
                 async for response in responses:
-                    yield response
+                    with _held_reply(response, in_flight):  # it is gone once the next is asked for
+                        yield response
 
     if not handler.response_streaming:
         return grpc.unary_unary_rpc_method_handler(answer, take, handler.response_serializer)
@@ -78,6 +85,13 @@ def _held(taken: _Taken, in_flight: InFlight) -> Iterator[Any]:
         raise taken.wrong
     with in_flight.held(taken.size):
         yield taken.message
+
+
+def _held_reply(reply: Any, in_flight: InFlight) -> AbstractContextManager[None]:
+    """Holds a large reply. Where there is no room, the caller asks again, and has at once what is stored by now."""
+    # A coroutine that writes its replies itself returns None; those are small ones of libraries.
+    size = 0 if reply is None else reply.ByteSize()
+    return in_flight.held(size) if size >= SMALL_REPLY else nullcontext()
 
 
 def _take(parse: Callable[[bytes], Any], method: str, most_bytes: int, data: bytes) -> _Taken:

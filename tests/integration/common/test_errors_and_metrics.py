@@ -370,6 +370,34 @@ async def _nothing() -> AsyncIterator[RunResponse]:
         yield event
 
 
+@pytest.mark.parametrize("method", ["Segment", "SegmentWithProgress"])
+def test_a_large_reply_counts_until_it_is_gone_and_one_that_has_no_room_is_asked_for_again(method: str) -> None:
+    config = ServerConfig(address="127.0.0.1:0", drain_seconds=5, max_in_flight_bytes=1_000_000)
+    metrics, release = Metrics(), asyncio.Event()
+
+    async def large(request: SegmentRequest, context: Context) -> SegmentResponse:
+        await release.wait()
+        return SegmentResponse(segmentation=Content(file=b"x" * 900_000))
+
+    async def main() -> list[str]:
+        async with served(segmentation(large), config, metrics) as channel:
+            call = getattr(stub(channel), method)
+            told = [asyncio.ensure_future(_ended(_all_of(call(SegmentRequest())))) for _ in range(2)]
+            await asyncio.sleep(0.1)
+            release.set()
+            codes = [code for code, _ in await asyncio.gather(*told)]
+            assert (await _ended(_all_of(call(SegmentRequest()))))[0] == "OK"
+            await asyncio.sleep(0.1)
+        return codes
+
+    assert sorted(asyncio.run(main())) == ["OK", "RESOURCE_EXHAUSTED"]
+    assert metrics.registry.get_sample_value("biosynth_in_flight_bytes") == 0
+
+
+async def _all_of(call: Any) -> None:
+    await (call if hasattr(call, "__await__") else receive(call, []))
+
+
 def test_more_bytes_than_a_server_holds_are_refused_until_there_is_room() -> None:
     large = SegmentRequest(image=Content(file=b"x" * 900_000))
     config = ServerConfig(address="127.0.0.1:0", drain_seconds=5, max_in_flight_bytes=1_000_000)
@@ -392,5 +420,5 @@ def test_more_bytes_than_a_server_holds_are_refused_until_there_is_room() -> Non
 
     error = asyncio.run(main())
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert "bytes of requests are in work, of 1000000" in (error.details() or "")
+    assert "bytes of requests and replies are in work, of 1000000" in (error.details() or "")
     assert details(error)["RetryInfo"].retry_delay.ToMilliseconds() == 1000

@@ -1,4 +1,4 @@
-"""How many bytes of requests a server holds at a time."""
+"""How many bytes of requests and replies a server holds at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.common.serving.in_flight import InFlight
 
 def test_one_request_is_always_held_and_the_next_one_where_there_is_room() -> None:
     in_flight = InFlight(100)
-    words = "500 bytes of requests are in work, of 100"
+    words = "500 bytes of requests and replies are in work, of 100"
     with in_flight.held(500), pytest.raises(Overloaded, match=words), in_flight.held(1):
         pytest.fail("held")
     with in_flight.held(60), in_flight.held(40), pytest.raises(Overloaded), in_flight.held(1):

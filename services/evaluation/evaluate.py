@@ -24,7 +24,7 @@ from services.evaluation.sets.fidelity import Judge
 from services.evaluation.sets.report import SetReport, SetStatistics
 from services.evaluation.sets.segmenter_features import Describe
 from services.evaluation.strips import shown_names, strips_of
-from services.segmentation.segmenters import Segmenter
+from services.segmentation.segmenter import Segmenter
 
 FORMAT = "biosynth.evaluation/1"
 NOT_JUDGED = "not judged"
@@ -137,7 +137,7 @@ def _judge_of(segmenter: Segmenter | None) -> Judge | None:
     part = "nuclei" if "nuclei" in segmenter.parts else "cells"
 
     def find(image: NDArray[np.uint8]) -> Labels:
-        labels: Labels = getattr(segmenter.find(image), part)
+        labels: Labels = getattr(segmenter.segment(image), part)
         return labels
 
     return Judge(part, find)

@@ -38,8 +38,9 @@ from services.evaluation.paired_metrics import PAIRED_METRICS, PairedMetric
 from services.evaluation.pictures import listed
 from services.evaluation.quality_metrics import QualityMetrics
 from services.evaluation.sets.classifier import NEEDS_TORCH, NOT_ASKED, PixelClassifier
+from services.segmentation.builtin import builtin_segmenters
 from services.segmentation.learned.segmenter import shipped
-from services.segmentation.segmenters import Segmenter, builtin_segmenters
+from services.segmentation.segmenter import Segmenter
 
 EVALUATION_VERSION = 4  # rises whenever a figure, the report or the summary changes
 # The network whose features describe windows: one for all sets, so that figures compare.

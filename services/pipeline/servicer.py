@@ -7,7 +7,7 @@ from functools import partial
 
 from biosynth.contract import EXTENSIONS, LINK_SECONDS, is_sha256
 from biosynth.v1 import pipeline_pb2, pipeline_pb2_grpc
-from biosynth.v1.types_pb2 import Content, Delivery, ObjectRef
+from biosynth.v1.types_pb2 import Delivery, ObjectRef
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.common.errors import (
@@ -63,14 +63,18 @@ class PipelineServicer(pipeline_pb2_grpc.PipelineServiceServicer):
 
     def _deliver(self, result: pipeline_pb2.RunResult, delivery: Delivery.ValueType) -> None:
         """Turn the stages' objects into what the caller asked for."""
-        contents = ((result.reference, "reference"), (result.reference, "grey"), (result.generation, "image"))
-        for message, field in (*contents, (result.segmentation, "segmentation")):
-            content: Content = getattr(message, field)
+        contents = (
+            (result.segmentation.segmentation, segmentation_planes),
+            (result.segmentation.objects, None),
+            (result.reference.reference, image_planes),
+            (result.reference.grey, image_planes),
+            (result.generation.image, image_planes),
+        )
+        for content, planes in contents:
             if content.HasField("object"):
                 stored = self._runtime.store.head(content.object.key)
                 if stored is None:
                     raise ObjectNotFound(f"expected {content.object.key}, made by this run; it was deleted meanwhile")
-                planes = segmentation_planes if field == "segmentation" else image_planes
                 content.CopyFrom(deliver(self._runtime.store, stored, delivery, planes))
                 if content.HasField("object") and delivery == Delivery.DELIVERY_UNSPECIFIED:
                     content.object.url = self._link(stored.key)

@@ -9,8 +9,7 @@ from typing import Any
 from biosynth.v1 import segmentation_pb2, segmentation_pb2_grpc
 from biosynth.v1.types_pb2 import SegmentationSummary
 
-from services.common.errors import at
-from services.common.imaging.labels import Segmentation
+from services.common.errors import InvalidArgument, at
 from services.common.imaging.ometiff import encode_segmentation
 from services.common.serving.content import identify, read_image
 from services.common.serving.delivery import check_delivery, deliver, segmentation_planes
@@ -20,10 +19,13 @@ from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
 from services.common.serving.streams import followed
 from services.common.storage.results import Json, Outcome, Stored
+from services.segmentation.builtin import builtin_segmenters
+from services.segmentation.choice import AUTO, Choice, eligible, pick
 from services.segmentation.learned.segmenter import in_memory
-from services.segmentation.segmenters import AUTO, Image, Segmenter, builtin_segmenters, eligible, pick
+from services.segmentation.objects import objects_of, table_of
+from services.segmentation.segmenter import Image, Segmenter
 
-FILE = "segmentation.ome.tif"
+FILE, TABLE = "segmentation.ome.tif", "objects.csv"
 
 
 class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
@@ -61,21 +63,27 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
         channel = request.channel if request.HasField("channel") else None
         name = request.segmenter or AUTO
         versions = eligible(self._segmenters, name, request.candidates)
+        diameter = request.diameter_px if request.HasField("diameter_px") else None
         with at("image"):
             image = identify(request.image, store, limits)
         identity: dict[str, Json] = {"image": image.sha256, "channel": channel, "segmenter": name, "versions": versions}
+        identity |= {"diameter_px": diameter}
 
         def compute() -> Outcome:
             with at("image", channel="channel"):
                 pixels, _ = read_image(image.content, channel, store, limits)
-            return _outcome(pick(self._segmenters, name, pixels, request.candidates), pixels)
+            _check_diameter(diameter, pixels)
+            return _outcome(pick(self._segmenters, name, pixels, request.candidates), pixels, diameter)
 
         def reply(stored: Stored) -> segmentation_pb2.SegmentResponse:
-            summary: dict[str, Any] = dict(stored.summary)  # written by _outcome
+            told: dict[str, Any] = dict(stored.summary)  # written by _outcome
             return segmentation_pb2.SegmentResponse(
-                segmenter=_message(self._segmenters[summary.pop("segmenter")]),
+                segmenter=_message(self._segmenters[told["segmenter"]]),
                 segmentation=deliver(store, stored.objects[FILE], request.delivery, segmentation_planes),
-                summary=SegmentationSummary(**summary),
+                objects=deliver(store, stored.objects[TABLE], request.delivery),
+                summary=SegmentationSummary(**told["summary"]),
+                choice_confidence=told["choice_confidence"],
+                warnings=told["warnings"],
                 cached=stored.cached,
             )
 
@@ -92,28 +100,50 @@ def _in_memory() -> list[ModelInMemory]:
     return [ModelInMemory("segmenter", one.name, str(one.version), one.parameters) for one in in_memory()]
 
 
-def _outcome(segmenter: Segmenter, image: Image) -> Outcome:
-    found = segmenter.find(image)
+def _check_diameter(diameter: float | None, image: Image) -> None:
+    """Refuse a diameter that no object of this image has."""
+    if diameter is not None and not 1 <= diameter <= max(image.shape):
+        raise InvalidArgument(
+            f"expected a diameter from 1 px to the image's longer side, {max(image.shape)} px; got {diameter:g}",
+            field="diameter_px",
+        )
+
+
+def _outcome(choice: Choice, image: Image, diameter: float | None) -> Outcome:
+    segmenter = choice.segmenter
+    if diameter is not None and not segmenter.takes_diameter:
+        raise InvalidArgument(
+            f"expected no diameter for segmenter {segmenter.name}, which goes by none; got {diameter:g}",
+            field="diameter_px",
+        )
+    found = segmenter.find(image, diameter)
+    segmentation, objects = found.segmentation, objects_of(found)
+    counts = {one.part: len(one.area_px) for one in objects}
+    summary: dict[str, Json] = {
+        "height_px": segmentation.shape[0],
+        "width_px": segmentation.shape[1],
+        "parts": list(segmentation.parts),
+        **counts,
+        "wound_fraction": float(segmentation.wound.mean()) if segmentation.wound is not None else 0.0,
+        "diameter_px": found.diameter_px,
+        "at_border": sum(int(one.touches_border.sum()) for one in objects),
+    }
     return Outcome(
-        {FILE: encode_segmentation(found)},
+        {FILE: encode_segmentation(segmentation), TABLE: table_of(objects)},
         {
             "segmenter": segmenter.name,
-            "height_px": found.shape[0],
-            "width_px": found.shape[1],
-            "parts": list(found.parts),
-            "cells": _count(found, "cells"),
-            "nuclei": _count(found, "nuclei"),
-            "wound_fraction": float(found.wound.mean()) if found.wound is not None else 0.0,
+            "summary": summary,
+            "choice_confidence": choice.confidence,
+            "warnings": list(choice.warnings),
         },
     )
 
 
-def _count(found: Segmentation, part: str) -> int:
-    labels = getattr(found, part)
-    return 0 if labels is None else int(labels.max())  # segmenters number from 1 without gaps
-
-
 def _message(segmenter: Segmenter) -> segmentation_pb2.Segmenter:
     return segmentation_pb2.Segmenter(
-        name=segmenter.name, version=str(segmenter.version), parts=segmenter.parts, description=segmenter.description
+        name=segmenter.name,
+        version=str(segmenter.version),
+        parts=segmenter.parts,
+        description=segmenter.description,
+        takes_diameter=segmenter.takes_diameter,
     )

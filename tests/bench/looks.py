@@ -20,7 +20,8 @@ from services.generation.likeness import measure_likeness
 from services.generation.model import SHIPPED, ModelShelf, StoredModel
 from services.reference.render import render
 from services.reference.schemas import named
-from services.segmentation.segmenters import builtin_segmenters, choose
+from services.segmentation.builtin import builtin_segmenters
+from services.segmentation.choice import choose
 from tests.bench.segmentation_quality import fields
 
 # What a run must keep of its source: the median within so many grey levels of 255, the deviation within this ratio.
@@ -92,7 +93,7 @@ def _truth(part: str, labels: Labels) -> Segmentation:
 
 
 def _found(image: Image, segmenter: str) -> Segmentation:
-    return builtin_segmenters()[segmenter].find(image)
+    return builtin_segmenters()[segmenter].segment(image)
 
 
 def _reference(segmentation: Segmentation, model: StoredModel) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from services.common.imaging.images import decode_image
 from services.common.imaging.labels import Labels
 from services.evaluation.average_precision import average_precision
-from services.segmentation.segmenters import builtin_segmenters
+from services.segmentation.builtin import builtin_segmenters
 
 # Pack, its table of fields, the segmenters, the part.
 PACKS = (
@@ -69,7 +69,7 @@ def _measured(
 ) -> tuple[float, ...]:
     """AP50, AP75, mean AP, Dice of the covered pixels and seconds of one field."""
     start = time.perf_counter()
-    found = getattr(builtin_segmenters()[segmenter].find(image), part)
+    found = getattr(builtin_segmenters()[segmenter].segment(image), part)
     seconds = time.perf_counter() - start
     scores = average_precision(true, found)
     covered = int((true > 0).sum() + (found > 0).sum())

@@ -23,8 +23,8 @@ from services.generation.generate import generate
 from services.generation.model import SHIPPED, read_model
 from services.reference.render import render
 from services.reference.schemas import named
+from services.segmentation.builtin import builtin_segmenters
 from services.segmentation.learned.segmenter import shipped
-from services.segmentation.segmenters import builtin_segmenters
 from tests.support.processes import resident
 
 CELL_PX = 32
@@ -58,7 +58,7 @@ def _segmentation(side: int) -> bytes:
 
 def _segment(name: str, side: int) -> Callable[[], object]:
     data = _image(side)
-    return lambda: encode_segmentation(builtin_segmenters()[name].find(decode_image(data)))
+    return lambda: encode_segmentation(builtin_segmenters()[name].segment(decode_image(data)))
 
 
 def _render(side: int) -> Callable[[], object]:

@@ -99,6 +99,10 @@ class RunRequest(_message.Message):
     DELIVERY_FIELD_NUMBER: _builtins.int
     LOOK_SOURCE_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    DIAMETER_PX_FIELD_NUMBER: _builtins.int
+    NUCLEI_CHANNEL_FIELD_NUMBER: _builtins.int
+    CELLS_CHANNEL_FIELD_NUMBER: _builtins.int
+    LAST_STAGE_FIELD_NUMBER: _builtins.int
     channel: _builtins.int
     """Which channel of a multi-channel image, counted from 0."""
     segmenter: _builtins.str
@@ -117,6 +121,14 @@ class RunRequest(_message.Message):
     """Where the look of the generated image comes from."""
     model_version: _builtins.str
     """Version of the model, which must be named then; empty: the newest."""
+    diameter_px: _builtins.float
+    """As in SegmentRequest."""
+    nuclei_channel: _builtins.int
+    """As in SegmentRequest; the image's look, and the brightness of its cells, are then those of `cells_channel`."""
+    cells_channel: _builtins.int
+    """As in SegmentRequest."""
+    last_stage: Global___Stage.ValueType
+    """The last stage to do, STAGE_SEGMENT or STAGE_RENDER, which needs a schema and no model; unset: all."""
     @_builtins.property
     def image(self) -> _types_pb2.Content:
         """At a real image: segment, render, generate."""
@@ -149,17 +161,33 @@ class RunRequest(_message.Message):
         delivery: _types_pb2.Delivery.ValueType = ...,
         look_source: Global___LookSource.ValueType = ...,
         model_version: _builtins.str = ...,
+        diameter_px: _builtins.float | None = ...,
+        nuclei_channel: _builtins.int | None = ...,
+        cells_channel: _builtins.int | None = ...,
+        last_stage: Global___Stage.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "appearance", b"appearance", "channel", b"channel", "image", b"image", "reference", b"reference", "scenario", b"scenario", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "appearance", b"appearance", "cells_channel", b"cells_channel", "channel", b"channel", "diameter_px", b"diameter_px", "image", b"image", "nuclei_channel", b"nuclei_channel", "reference", b"reference", "scenario", b"scenario", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "appearance", b"appearance", "boundary_thickness_px", b"boundary_thickness_px", "channel", b"channel", "delivery", b"delivery", "image", b"image", "look_source", b"look_source", "model", b"model", "model_version", b"model_version", "reference", b"reference", "scenario", b"scenario", "schema", b"schema", "seed", b"seed", "segmenter", b"segmenter", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "appearance", b"appearance", "boundary_thickness_px", b"boundary_thickness_px", "cells_channel", b"cells_channel", "channel", b"channel", "delivery", b"delivery", "diameter_px", b"diameter_px", "image", b"image", "last_stage", b"last_stage", "look_source", b"look_source", "model", b"model", "model_version", b"model_version", "nuclei_channel", b"nuclei_channel", "reference", b"reference", "scenario", b"scenario", "schema", b"schema", "seed", b"seed", "segmenter", b"segmenter", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cells_channel: _TypeAlias = _typing.Literal["cells_channel"]  # noqa: Y015
+    _WhichOneofArgType__cells_channel: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel"]  # noqa: Y015
     _WhichOneofReturnType__channel: _TypeAlias = _typing.Literal["channel"]  # noqa: Y015
     _WhichOneofArgType__channel: _TypeAlias = _typing.Literal["_channel", b"_channel"]  # noqa: Y015
+    _WhichOneofReturnType__diameter_px: _TypeAlias = _typing.Literal["diameter_px"]  # noqa: Y015
+    _WhichOneofArgType__diameter_px: _TypeAlias = _typing.Literal["_diameter_px", b"_diameter_px"]  # noqa: Y015
+    _WhichOneofReturnType__nuclei_channel: _TypeAlias = _typing.Literal["nuclei_channel"]  # noqa: Y015
+    _WhichOneofArgType__nuclei_channel: _TypeAlias = _typing.Literal["_nuclei_channel", b"_nuclei_channel"]  # noqa: Y015
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["image", "reference", "scenario"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cells_channel) -> _WhichOneofReturnType__cells_channel | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__channel) -> _WhichOneofReturnType__channel | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__diameter_px) -> _WhichOneofReturnType__diameter_px | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__nuclei_channel) -> _WhichOneofReturnType__nuclei_channel | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
 

@@ -30,12 +30,23 @@ class SegmentRequest(_message.Message):
     SEGMENTER_FIELD_NUMBER: _builtins.int
     DELIVERY_FIELD_NUMBER: _builtins.int
     CANDIDATES_FIELD_NUMBER: _builtins.int
+    DIAMETER_PX_FIELD_NUMBER: _builtins.int
+    NUCLEI_CHANNEL_FIELD_NUMBER: _builtins.int
+    CELLS_CHANNEL_FIELD_NUMBER: _builtins.int
     channel: _builtins.int
     """Which channel of a multi-channel file, counted from 0; a file of several channels needs it."""
     segmenter: _builtins.str
     """A name from ListSegmenters; empty: `auto`."""
     delivery: _types_pb2.Delivery.ValueType
     """How to return the segmentation."""
+    diameter_px: _builtins.float
+    """How large the objects are: diameter, in pixels of the image, of a disk of a typical object's area. Unset: estimated."""
+    nuclei_channel: _builtins.int
+    """For images with a channel of stained nuclei: which, counted from 0. Needs `cells_channel`, and no `channel`; nuclei
+    are then found in it, cells and wound in the other, and nuclei that lie in no cell are left out.
+    """
+    cells_channel: _builtins.int
+    """The channel in which `segmenter`, one that finds cells, is to run; empty: one that finds cells and wound."""
     @_builtins.property
     def image(self) -> _types_pb2.Content:
         """The image."""
@@ -52,14 +63,30 @@ class SegmentRequest(_message.Message):
         segmenter: _builtins.str = ...,
         delivery: _types_pb2.Delivery.ValueType = ...,
         candidates: _abc.Iterable[_builtins.str] | None = ...,
+        diameter_px: _builtins.float | None = ...,
+        nuclei_channel: _builtins.int | None = ...,
+        cells_channel: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "channel", b"channel", "image", b"image"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "cells_channel", b"cells_channel", "channel", b"channel", "diameter_px", b"diameter_px", "image", b"image", "nuclei_channel", b"nuclei_channel"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_channel", b"_channel", "candidates", b"candidates", "channel", b"channel", "delivery", b"delivery", "image", b"image", "segmenter", b"segmenter"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "candidates", b"candidates", "cells_channel", b"cells_channel", "channel", b"channel", "delivery", b"delivery", "diameter_px", b"diameter_px", "image", b"image", "nuclei_channel", b"nuclei_channel", "segmenter", b"segmenter"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cells_channel: _TypeAlias = _typing.Literal["cells_channel"]  # noqa: Y015
+    _WhichOneofArgType__cells_channel: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel"]  # noqa: Y015
     _WhichOneofReturnType__channel: _TypeAlias = _typing.Literal["channel"]  # noqa: Y015
     _WhichOneofArgType__channel: _TypeAlias = _typing.Literal["_channel", b"_channel"]  # noqa: Y015
+    _WhichOneofReturnType__diameter_px: _TypeAlias = _typing.Literal["diameter_px"]  # noqa: Y015
+    _WhichOneofArgType__diameter_px: _TypeAlias = _typing.Literal["_diameter_px", b"_diameter_px"]  # noqa: Y015
+    _WhichOneofReturnType__nuclei_channel: _TypeAlias = _typing.Literal["nuclei_channel"]  # noqa: Y015
+    _WhichOneofArgType__nuclei_channel: _TypeAlias = _typing.Literal["_nuclei_channel", b"_nuclei_channel"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cells_channel) -> _WhichOneofReturnType__cells_channel | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__channel) -> _WhichOneofReturnType__channel | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__diameter_px) -> _WhichOneofReturnType__diameter_px | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__nuclei_channel) -> _WhichOneofReturnType__nuclei_channel | None: ...
 
 Global___SegmentRequest: _TypeAlias = SegmentRequest  # noqa: Y015
 
@@ -73,8 +100,13 @@ class SegmentResponse(_message.Message):
     SUMMARY_FIELD_NUMBER: _builtins.int
     SEGMENTER_FIELD_NUMBER: _builtins.int
     CACHED_FIELD_NUMBER: _builtins.int
+    OBJECTS_FIELD_NUMBER: _builtins.int
+    CHOICE_CONFIDENCE_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     cached: _builtins.bool
     """True where the result was already in the store and nothing was computed."""
+    choice_confidence: _builtins.float
+    """Where `auto` chose: how sure it is, 0.5 to 1; else unset."""
     @_builtins.property
     def segmentation(self) -> _types_pb2.Content:
         """An OME-TIFF with one named channel per part."""
@@ -87,6 +119,16 @@ class SegmentResponse(_message.Message):
     def segmenter(self) -> Global___Segmenter:
         """The segmenter that ran; for `auto`, the one it chose."""
 
+    @_builtins.property
+    def objects(self) -> _types_pb2.Content:
+        """A CSV file, UTF-8, a line for each cell and nucleus: part, label, area_px, touches_border (0 or 1: it goes on beyond
+        the image) and confidence (0 to 1; empty where the segmenter tells none). A raster delivery has it as a file.
+        """
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """In what the image is unlike those that the segmenter was made for, in sentences; empty: in nothing that is known."""
+
     def __init__(
         self,
         *,
@@ -94,12 +136,17 @@ class SegmentResponse(_message.Message):
         summary: _types_pb2.SegmentationSummary | None = ...,
         segmenter: Global___Segmenter | None = ...,
         cached: _builtins.bool = ...,
+        objects: _types_pb2.Content | None = ...,
+        choice_confidence: _builtins.float | None = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["segmentation", b"segmentation", "segmenter", b"segmenter", "summary", b"summary"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_choice_confidence", b"_choice_confidence", "choice_confidence", b"choice_confidence", "objects", b"objects", "segmentation", b"segmentation", "segmenter", b"segmenter", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "segmentation", b"segmentation", "segmenter", b"segmenter", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_choice_confidence", b"_choice_confidence", "cached", b"cached", "choice_confidence", b"choice_confidence", "objects", b"objects", "segmentation", b"segmentation", "segmenter", b"segmenter", "summary", b"summary", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__choice_confidence: _TypeAlias = _typing.Literal["choice_confidence"]  # noqa: Y015
+    _WhichOneofArgType__choice_confidence: _TypeAlias = _typing.Literal["_choice_confidence", b"_choice_confidence"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__choice_confidence) -> _WhichOneofReturnType__choice_confidence | None: ...
 
 Global___SegmentResponse: _TypeAlias = SegmentResponse  # noqa: Y015
 
@@ -188,12 +235,15 @@ class Segmenter(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
+    TAKES_DIAMETER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name to ask for."""
     version: _builtins.str
     """Version, such as `1`; it rises when the output changes."""
     description: _builtins.str
     """What it is for, in a sentence."""
+    takes_diameter: _builtins.bool
+    """Whether it takes a diameter."""
     @_builtins.property
     def parts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Parts that it finds, among `cells`, `nuclei` and `wound`; empty for `auto`, whose parts depend on the image."""
@@ -205,10 +255,11 @@ class Segmenter(_message.Message):
         version: _builtins.str = ...,
         parts: _abc.Iterable[_builtins.str] | None = ...,
         description: _builtins.str = ...,
+        takes_diameter: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "name", b"name", "parts", b"parts", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "name", b"name", "parts", b"parts", "takes_diameter", b"takes_diameter", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

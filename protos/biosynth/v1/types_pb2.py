@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x62iosynth/v1/types.proto\x12\x0b\x62iosynth.v1\"5\n\tObjectRef\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0b\n\x03url\x18\x03 \x01(\t\"\x83\x01\n\x06Raster\x12\x11\n\theight_px\x18\x01 \x01(\r\x12\x10\n\x08width_px\x18\x02 \x01(\r\x12,\n\x0bsample_type\x18\x03 \x01(\x0e\x32\x17.biosynth.v1.SampleType\x12\x10\n\x08\x63hannels\x18\x04 \x03(\t\x12\x14\n\x0czlib_samples\x18\x05 \x01(\x0c\"t\n\x07\x43ontent\x12(\n\x06object\x18\x01 \x01(\x0b\x32\x16.biosynth.v1.ObjectRefH\x00\x12\x0e\n\x04\x66ile\x18\x02 \x01(\x0cH\x00\x12%\n\x06raster\x18\x03 \x01(\x0b\x32\x13.biosynth.v1.RasterH\x00\x42\x08\n\x06source\"$\n\x05Steps\x12\x0c\n\x04\x64one\x18\x01 \x01(\r\x12\r\n\x05total\x18\x02 \x01(\r\"\x80\x01\n\x13SegmentationSummary\x12\x11\n\theight_px\x18\x01 \x01(\r\x12\x10\n\x08width_px\x18\x02 \x01(\r\x12\r\n\x05parts\x18\x03 \x03(\t\x12\r\n\x05\x63\x65lls\x18\x04 \x01(\r\x12\x0e\n\x06nuclei\x18\x05 \x01(\r\x12\x16\n\x0ewound_fraction\x18\x06 \x01(\x01\"2\n\x05Level\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04grey\x18\x03 \x01(\r\"~\n\x06Schema\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\"\n\x06levels\x18\x03 \x03(\x0b\x32\x12.biosynth.v1.Level\x12\r\n\x05parts\x18\x04 \x03(\t\x12\r\n\x05tiers\x18\x05 \x01(\r\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\"\xbc\x01\n\nAppearance\x12\x17\n\nbackground\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\x08\x63ontrast\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x06spread\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x12\n\x05noise\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x16\n\tsharpness\x18\x05 \x01(\x01H\x04\x88\x01\x01\x42\r\n\x0b_backgroundB\x0b\n\t_contrastB\t\n\x07_spreadB\x08\n\x06_noiseB\x0c\n\n_sharpness\"d\n\x04Look\x12+\n\nappearance\x18\x01 \x01(\x0b\x32\x17.biosynth.v1.Appearance\x12\x14\n\x0cobject_means\x18\x02 \x03(\x02\x12\x19\n\x11object_deviations\x18\x03 \x03(\x02*p\n\nSampleType\x12\x1b\n\x17SAMPLE_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11SAMPLE_TYPE_UINT8\x10\x01\x12\x16\n\x12SAMPLE_TYPE_UINT16\x10\x02\x12\x16\n\x12SAMPLE_TYPE_UINT32\x10\x03*a\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44\x45LIVERY_OBJECT\x10\x01\x12\x11\n\rDELIVERY_FILE\x10\x02\x12\x13\n\x0f\x44\x45LIVERY_RASTER\x10\x03\x42\x39\n\x0forg.biosynth.v1P\x01Z\x16\x62iosynth/v1;biosynthv1\xaa\x02\x0b\x42iosynth.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x62iosynth/v1/types.proto\x12\x0b\x62iosynth.v1\"5\n\tObjectRef\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0b\n\x03url\x18\x03 \x01(\t\"\x83\x01\n\x06Raster\x12\x11\n\theight_px\x18\x01 \x01(\r\x12\x10\n\x08width_px\x18\x02 \x01(\r\x12,\n\x0bsample_type\x18\x03 \x01(\x0e\x32\x17.biosynth.v1.SampleType\x12\x10\n\x08\x63hannels\x18\x04 \x03(\t\x12\x14\n\x0czlib_samples\x18\x05 \x01(\x0c\"t\n\x07\x43ontent\x12(\n\x06object\x18\x01 \x01(\x0b\x32\x16.biosynth.v1.ObjectRefH\x00\x12\x0e\n\x04\x66ile\x18\x02 \x01(\x0cH\x00\x12%\n\x06raster\x18\x03 \x01(\x0b\x32\x13.biosynth.v1.RasterH\x00\x42\x08\n\x06source\"$\n\x05Steps\x12\x0c\n\x04\x64one\x18\x01 \x01(\r\x12\r\n\x05total\x18\x02 \x01(\r\"\xbd\x01\n\x13SegmentationSummary\x12\x11\n\theight_px\x18\x01 \x01(\r\x12\x10\n\x08width_px\x18\x02 \x01(\r\x12\r\n\x05parts\x18\x03 \x03(\t\x12\r\n\x05\x63\x65lls\x18\x04 \x01(\r\x12\x0e\n\x06nuclei\x18\x05 \x01(\r\x12\x16\n\x0ewound_fraction\x18\x06 \x01(\x01\x12\x18\n\x0b\x64iameter_px\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\tat_border\x18\x08 \x01(\rB\x0e\n\x0c_diameter_px\"2\n\x05Level\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04grey\x18\x03 \x01(\r\"~\n\x06Schema\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\"\n\x06levels\x18\x03 \x03(\x0b\x32\x12.biosynth.v1.Level\x12\r\n\x05parts\x18\x04 \x03(\t\x12\r\n\x05tiers\x18\x05 \x01(\r\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\"\xbc\x01\n\nAppearance\x12\x17\n\nbackground\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\x08\x63ontrast\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x06spread\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x12\n\x05noise\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x16\n\tsharpness\x18\x05 \x01(\x01H\x04\x88\x01\x01\x42\r\n\x0b_backgroundB\x0b\n\t_contrastB\t\n\x07_spreadB\x08\n\x06_noiseB\x0c\n\n_sharpness\"d\n\x04Look\x12+\n\nappearance\x18\x01 \x01(\x0b\x32\x17.biosynth.v1.Appearance\x12\x14\n\x0cobject_means\x18\x02 \x03(\x02\x12\x19\n\x11object_deviations\x18\x03 \x03(\x02*p\n\nSampleType\x12\x1b\n\x17SAMPLE_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11SAMPLE_TYPE_UINT8\x10\x01\x12\x16\n\x12SAMPLE_TYPE_UINT16\x10\x02\x12\x16\n\x12SAMPLE_TYPE_UINT32\x10\x03*a\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44\x45LIVERY_OBJECT\x10\x01\x12\x11\n\rDELIVERY_FILE\x10\x02\x12\x13\n\x0f\x44\x45LIVERY_RASTER\x10\x03\x42\x39\n\x0forg.biosynth.v1P\x01Z\x16\x62iosynth/v1;biosynthv1\xaa\x02\x0b\x42iosynth.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,10 +32,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'biosynth.v1.types_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\017org.biosynth.v1P\001Z\026biosynth/v1;biosynthv1\252\002\013Biosynth.V1'
-  _globals['_SAMPLETYPE']._serialized_start=989
-  _globals['_SAMPLETYPE']._serialized_end=1101
-  _globals['_DELIVERY']._serialized_start=1103
-  _globals['_DELIVERY']._serialized_end=1200
+  _globals['_SAMPLETYPE']._serialized_start=1050
+  _globals['_SAMPLETYPE']._serialized_end=1162
+  _globals['_DELIVERY']._serialized_start=1164
+  _globals['_DELIVERY']._serialized_end=1261
   _globals['_OBJECTREF']._serialized_start=40
   _globals['_OBJECTREF']._serialized_end=93
   _globals['_RASTER']._serialized_start=96
@@ -45,13 +45,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STEPS']._serialized_start=347
   _globals['_STEPS']._serialized_end=383
   _globals['_SEGMENTATIONSUMMARY']._serialized_start=386
-  _globals['_SEGMENTATIONSUMMARY']._serialized_end=514
-  _globals['_LEVEL']._serialized_start=516
-  _globals['_LEVEL']._serialized_end=566
-  _globals['_SCHEMA']._serialized_start=568
-  _globals['_SCHEMA']._serialized_end=694
-  _globals['_APPEARANCE']._serialized_start=697
-  _globals['_APPEARANCE']._serialized_end=885
-  _globals['_LOOK']._serialized_start=887
-  _globals['_LOOK']._serialized_end=987
+  _globals['_SEGMENTATIONSUMMARY']._serialized_end=575
+  _globals['_LEVEL']._serialized_start=577
+  _globals['_LEVEL']._serialized_end=627
+  _globals['_SCHEMA']._serialized_start=629
+  _globals['_SCHEMA']._serialized_end=755
+  _globals['_APPEARANCE']._serialized_start=758
+  _globals['_APPEARANCE']._serialized_end=946
+  _globals['_LOOK']._serialized_start=948
+  _globals['_LOOK']._serialized_end=1048
 # @@protoc_insertion_point(module_scope)

@@ -225,6 +225,8 @@ class SegmentationSummary(_message.Message):
     CELLS_FIELD_NUMBER: _builtins.int
     NUCLEI_FIELD_NUMBER: _builtins.int
     WOUND_FRACTION_FIELD_NUMBER: _builtins.int
+    DIAMETER_PX_FIELD_NUMBER: _builtins.int
+    AT_BORDER_FIELD_NUMBER: _builtins.int
     height_px: _builtins.int
     """Rows of the image."""
     width_px: _builtins.int
@@ -235,6 +237,10 @@ class SegmentationSummary(_message.Message):
     """Number of nuclei; 0 where the part is absent."""
     wound_fraction: _builtins.float
     """Share of the image's area that is wound, 0 to 1; 0 where the part is absent or the wound is closed."""
+    diameter_px: _builtins.float
+    """The diameter that the segmenter went by, asked for or estimated; unset where it goes by none."""
+    at_border: _builtins.int
+    """Cells or nuclei that touch the image's border."""
     @_builtins.property
     def parts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Parts found, among `cells`, `nuclei` and `wound`, in that order."""
@@ -248,12 +254,16 @@ class SegmentationSummary(_message.Message):
         cells: _builtins.int = ...,
         nuclei: _builtins.int = ...,
         wound_fraction: _builtins.float = ...,
+        diameter_px: _builtins.float | None = ...,
+        at_border: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_diameter_px", b"_diameter_px", "diameter_px", b"diameter_px"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells", b"cells", "height_px", b"height_px", "nuclei", b"nuclei", "parts", b"parts", "width_px", b"width_px", "wound_fraction", b"wound_fraction"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_diameter_px", b"_diameter_px", "at_border", b"at_border", "cells", b"cells", "diameter_px", b"diameter_px", "height_px", b"height_px", "nuclei", b"nuclei", "parts", b"parts", "width_px", b"width_px", "wound_fraction", b"wound_fraction"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__diameter_px: _TypeAlias = _typing.Literal["diameter_px"]  # noqa: Y015
+    _WhichOneofArgType__diameter_px: _TypeAlias = _typing.Literal["_diameter_px", b"_diameter_px"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__diameter_px) -> _WhichOneofReturnType__diameter_px | None: ...
 
 Global___SegmentationSummary: _TypeAlias = SegmentationSummary  # noqa: Y015
 

@@ -17,7 +17,7 @@ from services.common.errors import InvalidArgument, UnknownName
 from services.evaluation.pictures import PictureSet
 from services.evaluation.toolcheck.conditions import CONDITIONS, UNDEGRADED, Level
 from services.evaluation.toolcheck.tools import Tool, segmenter_tool
-from services.segmentation.segmenters import builtin_segmenters
+from services.segmentation.builtin import builtin_segmenters
 
 HELP = "score segmenters against known truth under noise, blur and less light, with curves"
 DESCRIPTION = """\

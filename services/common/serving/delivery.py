@@ -37,10 +37,11 @@ def deliver(
     store: Store,
     stored: StoredObject,
     delivery: types_pb2.Delivery.ValueType,
-    decode: Callable[[bytes], Mapping[str, NDArray[Any]]],
+    decode: Callable[[bytes], Mapping[str, NDArray[Any]]] | None = None,
 ) -> types_pb2.Content:
     """A stored result in the way that the caller wants it; `decode` gives a file's planes by name, for rasters.
 
+    A file without planes, such as a table, is a file where a raster is asked for.
     Without a wish it is a file where that fits into a reply, else an object. Raises InvalidArgument for an unknown
     delivery and ObjectTooLarge for more than 16 MiB inside the reply.
     """
@@ -49,7 +50,7 @@ def deliver(
         delivery = types_pb2.DELIVERY_FILE if stored.size <= INLINE_BYTES else types_pb2.DELIVERY_OBJECT
     if delivery == types_pb2.DELIVERY_OBJECT:
         return types_pb2.Content(object=types_pb2.ObjectRef(key=stored.key, sha256=stored.sha256))
-    if delivery == types_pb2.DELIVERY_FILE:
+    if delivery == types_pb2.DELIVERY_FILE or decode is None:
         if stored.size > INLINE_BYTES:
             raise ObjectTooLarge(
                 f"expected a result of at most {INLINE_BYTES} bytes, got {stored.size}; ask for DELIVERY_OBJECT",

@@ -54,7 +54,9 @@ class Metrics:
             "biosynth_calls_failed", "Calls that ended without a result.", (*method, "reason"), registry=self.registry
         )
         self.calls_in_flight = Gauge("biosynth_calls_in_flight", "Calls in work.", method, registry=self.registry)
-        self.bytes_in_flight = Gauge("biosynth_in_flight_bytes", "Requests in work and large replies on their way.", registry=self.registry)
+        self.bytes_in_flight = Gauge(
+            "biosynth_in_flight_bytes", "Requests in work and large replies on their way.", registry=self.registry
+        )
         self.step_seconds = Histogram(
             "biosynth_step_seconds", "Time of a step that was done.", ("step",), registry=self.registry,
             buckets=_STEP_BUCKETS,

@@ -62,7 +62,8 @@ def _taking(handler: Handler, take: Callable[[bytes], _Taken], in_flight: InFlig
             reply = await inner(message, context)
         until_gone = ExitStack()
         until_gone.enter_context(_held_reply(reply, in_flight))
-        context.add_done_callback(lambda _: until_gone.close())
+        let_go: Any = lambda _context: until_gone.close()  # noqa: E731  (the stubs want a class that does not exist)
+        context.add_done_callback(let_go)
         return reply
 
     async def stream(taken: _Taken, context: Context) -> AsyncIterator[Any]:

@@ -10,7 +10,7 @@ from services.common.errors import InvalidArgument
 from services.common.imaging.images import Image
 from services.common.imaging.labels import Labels
 from services.evaluation.toolcheck.conditions import Level
-from services.segmentation.segmenters import Segmenter
+from services.segmentation.segmenter import Segmenter
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def segmenter_tool(segmenter: Segmenter, part: str, levels: Sequence[Level]) -> 
         )
 
     def find(_name: str, _level: Level, image: Image) -> Labels:
-        labels: Labels = getattr(segmenter.find(image), part)
+        labels: Labels = getattr(segmenter.segment(image), part)
         return labels
 
     return Tool(segmenter.name, "segmenter", segmenter.version, levels, find)

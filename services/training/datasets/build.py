@@ -18,7 +18,7 @@ from services.common.imaging.intensity import to_eight_bit
 from services.common.imaging.labels import Labels, Segmentation, with_absent
 from services.reference.render import render
 from services.reference.schemas import Schema, named
-from services.segmentation.segmenters import builtin_segmenters
+from services.segmentation.builtin import builtin_segmenters
 from services.training.datasets.dataset import MANIFEST, DatasetManifest, Entry, check_groups, write_manifest
 from services.training.datasets.recipe import Recipe, Source
 from services.training.datasets.roles import roles_of
@@ -94,7 +94,7 @@ def _segmentation(job: Job, root: Path, image: Image, schema: Schema) -> Segment
     parts = {part: _read_labels(root / folder / f"{job.path.stem}.png") for part, folder in job.source.labels.items()}
     found = {}
     if job.source.segmenter:
-        result = builtin_segmenters()[job.source.segmenter].find(image)
+        result = builtin_segmenters()[job.source.segmenter].segment(image)
         found = {part: getattr(result, part) for part in result.parts}
     known = Segmentation(**{part: array for part, array in {**found, **parts}.items() if part in schema.parts})
     return with_absent(known, [part for part in job.source.absent if part in schema.parts])

@@ -17,7 +17,7 @@ from services.generation.appearance import measure
 from services.generation.generate import generate_as
 from services.generation.model import ModelDescription
 from services.generation.roles import find_objects
-from services.segmentation.segmenters import builtin_segmenters
+from services.segmentation.builtin import builtin_segmenters
 from services.training.datasets.dataset import DatasetManifest, Entry, read_pair
 
 # Which segmenter judges a schema, and by which part.
@@ -83,7 +83,7 @@ def _compare(
     image: NDArray[np.float32], made: NDArray[np.uint8], labels: Labels, segmenter: str, part: str
 ) -> Fidelity:
     real = np.rint(image * 255.0).astype(np.uint8)
-    judge = builtin_segmenters()[segmenter].find
+    judge = builtin_segmenters()[segmenter].segment
     scores = [average_precision(labels, getattr(judge(field), part)) for field in (real, made)]
     pairs = [(float(score[0]), float(score.mean())) for score in scores]
     return Fidelity(pairs[0], pairs[1], spectrum_distance(image, made.astype(np.float32) / 255.0))

@@ -10,7 +10,8 @@ import numpy as np
 
 from services.common.imaging.images import decode_image
 from services.evaluation.average_precision import average_precision
-from services.segmentation.segmenters import builtin_segmenters, choose
+from services.segmentation.builtin import builtin_segmenters
+from services.segmentation.choice import choose
 
 
 def test_auto_tells_fluorescence_from_phase_contrast(real_data: Path) -> None:
@@ -22,7 +23,7 @@ def test_auto_tells_fluorescence_from_phase_contrast(real_data: Path) -> None:
 
 
 def test_nuclei_of_held_out_fields_are_found_as_well_as_tuned_otsu_and_watershed(real_data: Path) -> None:
-    folder, nuclei = real_data / "dsb2018-fluo", builtin_segmenters()["nuclei"].find
+    folder, nuclei = real_data / "dsb2018-fluo", builtin_segmenters()["nuclei"].segment
     with (folder / "split.csv").open() as file:
         fields = [row["id"] for row in csv.DictReader(file) if row["split"] == "val"][::3]
     scores = []
@@ -36,7 +37,9 @@ def test_nuclei_of_held_out_fields_are_found_as_well_as_tuned_otsu_and_watershed
 
 def test_the_wound_of_a_scratch_frame_is_found_and_free_of_cells(real_data: Path) -> None:
     for name in ("cp_DMSO_B5_t24.jpg", "sas_05.jpg"):
-        found = builtin_segmenters()["scratch"].find(decode_image((real_data / "wound" / "images" / name).read_bytes()))
+        found = builtin_segmenters()["scratch"].segment(
+            decode_image((real_data / "wound" / "images" / name).read_bytes())
+        )
         assert found.wound is not None and found.cells is not None
         assert 0.1 < found.wound.mean() < 0.5
         assert not found.wound[found.cells > 0].any()

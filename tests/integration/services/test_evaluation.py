@@ -26,7 +26,7 @@ from services.cli import composition
 from services.common.imaging.images import encode_png
 from services.common.storage.folder import FolderStore
 from services.evaluation.sets.classifier import NEEDS_TORCH
-from services.segmentation.segmenters import builtin_segmenters
+from services.segmentation.builtin import builtin_segmenters
 from tests.support.pictures import nuclei_picture
 
 
@@ -42,7 +42,7 @@ def image_set(
     fields = []
     for seed in seeds:
         image = nuclei_picture(*size, 8, seed)
-        nuclei = builtin_segmenters()["nuclei-threshold"].find(image).nuclei
+        nuclei = builtin_segmenters()["nuclei-threshold"].segment(image).nuclei
         shown = np.asarray(np.mean([np.roll(image, step, 1) for step in range(blur)], 0), np.uint8)
         field = Field(name=f"{prefix}{seed}", image=Content(file=encode_png(shown)))
         if labelled and nuclei is not None:

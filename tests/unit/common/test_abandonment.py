@@ -15,12 +15,12 @@ from services.common.imaging.labels import Segmentation
 from services.evaluation.paired import compare_pair
 from services.reference.render import render
 from services.reference.schemas import named
-from services.segmentation.segmenters import builtin_segmenters
+from services.segmentation.builtin import builtin_segmenters
 from tests.support.pictures import nuclei_picture
 
 PICTURE = nuclei_picture()
 WORK: dict[str, Callable[[], object]] = {
-    **{name: partial(one.find, PICTURE) for name, one in builtin_segmenters().items()},
+    **{name: partial(one.segment, PICTURE) for name, one in builtin_segmenters().items()},
     "render": lambda: render(Segmentation(nuclei=(PICTURE > 100).astype(np.int32)), named("nuclei3")),
     "compare_pair": lambda: compare_pair(PICTURE, PICTURE),
 }

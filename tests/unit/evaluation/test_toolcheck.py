@@ -23,7 +23,7 @@ from services.evaluation.toolcheck.conditions import UNDEGRADED, Level
 from services.evaluation.toolcheck.strips import SIDE_PX, window_of
 from services.evaluation.toolcheck.tools import Tool, segmenter_tool
 from services.evaluation.toolcheck.verdict import leader_sentence, sentences
-from services.segmentation.segmenters import builtin_segmenters
+from services.segmentation.builtin import builtin_segmenters
 from tests.support.html import Page
 from tests.unit.evaluation.toolcheck_sample import LEVELS, images, nuclei, oracle
 

@@ -13,7 +13,7 @@ from services.common.imaging.labels import Labels
 from services.evaluation.pictures import Picture, PictureSet
 from services.evaluation.toolcheck.conditions import UNDEGRADED, Level
 from services.evaluation.toolcheck.tools import Tool, segmenter_tool
-from services.segmentation.segmenters import builtin_segmenters
+from services.segmentation.builtin import builtin_segmenters
 from tests.unit.evaluation.synthetic_fields import make_fields
 
 LEVELS = (UNDEGRADED, Level("noise", 0.2), Level("noise", 1.0), Level("blur", 3.0))

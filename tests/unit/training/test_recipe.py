@@ -8,7 +8,7 @@ import pytest
 
 from services.common.errors import InvalidArgument
 from services.reference.schemas import builtin_schemas
-from services.segmentation.segmenters import builtin_segmenters
+from services.segmentation.builtin import builtin_segmenters
 from services.training.datasets.recipe import Recipe, Source, read_recipe, shipped_recipes
 
 GOOD = "name: mine\nschema: nuclei3\nsources:\n  - {name: one, images: '*.png', split: split.csv}\n"

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.measure import label
 
-from services.common.errors import UnknownName
-from services.segmentation.segmenters import AUTO, Image, builtin_segmenters, choose, pick
+from services.segmentation.builtin import builtin_segmenters
+from services.segmentation.segmenter import Image
 from tests.unit.segmentation.synthetic import discs, fluorescence, scratch
 
 NAMES = sorted(builtin_segmenters())
@@ -35,7 +35,7 @@ def test_the_built_in_segmenters_say_what_they_find() -> None:
 @pytest.mark.parametrize("image", [FLUORESCENCE, PHASE], ids=["fluorescence", "phase"])
 def test_every_segmenter_finds_its_parts_the_same_way_twice_and_leaves_the_image_alone(name: str, image: Image) -> None:
     segmenter, before = builtin_segmenters()[name], image.copy()
-    once, twice = segmenter.find(image), segmenter.find(image)
+    once, twice = segmenter.segment(image), segmenter.segment(image)
     assert once.parts == segmenter.parts
     assert once.shape == image.shape
     assert np.array_equal(image, before)
@@ -48,7 +48,7 @@ def test_every_segmenter_finds_its_parts_the_same_way_twice_and_leaves_the_image
 @pytest.mark.parametrize("value", [0, 100, 255])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_blank_image_holds_nothing(name: str, shape: tuple[int, int], value: int, dtype: type[np.uint8]) -> None:
-    found = builtin_segmenters()[name].find(np.full(shape, value, dtype))
+    found = builtin_segmenters()[name].segment(np.full(shape, value, dtype))
     assert found.shape == shape
     assert all(not getattr(found, part).any() for part in found.parts)
 
@@ -69,7 +69,7 @@ def test_labels_are_consecutive_and_connected_whatever_the_image(
     rough = rng.random((int(height / grain) + 1, int(width / grain) + 1))
     rows, columns = (np.arange(height) / grain).astype(int), (np.arange(width) / grain).astype(int)
     image = (rough[np.ix_(rows, columns)] ** 3 * np.iinfo(dtype).max).astype(dtype)
-    found = builtin_segmenters()[name].find(image)
+    found = builtin_segmenters()[name].segment(image)
     for part in set(found.parts) & set(PARTS[:2]):
         labels = getattr(found, part)
         numbers = np.unique(labels[labels > 0])
@@ -77,31 +77,3 @@ def test_labels_are_consecutive_and_connected_whatever_the_image(
         assert all(label(labels == number, connectivity=1).max() == 1 for number in numbers)
     if found.wound is not None and found.cells is not None:
         assert not found.wound[found.cells > 0].any()
-
-
-def test_auto_takes_nuclei_for_fluorescence_and_scratch_for_phase_contrast() -> None:
-    assert choose(FLUORESCENCE) == "nuclei"
-    assert choose(FLUORESCENCE.astype(np.uint16) * 100 + 2000) == "nuclei"
-    assert choose(PHASE) == "scratch"
-    assert choose(scratch(None, polarity=-1)[0]) == "scratch"
-
-
-def test_a_blank_image_is_chosen_for_without_an_error() -> None:
-    assert choose(np.zeros((1, 1), np.uint16)) == "scratch"
-
-
-def test_a_name_picks_its_segmenter_whatever_the_image() -> None:
-    assert pick(builtin_segmenters(), "cells", FLUORESCENCE).name == "cells"
-
-
-def test_auto_keeps_to_the_candidates() -> None:
-    segmenters = builtin_segmenters()
-    assert pick(segmenters, AUTO, FLUORESCENCE).name == "nuclei"
-    assert pick(segmenters, AUTO, FLUORESCENCE, ["nuclei", "cells"]).name == "nuclei"
-    assert pick(segmenters, AUTO, FLUORESCENCE, ["wound", "cells"]).name == "cells"
-
-
-@pytest.mark.parametrize(("name", "candidates"), [("nucleus", ()), (AUTO, ("nuclei", "nucleus"))])
-def test_an_unknown_name_is_refused_with_the_known_ones(name: str, candidates: tuple[str, ...]) -> None:
-    with pytest.raises(UnknownName, match=r"cells, nuclei, nuclei-threshold, scratch, wound; got 'nucleus'"):
-        pick(builtin_segmenters(), name, FLUORESCENCE, candidates)

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from services.common.errors import UnknownName
+from services.segmentation.builtin import builtin_segmenters
+from services.segmentation.choice import AUTO, choose, pick
+from tests.unit.segmentation.synthetic import discs, fluorescence, scratch
+
+FLUORESCENCE = fluorescence(discs([(20, 20), (60, 25), (80, 90)], 9), [120.0, 90.0, 60.0])
+PHASE = scratch(slice(150, 260))[0]
+
+
+def test_auto_takes_nuclei_for_fluorescence_and_scratch_for_phase_contrast() -> None:
+    assert choose(FLUORESCENCE) == "nuclei"
+    assert choose(FLUORESCENCE.astype(np.uint16) * 100 + 2000) == "nuclei"
+    assert choose(PHASE) == "scratch"
+    assert choose(scratch(None, polarity=-1)[0]) == "scratch"
+
+
+def test_a_blank_image_is_chosen_for_without_an_error() -> None:
+    assert choose(np.zeros((1, 1), np.uint16)) == "scratch"
+
+
+def test_a_name_picks_its_segmenter_whatever_the_image() -> None:
+    assert pick(builtin_segmenters(), "cells", FLUORESCENCE).segmenter.name == "cells"
+
+
+def test_auto_keeps_to_the_candidates() -> None:
+    segmenters = builtin_segmenters()
+    assert pick(segmenters, AUTO, FLUORESCENCE).segmenter.name == "nuclei"
+    assert pick(segmenters, AUTO, FLUORESCENCE, ["nuclei", "cells"]).segmenter.name == "nuclei"
+    assert pick(segmenters, AUTO, FLUORESCENCE, ["wound", "cells"]).segmenter.name == "cells"
+
+
+@pytest.mark.parametrize(("name", "candidates"), [("nucleus", ()), (AUTO, ("nuclei", "nucleus"))])
+def test_an_unknown_name_is_refused_with_the_known_ones(name: str, candidates: tuple[str, ...]) -> None:
+    with pytest.raises(UnknownName, match=r"cells, nuclei, nuclei-threshold, scratch, wound; got 'nucleus'"):
+        pick(builtin_segmenters(), name, FLUORESCENCE, candidates)

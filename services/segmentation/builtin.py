@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from services.common.imaging.labels import Segmentation
 from services.segmentation.cells import find_cells
+from services.segmentation.learned.segment import Objects
 from services.segmentation.learned.segmenter import shipped
 from services.segmentation.nuclei import find_nuclei
 from services.segmentation.scratch import find_scratch
@@ -29,7 +31,8 @@ def builtin_segmenters() -> dict[str, Segmenter]:
             learned.description.version,
             ("nuclei",),
             learned.description.description,
-            _by_pixels(lambda image: Segmentation(nuclei=learned.find(image))),
+            lambda image, diameter: _learned(learned.find(image, diameter), "nuclei"),
+            takes_diameter=True,
         ),
         Segmenter(
             "nuclei-threshold",
@@ -54,6 +57,12 @@ def builtin_segmenters() -> dict[str, Segmenter]:
         ),
     )
     return {segmenter.name: segmenter for segmenter in segmenters}
+
+
+def _learned(objects: Objects, part: str) -> Found:
+    """What a network found of its part."""
+    parts: dict[str, Any] = {part: objects.labels}
+    return Found(Segmentation(**parts), {part: objects.confidence}, objects.diameter_px)
 
 
 def _by_pixels(find: Callable[[Image], Segmentation]) -> Callable[[Image, float | None], Found]:

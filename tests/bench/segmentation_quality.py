@@ -17,13 +17,16 @@ from services.common.imaging.images import decode_image
 from services.common.imaging.labels import Labels
 from services.evaluation.average_precision import average_precision
 from services.segmentation.builtin import builtin_segmenters
+from services.segmentation.segmenter import Image
 
 # Pack, its table of fields, the segmenters, the part.
 PACKS = (
     ("dsb2018-fluo", "split.csv", ("nuclei", "nuclei-threshold"), "nuclei"),
     ("bbbc039-nuclei", "split.csv", ("nuclei", "nuclei-threshold"), "nuclei"),
-    ("usiigaci-phase", "index.csv", ("cells",), "cells"),
+    ("usiigaci-phase", "index.csv", ("cells", "cells-texture"), "cells"),
 )
+# Fields are also given at half and at double their scale; learned segmenters estimate the size of objects.
+SCALES = (1.0, 0.5, 2.0)
 RESAMPLES = 1000
 
 
@@ -34,15 +37,19 @@ def main() -> int:
         print("set BIOSYNTH_TEST_DATA to the folder that holds the data packs", file=sys.stderr)
         return 2
     names = f"{'pack':<16}{'segmenter':<18}{'fields':>7}{'AP50':>7}{'AP75':>7}"
-    print(f"{names}{'mean AP (95 %, over fields)':>29}{'Dice':>7}{'ms a field':>12}")
+    scaled = "".join(f"{f'AP at {scale:g}x':>12}" for scale in SCALES[1:])
+    print(f"{names}{'mean AP (95 %, over fields)':>29}{'Dice':>7}{'ms a field':>12}{scaled}")
     for pack, index, segmenters, part in PACKS:
         known = list(fields(Path(folder) / pack, index, "val"))
         for segmenter in segmenters:
-            rows = np.array([_measured(segmenter, part, *field) for field in known])
+            rows, *others = (np.array([_measured(segmenter, part, *_at(s, *one)) for one in known]) for s in SCALES)
             ap50, ap75, mean_ap, dice, seconds = rows.mean(axis=0)
             low, high = _interval(rows[:, 2])
             figures = f"{len(rows):>7}{ap50:>7.3f}{ap75:>7.3f}{f'{mean_ap:.3f} ({low:.3f} to {high:.3f})':>29}"
-            print(f"{pack:<16}{segmenter:<18}{figures}{dice:>7.3f}{1000 * seconds:>12.0f}")
+            print(
+                f"{pack:<16}{segmenter:<18}{figures}{dice:>7.3f}{1000 * seconds:>12.0f}"
+                + "".join(f"{other.mean(axis=0)[2]:>12.3f}" for other in others)
+            )
     return 0
 
 
@@ -53,7 +60,7 @@ def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def fields(folder: Path, index: str, split: str) -> Iterator[tuple[NDArray[np.uint8] | NDArray[np.uint16], Labels]]:
+def fields(folder: Path, index: str, split: str) -> Iterator[tuple[Image, Labels]]:
     """Image and true labels of every field of a split."""
     with (folder / index).open(encoding="utf-8") as file:
         names = [row["id"] for row in csv.DictReader(file) if row["split"] == split]
@@ -64,9 +71,17 @@ def fields(folder: Path, index: str, split: str) -> Iterator[tuple[NDArray[np.ui
         yield decode_image((folder / "images" / f"{name}.png").read_bytes()), true.astype(np.int32)
 
 
-def _measured(
-    segmenter: str, part: str, image: NDArray[np.uint8] | NDArray[np.uint16], true: Labels
-) -> tuple[float, ...]:
+def _at(scale: float, image: Image, true: Labels) -> tuple[Image, Labels]:
+    """A field as a microscope of another magnification would show it."""
+    if scale == 1.0:
+        return image, true
+    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    labels = cv2.resize(true.astype(np.float64), size, interpolation=cv2.INTER_NEAREST_EXACT)
+    return cv2.resize(image, size, interpolation=method).astype(np.uint8), labels.astype(np.int32)
+
+
+def _measured(segmenter: str, part: str, image: Image, true: Labels) -> tuple[float, ...]:
     """AP50, AP75, mean AP, Dice of the covered pixels and seconds of one field."""
     start = time.perf_counter()
     found = getattr(builtin_segmenters()[segmenter].segment(image), part)

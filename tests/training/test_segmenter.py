@@ -129,7 +129,7 @@ def test_train_segmenter_writes_a_model_with_its_card(
     assert sorted(path.name for path in out.iterdir()) == ["CARD.md", "model.json", "model.onnx"]
     learned = LearnedSegmenter(out)
     assert learned.description.part == "nuclei"
-    assert learned.find(np.zeros((30, 50), np.uint8)).shape == (30, 50)
+    assert learned.find(np.zeros((30, 50), np.uint8)).labels.shape == (30, 50)
     assert learned.describe(np.zeros((2, 64, 64), np.float32)).shape == (2, learned.description.features)
     card = (out / "CARD.md").read_text()
     assert "| s | 1 |" in card

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--remarks", type=Path, metavar="FILE", help="text for the card: how results look")
     parser.add_argument("--work", type=Path, metavar="DIR", help="checkpoints and logs; default: OUT.training")
     parser.add_argument("--steps", type=POSITIVE, metavar="N", help="default 5000 for generators, 6000 for segmenters")
+    parser.add_argument(
+        "--hyper",
+        type=Path,
+        metavar="FILE",
+        help="of a segmenter: YAML of hyper-parameters that differ from the defaults, named as in a card",
+    )
     parser.add_argument(
         "--part", default="", choices=PARTS, help="of a segmenter: what to find; default: what has labels"
     )
@@ -84,12 +91,16 @@ def _generator(arguments: argparse.Namespace, console: Console) -> dict[str, Any
 
 
 def _segmenter(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from services.training.segmenter.hyper import read_hyper_parameters
     from services.training.segmenter.job import Job, train_segmenter
     from services.training.segmenter.trainer import TrainConfig
 
+    config = TrainConfig(seed=arguments.seed)
+    if arguments.hyper:
+        config = read_hyper_parameters(arguments.hyper, config)
     job = Job(
         dataset=arguments.dataset,
-        config=TrainConfig(steps=arguments.steps or TrainConfig.steps, seed=arguments.seed),
+        config=replace(config, steps=arguments.steps or config.steps),
         work=_work(arguments),
         out=arguments.out,
         name=_name(arguments),

@@ -11,7 +11,7 @@ from typing import Any
 
 from services.common.errors import ConfigError
 
-FORMAT = "biosynth.segmenter/1"
+FORMAT = "biosynth.segmenter/2"
 DESCRIPTION, WEIGHTS, CARD = "model.json", "model.onnx", "CARD.md"
 OUTPUTS = ("output", "features")
 SHIPPED = Path(__file__).parents[1] / "models"
@@ -22,7 +22,9 @@ class SegmenterDescription:
     """All about a network but its weights; `model.json` holds it.
 
     part: what its objects are, `cells` or `nuclei`. halo_px, stride_px: for exact tiling. features: how many planes its
-    deepest layer has, which describe an image. sha256: of the ONNX file.
+    deepest layer has, which describe an image. sha256: of the ONNX file. diameter_px: typical of the fields it was
+    trained on, to which size images are magnified. diameter_per_offset: a typical object's diameter, over the mean
+    distance of pixels to their objects' centres.
     """
 
     name: str
@@ -34,6 +36,8 @@ class SegmenterDescription:
     features: int
     parameters: int
     sha256: str
+    diameter_px: float
+    diameter_per_offset: float
     training: Mapping[str, Any]
 
 

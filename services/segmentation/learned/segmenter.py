@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.engines.engine import Engine
-from services.common.imaging.labels import Labels
 from services.segmentation.learned.model import (
     DESCRIPTION,
     OUTPUTS,
@@ -20,7 +19,7 @@ from services.segmentation.learned.model import (
     read_segmenter,
     read_weights,
 )
-from services.segmentation.learned.segment import find_objects
+from services.segmentation.learned.segment import Objects, find_objects
 
 
 class LearnedSegmenter:
@@ -39,9 +38,9 @@ class LearnedSegmenter:
         """Whether the network is in memory."""
         return bool(self._engines)
 
-    def find(self, image: NDArray[Any]) -> Labels:
-        """Instance labels of what the network was trained to find; (H, W) to (H, W) int32."""
-        return find_objects(image, self.description, self._engine(OUTPUTS[0]))
+    def find(self, image: NDArray[Any], diameter_px: float | None = None) -> Objects:
+        """What the network was trained to find in an image, (H, W). diameter_px: typical; None: estimated."""
+        return find_objects(image, self.description, self._engine(OUTPUTS[0]), diameter_px)
 
     def describe(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """What the network's deepest layer holds of windows, averaged over each: (n, S, S), normalised, to (n, d)."""

@@ -31,7 +31,7 @@ class NetworkEngine:
 
 
 def undescribed(config: NetworkConfig, part: str) -> SegmenterDescription:
-    """What tiling needs to know of a network that is in no file."""
+    """What tiling needs to know of a network that is in no file; its images are not magnified."""
     return SegmenterDescription(
-        "in training", 0, "", part, config.halo_px, config.stride_px, config.widths[-1], 0, "", {}
+        "in training", 0, "", part, config.halo_px, config.stride_px, config.widths[-1], 0, "", 0.0, 0.0, {}
     )

@@ -7,10 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from services.common.engines.cores import usable_cores
 from services.common.engines.onnx_cpu import OnnxCpuEngine
+from services.common.imaging.labels import Labels
 from services.segmentation.learned.model import (
     CARD,
     OUTPUTS,
@@ -29,6 +32,7 @@ from services.training.loop import Reporter, run
 from services.training.onnx_export import export_onnx
 from services.training.segmenter.fields import choose_part, entries_by_source, read_eight_bit, read_field
 from services.training.segmenter.scores import Score, score
+from services.training.segmenter.sizes import typical_sizes
 from services.training.segmenter.trainer import TrainConfig, Trainer
 
 
@@ -63,9 +67,13 @@ def train_segmenter(job: Job, reporter: Reporter) -> dict[str, Any]:
     run(trainer, job.work, reporter)
     counts = {source: len(entries) for source, entries in chosen.items()}
     record = training_record(manifest.name, counts, trainer.seconds, job.config)
-    model = _publish(job, part, trainer, record)
+    model = _publish(job, part, trainer, record, typical_sizes(fields))
     engine = OnnxCpuEngine(job.out / WEIGHTS)
-    scores = {source: score(some, lambda image: find_objects(image, model, engine)) for source, some in tests.items()}
+
+    def find(image: NDArray[np.uint8]) -> Labels:
+        return find_objects(image, model, engine).labels
+
+    scores = {source: score(some, find) for source, some in tests.items()}
     _write_card(job, model, manifest, scores)
     reporter.say(f"wrote {job.out}: {model.parameters:,} parameters, {record['minutes']} minutes of training")
     return {
@@ -76,7 +84,9 @@ def train_segmenter(job: Job, reporter: Reporter) -> dict[str, Any]:
     }
 
 
-def _publish(job: Job, part: str, trainer: Trainer, record: Mapping[str, Any]) -> SegmenterDescription:
+def _publish(
+    job: Job, part: str, trainer: Trainer, record: Mapping[str, Any], sizes: tuple[float, float]
+) -> SegmenterDescription:
     network = trainer.average
     sha256 = export_onnx(network, 1, network.config.stride_px, OUTPUTS, job.out / WEIGHTS)
     model = SegmenterDescription(
@@ -89,6 +99,8 @@ def _publish(job: Job, part: str, trainer: Trainer, record: Mapping[str, Any]) -
         features=network.config.widths[-1],
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         sha256=sha256,
+        diameter_px=sizes[0],
+        diameter_per_offset=sizes[1],
         training=record,
     )
     write_segmenter(job.out, model)
@@ -104,6 +116,7 @@ def _write_card(job: Job, model: SegmenterDescription, manifest: DatasetManifest
     ]
     facts = (
         f"Finds {model.part} in images of one channel, 8 or 16 bit, of any size.",
+        f"Objects of other sizes than about {model.diameter_px:.0f} px are magnified to that; the size is estimated.",
         f"Network: U-Net, {model.parameters:,} parameters, halo {model.halo_px} px.",
         f"Weights: `{WEIGHTS}`, sha256 `{model.sha256}`. Licence of the weights: Apache-2.0.",
     )

@@ -101,7 +101,9 @@ class Experiment:
     def _tested(self, arm: str, seed: int, trainer: Trainer) -> Outcome:
         model = undescribed(trainer.config.network, self._part)
         engine = NetworkEngine(trainer.average)
-        scores = [average_precision(field.labels, find_objects(field.image, model, engine)) for field in self._fields]
+        scores = [
+            average_precision(field.labels, find_objects(field.image, model, engine).labels) for field in self._fields
+        ]
         values = np.array(scores)
         return Outcome(arm, seed, float(values[:, 0].mean()), float(values.mean()))
 

@@ -13,12 +13,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tests.bench.table import is_met, table
+from tests.bench.table import is_met, table, told
 
 # Each has bench() or bench(quick: bool), rows of name, ours_s, baseline_s, ratio, target, identical; note, if need be.
 MODULES = ("tests.bench.rendering", "tests.bench.wound_zone", "tests.bench.paired")
 # Each has figures(quick: bool), rows of name, value, target, met: what is said to be good, on real data where it is.
-FIGURES = ("tests.bench.looks", "tests.bench.load", "tests.bench.endurance")
+FIGURES = tuple(f"tests.bench.{name}" for name in ("looks", "load", "endurance", "memory", "refusals", "faults"))
 
 
 def main() -> int:
@@ -39,8 +39,7 @@ def main() -> int:
     print(table(rows))
     figures = [row for module in judged for row in module.figures(quick=options.quick)]
     for row in figures:
-        verdict = "" if row["met"] is None else f" (target {row['target']}: {'met' if row['met'] else 'MISSED'})"
-        print(f"{row['name']}: {row['value']}{verdict}")
+        print(told(row))
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         report = {"quick": options.quick, "machine": machine(), "rows": rows, "figures": figures}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import signal
+import sys
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -20,6 +20,7 @@ from biosynth.v1.types_pb2 import Content
 from services.common.imaging.images import encode_png
 from tests.bench.load import MODEL, Load, reference
 from tests.bench.serving import SERVE, server
+from tests.bench.table import counts, told
 from tests.support.pictures import nuclei_picture
 from tests.support.processes import resident
 
@@ -128,15 +129,14 @@ async def _drained(side: int) -> dict[str, Any]:
             await asyncio.sleep(1.0)
             process.send_signal(signal.SIGTERM)
             begin = time.perf_counter()
-            ended = Counter(_word(one) for one in await asyncio.gather(*calls, return_exceptions=True))
+            ended = [_word(one) for one in await asyncio.gather(*calls, return_exceptions=True)]
         await asyncio.to_thread(process.wait, 60)
         seconds = time.perf_counter() - begin
-    told = ", ".join(f"{count} {word}" for word, count in ended.most_common())
     return {
         "name": f"SIGTERM with ten calls of {side}x{side} in work",
-        "value": f"{told}; gone after {seconds:.1f} s",
+        "value": f"{counts(ended)}; gone after {seconds:.1f} s",
         "target": f"done, or refused with the time to ask again; gone within {DRAIN_S + 2} s",
-        "met": ended.keys() <= {"done", "refused"} and seconds < DRAIN_S + 2,
+        "met": set(ended) <= {"done", "refused"} and seconds < DRAIN_S + 2,
     }
 
 
@@ -150,5 +150,5 @@ def _word(outcome: BaseException | None) -> str:
 
 
 if __name__ == "__main__":
-    for row in figures():
-        print(f"{row['name']}: {row['value']} (target {row['target']}: {row['met']})")
+    for row in figures("--quick" in sys.argv):
+        print(told(row))

@@ -23,6 +23,7 @@ from grpc_status import rpc_status
 
 from services.common.imaging.images import encode_png
 from tests.bench.serving import server
+from tests.bench.table import told
 from tests.support.pictures import nuclei_picture
 
 MODEL = "fluo-nuclei"
@@ -140,11 +141,11 @@ async def _measured(seconds: float) -> list[dict[str, Any]]:
 
 def _goodput(name: str, ended: Ended, seconds: float, could: float) -> list[dict[str, Any]]:
     share = ended.in_time / seconds / could
-    told = f"{ended.in_time / seconds:.1f}/s of {could:.1f}/s in time ({100 * share:.0f} %), {ended.late} late; "
-    told += f"the calls took {ended.cores:.2f} of {os.cpu_count()} cores"
+    value = f"{ended.in_time / seconds:.1f}/s of {could:.1f}/s in time ({100 * share:.0f} %), {ended.late} late; "
+    value += f"the calls took {ended.cores:.2f} of {os.cpu_count()} cores"
     refusal = ended.refusal()
     return [
-        {"name": name, "value": told, "target": ">= 90 % of capacity in time", "met": share >= GOAL_SHARE},
+        {"name": name, "value": value, "target": ">= 90 % of capacity in time", "met": share >= GOAL_SHARE},
         {
             "name": f"{name}, refusals",
             "value": f"{len(ended.refused_s)}, 95 % within {1000 * refusal:.0f} ms",
@@ -221,4 +222,4 @@ def _retry_after(error: grpc.aio.AioRpcError) -> float:
 
 if __name__ == "__main__":
     for row in figures("--quick" in sys.argv):
-        print(f"{row['name']}: {row['value']} (target {row['target']}: {row['met']})")
+        print(told(row))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 HEADER = ("name", "ours", "baseline", "ratio", "target", "met?", "identical")
@@ -19,6 +20,17 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEADER))]
     notes = [f"{row['name']}: {row['note']}" for row in rows if row.get("note")]
     return "\n".join([*(_line(line, widths) for line in cells), *notes])
+
+
+def told(row: Mapping[str, Any]) -> str:
+    """A figure's name and value in a line, with its target where it was judged."""
+    verdict = "" if row["met"] is None else f" (target {row['target']}: {'met' if row['met'] else 'MISSED'})"
+    return f"{row['name']}: {row['value']}{verdict}"
+
+
+def counts(words: Iterable[str]) -> str:
+    """How often each word comes, most often first: 8 OK, 2 UNAVAILABLE."""
+    return ", ".join(f"{count} {word}" for word, count in Counter(words).most_common())
 
 
 def seconds(value: float) -> str:

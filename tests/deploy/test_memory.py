@@ -8,6 +8,7 @@ from services.common.imaging.formats.limits import ImageLimits
 from services.common.serving.config import ServerConfig
 from services.common.serving.memory import COSTS, Cost, for_computations
 from tests.deploy.rendering import DEPLOY, of_kind, overlay
+from tests.support.manifests import quantity
 
 OPERATIONS = {
     "segmentation": ("segment",),
@@ -15,7 +16,6 @@ OPERATIONS = {
     "generation": ("generate",),
     "evaluation": ("compare-pair", "compare-sets"),
 }
-UNITS = {"Mi": MIB, "Gi": 1024 * MIB}
 
 
 def left(limit_bytes: int) -> int:
@@ -26,8 +26,7 @@ def test_the_largest_image_fits_under_the_limit_of_each_service() -> None:
     deployments = of_kind(overlay("production"), "Deployment")
     for service, operations in OPERATIONS.items():
         container = deployments[service]["spec"]["template"]["spec"]["containers"][0]
-        limit = container["resources"]["limits"]["memory"]
-        has = left(int(limit[:-2]) * UNITS[limit[-2:]])
+        has = left(quantity(container["resources"]["limits"]["memory"]))
         for operation in operations:
             assert COSTS[operation].of(ImageLimits().max_pixels) <= has, (service, operation)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import grpc
@@ -38,3 +39,9 @@ def code(channel: grpc.Channel, method: str, token: str | None, request: bytes =
     """How the call ends; OK where it was answered."""
     ended: grpc.StatusCode = call(channel, method, token, request).code()
     return grpc.StatusCode.OK if ended is grpc.StatusCode.CANCELLED else ended
+
+
+def random_bodies(count: int) -> list[bytes]:
+    """Bytes that few methods would take for their message; each time the same."""
+    draw = random.Random(0)
+    return [draw.randbytes(draw.randint(1, 200)) for _ in range(count)]

@@ -57,6 +57,18 @@ class S3Server:
     region: str = REGION
     ca: Path | None = None  # that signed its certificate, where it speaks https
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The variables by which a service finds it."""
+        return {
+            "BIOSYNTH_STORE": "s3",
+            "BIOSYNTH_STORE_ENDPOINT": self.endpoint,
+            "BIOSYNTH_STORE_BUCKET": self.bucket,
+            "BIOSYNTH_STORE_REGION": self.region,
+            "BIOSYNTH_STORE_ACCESS_KEY": self.access_key,
+            "BIOSYNTH_STORE_SECRET_KEY": self.secret_key,
+        }
+
 
 def minio_binary() -> str | None:
     """Where MinIO's server is: BIOSYNTH_TEST_MINIO, or `minio` on the path."""

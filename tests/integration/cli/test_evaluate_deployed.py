@@ -51,11 +51,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         common = {
             **Cli(tmp_path_factory.mktemp("servers")).environment,
             **nobody,
-            "BIOSYNTH_STORE": "s3",
-            "BIOSYNTH_STORE_ENDPOINT": store.endpoint,
-            "BIOSYNTH_STORE_BUCKET": store.bucket,
-            "BIOSYNTH_STORE_ACCESS_KEY": store.access_key,
-            "BIOSYNTH_STORE_SECRET_KEY": store.secret_key,
+            **store.settings,
             "BIOSYNTH_TOKEN_FILE": str(token),
             "BIOSYNTH_DRAIN_SECONDS": "1",
             "OMP_NUM_THREADS": "1",

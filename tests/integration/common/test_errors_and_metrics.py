@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable
 from typing import Any
@@ -36,6 +35,7 @@ from tests.integration.common.fakes import (
     served,
     stub,
 )
+from tests.support.calls import random_bodies
 
 SEGMENT = ("unary", "biosynth.v1.SegmentationService", "Segment")
 
@@ -332,8 +332,7 @@ def test_another_service_that_is_down_is_unavailable_and_its_address_is_not_told
 )
 def test_random_bodies_are_invalid_arguments_and_are_counted(service: Service, method: str, kind: str) -> None:
     """gRPC alone would answer UNKNOWN with a Python class's name, and neither count nor log it."""
-    metrics, draw = Metrics(), random.Random(0)
-    bodies = [draw.randbytes(draw.randint(1, 200)) for _ in range(350)]
+    metrics, bodies = Metrics(), random_bodies(350)
 
     async def sent() -> Counter[str]:
         async with served(service, metrics=metrics) as channel:

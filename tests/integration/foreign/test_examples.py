@@ -37,11 +37,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     with s3_servers.seaweedfs(tmp_path_factory.mktemp("weed")) as store:
         settings = {
             "BIOSYNTH_ADDRESS": address,
-            "BIOSYNTH_STORE": "s3",
-            "BIOSYNTH_STORE_ENDPOINT": store.endpoint,
-            "BIOSYNTH_STORE_BUCKET": store.bucket,
-            "BIOSYNTH_STORE_ACCESS_KEY": store.access_key,
-            "BIOSYNTH_STORE_SECRET_KEY": store.secret_key,
+            **store.settings,
             "BIOSYNTH_TLS_CERT_FILE": str(server.certificate),
             "BIOSYNTH_TLS_KEY_FILE": str(server.key),
             "BIOSYNTH_TOKEN_FILE": str(token),

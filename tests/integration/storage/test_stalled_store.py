@@ -5,21 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
-from biosynth import BiosynthCallError, Client
-from biosynth.v1.segmentation_pb2 import ListSegmentersRequest, SegmentRequest
-from biosynth.v1.types_pb2 import Content
+from biosynth import Client
+from biosynth.v1.segmentation_pb2 import ListSegmentersRequest
 
-from services.common.imaging.images import encode_png
 from services.common.storage.config import StoreConfig
 from services.common.storage.s3 import S3Store
 from tests.integration.services.conftest import stack
-from tests.support import s3_servers
-from tests.support.pictures import nuclei_picture
-from tests.support.ports import free_ports
-from tests.support.way import Way, way_to
+from tests.support.stalling import how_segment_ends, stalling_store
+from tests.support.way import Way
 
 DEADLINE_S, READ_S = 2.0, 3.0
 
@@ -33,32 +29,14 @@ class Stack:
 
     def segment(self, seed: int, seconds: float = 30) -> str:
         """How a Segment ends."""
-        image = Content(file=encode_png(nuclei_picture(48, 48, 3, seed)))
-        try:
-            answer = self.client.segmentation.Segment(
-                SegmentRequest(image=image, segmenter="nuclei-threshold"), timeout=seconds
-            )
-        except BiosynthCallError as error:
-            return error.code.name
-        return "stored" if answer.cached else "computed"
+        return how_segment_ends(self.client, seed, seconds)
 
 
 @pytest.fixture
 def stalling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("s")
-    with s3_servers.seaweedfs(tmp_path_factory.mktemp("weed")) as server:
-        port = free_ports(1)[0]
-        host, _, behind = server.endpoint.removeprefix("http://").partition(":")
-        config = StoreConfig(
-            endpoint=f"http://127.0.0.1:{port}",
-            public_endpoint=server.endpoint,
-            bucket=server.bucket,
-            region="us-east-1",
-            access_key=server.access_key,
-            secret_key=server.secret_key,
-            read_seconds=READ_S,
-        )
-        with way_to((host, int(behind)), ("127.0.0.1", port)) as way, stack(S3Store(config), folder) as client:
+    with stalling_store(tmp_path_factory.mktemp("weed")) as (server, way):
+        config = replace(StoreConfig.from_env(server.settings), read_seconds=READ_S)
+        with stack(S3Store(config), tmp_path_factory.mktemp("s")) as client:
             yield Stack(client, way)
 
 

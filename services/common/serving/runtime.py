@@ -79,7 +79,8 @@ class Runtime:
                 error.field = error.field or job.field
                 raise
         self.load.results.labels(job.operation, "stored" if stored.cached else "computed").inc()
-        return await self.workers.run(job.reply, stored)
+        # What is there is told: as many as wait for one result may come at once, and calls are counted before.
+        return await self.workers.call(partial(job.reply, stored), always=True)
 
     def _computed(self, job: Job[R]) -> Stored:
         begin = time.perf_counter()

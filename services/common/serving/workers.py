@@ -37,9 +37,14 @@ class Workers:
         """
         return await self.call(partial(function, *args, **kwargs))
 
-    async def call(self, function: Callable[[], T], ended: Callable[[], None] = lambda: None) -> T:
-        """As `run`. ended: called on the loop once no thread works at it any more, which is later if cancelled."""
-        if self._pending >= self._limit:
+    async def call(
+        self, function: Callable[[], T], ended: Callable[[], None] = lambda: None, always: bool = False
+    ) -> T:
+        """As `run`. ended: called on the loop once no thread works at it any more, which is later if cancelled.
+
+        always: it waits however many others do, and is not refused.
+        """
+        if self._pending >= self._limit and not always:
             raise Overloaded(f"{self._pending} calls are already waiting for a worker; try again later")
         abandoned, context, loop = threading.Event(), contextvars.copy_context(), asyncio.get_running_loop()
         context.run(ABANDONED.set, abandoned)

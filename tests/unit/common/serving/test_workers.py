@@ -64,6 +64,22 @@ def test_more_waiting_calls_than_allowed_are_refused_at_once() -> None:
     asyncio.run(main())
 
 
+def test_a_call_that_may_always_wait_is_not_refused() -> None:
+    release = threading.Event()
+
+    async def main(workers: Workers) -> int:
+        waiting = [asyncio.ensure_future(workers.run(release.wait, 10)) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        always = asyncio.ensure_future(workers.call(lambda: 7, always=True))
+        await asyncio.sleep(0.05)
+        release.set()
+        await asyncio.gather(*waiting)
+        return await always
+
+    with Workers(1, max_waiting=1) as workers:
+        assert asyncio.run(main(workers)) == 7
+
+
 def test_a_cancelled_call_that_waits_never_runs() -> None:
     async def main() -> list[str]:
         ran: list[str] = []

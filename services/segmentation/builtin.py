@@ -7,50 +7,45 @@ from typing import Any
 
 from services.common.imaging.labels import Segmentation
 from services.segmentation.cells import find_cells
-from services.segmentation.learned.segment import Objects
 from services.segmentation.learned.segmenter import shipped
 from services.segmentation.nuclei import find_nuclei
-from services.segmentation.scratch import find_scratch
+from services.segmentation.scratch import find_scratch, find_scratch_learned
 from services.segmentation.segmenter import Found, Image, Segmenter
 from services.segmentation.wound import find_wound
+
+_TEXTURE, _THRESHOLD, _WOUND = 2, 2, 1  # versions of the methods that need no network
 
 
 def builtin_segmenters() -> dict[str, Segmenter]:
     """The segmenters that come with the package, by name."""
-    learned = shipped("nuclei")
     segmenters = (
+        _network("cells"),
+        _network("nuclei"),
+        _scratch(),
         Segmenter(
-            "cells",
-            2,
+            "cells-texture",
+            _TEXTURE,
             ("cells",),
-            "Whole cells in phase contrast, by texture and a watershed of brightness; a first attempt.",
-            _by_pixels(lambda image: Segmentation(cells=find_cells(image))),
-        ),
-        Segmenter(
-            "nuclei",
-            learned.description.version,
-            ("nuclei",),
-            learned.description.description,
-            lambda image, diameter: _learned(learned.find(image, diameter), "nuclei"),
-            takes_diameter=True,
+            "Whole cells in phase contrast, by texture and a watershed of brightness; no network.",
+            _by_pixels(lambda image: Segmentation(cells=find_cells(image).labels)),
         ),
         Segmenter(
             "nuclei-threshold",
-            2,
+            _THRESHOLD,
             ("nuclei",),
             "Bright nuclei on a dark ground (fluorescence), by threshold and distance watershed; no network.",
             _by_pixels(lambda image: Segmentation(nuclei=find_nuclei(image))),
         ),
         Segmenter(
-            "scratch",
-            3,
+            "scratch-texture",
+            _TEXTURE + _WOUND,
             ("cells", "wound"),
-            "Cells and wound of a scratch assay in phase contrast; cells within the wound are cut out of it.",
+            "As `scratch`, all cells by texture; no network.",
             _by_pixels(find_scratch),
         ),
         Segmenter(
             "wound",
-            1,
+            _WOUND,
             ("wound",),
             "The cell-free zone that spans a scratch assay, by texture.",
             _by_pixels(lambda image: Segmentation(wound=find_wound(image))),
@@ -59,10 +54,30 @@ def builtin_segmenters() -> dict[str, Segmenter]:
     return {segmenter.name: segmenter for segmenter in segmenters}
 
 
-def _learned(objects: Objects, part: str) -> Found:
-    """What a network found of its part."""
-    parts: dict[str, Any] = {part: objects.labels}
-    return Found(Segmentation(**parts), {part: objects.confidence}, objects.diameter_px)
+def _network(name: str) -> Segmenter:
+    """A shipped network, which is called like the part that it finds."""
+    learned = shipped(name)
+    about = learned.description
+
+    def find(image: Image, diameter_px: float | None) -> Found:
+        objects = learned.find(image, diameter_px)
+        parts: dict[str, Any] = {about.part: objects.labels}
+        return Found(Segmentation(**parts), {about.part: objects.confidence}, objects.diameter_px)
+
+    return Segmenter(name, about.version, (about.part,), about.description, find, takes_diameter=True)
+
+
+def _scratch() -> Segmenter:
+    learned = shipped("cells")
+    return Segmenter(
+        "scratch",
+        learned.description.version + _TEXTURE + _WOUND,  # rises with each of them
+        ("cells", "wound"),
+        "Cells and wound of a scratch assay in phase contrast: cells by a trained network, or by texture where that is "
+        "unsure; cells within the wound are cut out of it.",
+        lambda image, diameter_px: find_scratch_learned(image, learned.find(image, diameter_px)),
+        takes_diameter=True,
+    )
 
 
 def _by_pixels(find: Callable[[Image], Segmentation]) -> Callable[[Image, float | None], Found]:

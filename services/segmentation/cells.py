@@ -58,21 +58,26 @@ DARK = _Look(limit=0.3, margin_px=5, smallest_px=150, largest_hole_px=400, depth
 BRIGHT = _Look(limit=-0.2, margin_px=2, smallest_px=40, largest_hole_px=60, depth_px=1.5)
 
 
-def find_cells(image: Image) -> Labels:
-    """Instance labels of whole cells.
+@dataclass(frozen=True, eq=False)
+class CellsByTexture:
+    """labels: (H, W) int32, 4-connected, from 1 in reading order. bright: in dark rims rather than bright halos."""
 
-    image: (H, W) phase contrast or bright field. Returns (H, W) int32, 0 = background, each label 4-connected,
-    numbered from 1 in reading order.
+    labels: Labels
+    bright: bool
+
+
+def find_cells(image: Image) -> CellsByTexture:
+    """Whole cells in an image (H, W) of phase contrast or bright field.
 
     The image is binned so that detail has the size that the lengths above were tuned for. The textured zone holds
     cells and their halos. Its rim, next to bare ground, is halo: whether that is bright or dark tells which part of the
     zone is cells. What is left after the halo is taken away is cut where it is thin or looks like halo.
     """
     plane = image.astype(np.float32)
-    labels = _cells(flattened(shrunk(plane, _bin_factor(plane)), BACKGROUND_SIGMA_PX))
+    found = _cells(flattened(shrunk(plane, _bin_factor(plane)), BACKGROUND_SIGMA_PX))
     stop_if_abandoned()
-    full = cv2.resize(labels, image.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    return tidy(full.astype(np.int32, copy=False), 1)
+    full = cv2.resize(found.labels, image.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return CellsByTexture(tidy(full.astype(np.int32, copy=False), 1), found.bright)
 
 
 def _bin_factor(image: Plane) -> int:
@@ -86,24 +91,25 @@ def _detail(image: Plane) -> float:
     return float(curvature.std(dtype=np.float64))
 
 
-def _cells(flat: Plane) -> Labels:
-    """Labels of the cells in a flattened image (H, W) at the tuned scale."""
+def _cells(flat: Plane) -> CellsByTexture:
+    """The cells in a flattened image (H, W) at the tuned scale."""
+    nothing = CellsByTexture(np.zeros(flat.shape, np.int32), bright=False)
     stop_if_abandoned()
     covered = upper_class(log_local_deviation(flat, TEXTURE_RADIUS_PX), LEAST_SEPARATION)
     if covered is None:
-        return np.zeros(flat.shape, np.int32)
+        return nothing
     stop_if_abandoned()
     # Fills patches without texture within cells; those at the image's edge too, which fill_holes would leave.
     zone = ~without_small(~without_small(covered, BRIGHT.smallest_px), LARGEST_GAP_PX)
     if not zone.any():
-        return np.zeros(flat.shape, np.int32)
+        return nothing
     bare = flat[~zone] if not zone.all() else flat
     deviation = (flat - np.median(bare)) / max(float(flat[zone].std()), QUANTISATION_NOISE)
     inside = distance_inside(zone)
     stop_if_abandoned()
     if _halo_is_bright(deviation, inside):
-        return _bodies(deviation, inside, DARK)
-    return _bodies(-deviation, inside, BRIGHT)
+        return CellsByTexture(_bodies(deviation, inside, DARK), bright=False)
+    return CellsByTexture(_bodies(-deviation, inside, BRIGHT), bright=True)
 
 
 def _halo_is_bright(deviation: Plane, inside: Plane) -> bool:

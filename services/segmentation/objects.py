@@ -18,7 +18,8 @@ COLUMNS = ("part", "label", "area_px", "touches_border", "confidence")
 class Objects:
     """The objects of one part, that with label 1 first.
 
-    area_px: (n,) int64. touches_border: (n,) bool. confidence: (n,) float32, 0 to 1; None where none is told.
+    area_px: (n,) int64. touches_border: (n,) bool. confidence: (n,) float32, 0 to 1, NaN where none is told of
+    one; None where none is told at all.
     """
 
     part: str
@@ -47,10 +48,14 @@ def table_of(parts: list[Objects]) -> bytes:
     """
     lines = [",".join(COLUMNS)]
     for objects in parts:
-        told = [""] * len(objects.area_px) if objects.confidence is None else [f"{x:.3f}" for x in objects.confidence]
+        told = [""] * len(objects.area_px) if objects.confidence is None else [_told(x) for x in objects.confidence]
         rows = zip(objects.area_px, objects.touches_border, told, strict=True)
         lines += [f"{objects.part},{n},{area},{border:d},{sure}" for n, (area, border, sure) in enumerate(rows, 1)]
     return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def _told(confidence: float) -> str:
+    return "" if np.isnan(confidence) else f"{confidence:.3f}"
 
 
 def _touches_border(labels: Labels) -> NDArray[np.bool_]:

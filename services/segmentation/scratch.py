@@ -5,16 +5,56 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.imaging.labels import Segmentation
+from services.common.imaging.labels import Labels, Segmentation
 from services.segmentation.cells import find_cells
+from services.segmentation.learned.segment import SURE_OBJECT, Objects
+from services.segmentation.regions import tidy
+from services.segmentation.segmenter import Found, Image
 from services.segmentation.wound import find_wound
 
 
-def find_scratch(image: NDArray[np.uint8] | NDArray[np.uint16]) -> Segmentation:
-    """Cells and wound, which share no pixel: cells in the wound, those that migrate or float, are cut out of it.
+def find_scratch(image: Image) -> Segmentation:
+    """Cells by texture, and the wound, without a network. image: (H, W)."""
+    return _with_wound(image, find_cells(image).labels)
+
+
+def find_scratch_learned(image: Image, objects: Objects) -> Found:
+    """Cells that a network found, `objects`, and the wound. image: (H, W).
+
+    Where the network is not at home in the image, cells that it is sure of are kept, and the others are by texture: it
+    was trained on cells that stand apart, and a confluent sheet is little like them. Of cells brighter than the ground
+    in dark rims it has seen none, and what it is sure of there is none.
+    """
+    if objects.is_sure:
+        return Found(_with_wound(image, objects.labels), {"cells": objects.confidence}, objects.diameter_px)
+    by_texture = find_cells(image)
+    cells, confidence = _completed(objects, by_texture.labels, least=2.0 if by_texture.bright else SURE_OBJECT)
+    sure = int(np.isfinite(confidence).sum())
+    warning = (
+        f"the network knows few images like this one: it is sure of {sure} of {len(confidence)} cells, and the others "
+        "are by texture, outlined less exactly and of no told confidence"
+    )
+    return Found(_with_wound(image, cells), {"cells": confidence}, objects.diameter_px, (warning,))
+
+
+def _completed(objects: Objects, by_texture: Labels, least: float) -> tuple[Labels, NDArray[np.float32]]:
+    """Objects of at least this confidence, and of the others what they leave; with the confidence of each, or NaN."""
+    kept = np.append(False, objects.confidence >= least)[objects.labels]
+    areas = np.bincount(by_texture.ravel())
+    left = np.bincount(by_texture[~kept], minlength=len(areas))
+    # What is covered by half or more is one of the sure ones.
+    rest = np.where(~kept & (2 * left > areas)[by_texture], by_texture, 0)
+    shift = int(objects.labels.max(initial=0))
+    cells = tidy(np.where(kept, objects.labels, np.where(rest > 0, rest + shift, 0)), 1)
+    source = np.zeros(int(cells.max(initial=0)) + 1, np.intp)
+    source[cells] = np.where(kept, objects.labels, 0)
+    told = np.append(np.float32(np.nan), objects.confidence)
+    return cells, np.asarray(told[source[1:]], np.float32)
+
+
+def _with_wound(image: Image, cells: Labels) -> Segmentation:
+    """Cells in the wound, those that migrate or float, are cut out of it.
 
     So did the original wound-healing pipeline (docs/method.md, Wound zone).
-    image: (H, W). Returns a Segmentation with cells and wound.
     """
-    cells, wound = find_cells(image), find_wound(image)
-    return Segmentation(cells=cells, wound=wound & (cells == 0))
+    return Segmentation(cells=cells, wound=find_wound(image) & (cells == 0))

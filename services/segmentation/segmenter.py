@@ -19,12 +19,14 @@ class Found:
     """What a segmenter found in an image, and how sure it is of it.
 
     confidence: by part, a value from 0 to 1 for every label, that of label 1 first; parts of which the segmenter tells
-    none are absent. diameter_px: the typical diameter of objects that it went by; None: it goes by none.
+    none are absent, and a label of which it tells none has NaN. diameter_px: the typical diameter of objects that it
+    went by; None: it goes by none. warnings: what callers should know of it, in sentences.
     """
 
     segmentation: Segmentation
     confidence: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     diameter_px: float | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ def _outcome(choice: Choice, image: Image, diameter: float | None) -> Outcome:
             "segmenter": segmenter.name,
             "summary": summary,
             "choice_confidence": choice.confidence,
-            "warnings": list(choice.warnings),
+            "warnings": [*choice.warnings, *found.warnings],
         },
     )
 

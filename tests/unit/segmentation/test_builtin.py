@@ -20,9 +20,11 @@ def test_the_built_in_segmenters_say_what_they_find() -> None:
     parts = {name: segmenter.parts for name, segmenter in builtin_segmenters().items()}
     assert parts == {
         "cells": ("cells",),
+        "cells-texture": ("cells",),
         "nuclei": ("nuclei",),
         "nuclei-threshold": ("nuclei",),
         "scratch": ("cells", "wound"),
+        "scratch-texture": ("cells", "wound"),
         "wound": ("wound",),
     }
     for name, segmenter in builtin_segmenters().items():

@@ -36,5 +36,8 @@ def test_auto_keeps_to_the_candidates() -> None:
 
 @pytest.mark.parametrize(("name", "candidates"), [("nucleus", ()), (AUTO, ("nuclei", "nucleus"))])
 def test_an_unknown_name_is_refused_with_the_known_ones(name: str, candidates: tuple[str, ...]) -> None:
-    with pytest.raises(UnknownName, match=r"cells, nuclei, nuclei-threshold, scratch, wound; got 'nucleus'"):
+    with pytest.raises(
+        UnknownName,
+        match=r"cells, cells-texture, nuclei, nuclei-threshold, scratch, scratch-texture, wound; got 'nucleus'",
+    ):
         pick(builtin_segmenters(), name, FLUORESCENCE, candidates)

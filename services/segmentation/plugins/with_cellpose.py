@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from services.common.errors import ConfigError, Unsupported
@@ -21,6 +22,8 @@ from services.segmentation.plugins.weights import made_of, version_of
 from services.segmentation.segmenter import Image
 
 PACKAGE = "cellpose"
+# Cellpose drops smaller objects, and fails on an image of one pixel.
+_SMALLEST_PX = 15
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,10 @@ class Cellpose:
 
     def __call__(self, image: Image, diameter_px: float | None) -> dict[str, NDArray[Any]]:
         """Find the objects of one image, (H, W)."""
-        masks, *_ = self._model.eval(image, diameter=diameter_px, **self._preset.evaluating)
+        model = self._model
+        if image.size < _SMALLEST_PX:
+            return {self._preset.part: np.zeros(image.shape, np.int32)}
+        masks, *_ = model.eval(image, diameter=diameter_px, **self._preset.evaluating)
         return {self._preset.part: masks.reshape(image.shape)}  # Cellpose drops axes of one pixel
 
     @cached_property

@@ -231,6 +231,8 @@ def test_cellpose_is_called_with_the_originals_presets_on_the_mounted_weights(
     assert calls == [{"gpu": True, "file": "weights", **call}]
     assert found.diameter_px == call["diameter"]
     [part] = found.segmentation.parts
+    pixel = as_segmenter(make, "ours 1", getattr(with_cellpose, make)()).find(IMAGE[:1, :1], diameter).segmentation
+    assert getattr(pixel, part).tolist() == [[0]]  # the real one fails on it
     assert np.array_equal(getattr(found.segmentation, part), (IMAGE > 9).astype(np.int32))
 
 

@@ -52,6 +52,8 @@ def as_segmenter(name: str, origin: str, plugin: Any) -> Segmenter:
     own = getattr(plugin, "version", None)
     takes_diameter = bool(getattr(plugin, "takes_diameter", False))
     preset = getattr(plugin, "preset_diameter_px", None) if takes_diameter else None
+    if not isinstance(preset, int | float | None) or (preset is not None and not preset >= 1):
+        raise ConfigError(f"expected `preset_diameter_px`, a number from 1, got {preset!r:.80}")
     ordered = tuple(part for part in PARTS if part in parts)
     return Segmenter(
         name,

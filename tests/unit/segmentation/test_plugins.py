@@ -86,6 +86,14 @@ def test_a_plugin_that_does_not_say_what_it_finds_is_refused_at_start(parts: Any
         as_segmenter("mine", "package 1", plugin)
 
 
+@pytest.mark.parametrize("preset", ["12", 0, float("nan")])
+def test_a_plugin_whose_preset_is_no_diameter_is_refused_at_start(preset: Any) -> None:
+    plugin = Plugin({})
+    vars(plugin).update(takes_diameter=True, preset_diameter_px=preset)
+    with pytest.raises(ConfigError, match="expected `preset_diameter_px`, a number from 1, got"):
+        as_segmenter("mine", "package 1", plugin)
+
+
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     points = {"mine": "acme:Cells", "cells": "acme:Cells", "shared": "acme:Cells", "gone": "acme:Gone"}

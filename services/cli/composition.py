@@ -20,6 +20,7 @@ from services.pipeline.catalogue import Stubs, connected
 from services.pipeline.reachability import CALLED, all_answer
 from services.pipeline.servicer import pipeline_service
 from services.reference.servicer import reference_service
+from services.segmentation.config import SegmentationConfig
 from services.segmentation.servicer import segmentation_service
 from services.training.judge.pixel_judge import PixelJudge
 
@@ -34,6 +35,7 @@ class Composition:
     generation: GenerationConfig
     endpoints: EndpointsConfig
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    segmentation: SegmentationConfig = field(default_factory=SegmentationConfig)
 
     @asynccontextmanager
     async def start(self, runtime: Runtime) -> AsyncIterator[Sequence[Service]]:
@@ -59,7 +61,7 @@ class Composition:
         self, runtime: Runtime, stubs: Stubs, models: LoadedModels | None
     ) -> dict[str, Callable[[], Service]]:
         builders = {
-            "segmentation": lambda: segmentation_service(runtime),
+            "segmentation": lambda: segmentation_service(runtime, self.segmentation.segmenters()),
             "reference": lambda: reference_service(runtime),
             "evaluation": lambda: evaluation_service(
                 runtime, self.evaluation.lpips(), self.evaluation.inception(), PixelJudge() if _has_torch() else None

@@ -31,6 +31,7 @@ from services.common.storage.store import Store
 from services.common.storage.stores import open_store
 from services.evaluation.config import EvaluationConfig
 from services.generation.config import GenerationConfig
+from services.segmentation.config import SegmentationConfig
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -164,6 +165,7 @@ def _embedded(env: Mapping[str, str]) -> Iterator[Session]:
             GenerationConfig.from_env(env),
             EndpointsConfig(address, address, address),
             EvaluationConfig.from_env(env),
+            SegmentationConfig.from_env(env),
         )
         with in_background(lambda: _serving(server, composition, runtime)), Client(address, timeout_s=3600.0) as client:
             yield Session(client, store, "embedded", config.place)

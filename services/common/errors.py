@@ -171,6 +171,12 @@ class Unsupported(BiosynthError):
     reason = "UNSUPPORTED"
 
 
+class PluginFault(BiosynthError):
+    """A plug-in of this deployment failed, or gave what its contract does not allow."""
+
+    reason = "PLUGIN_FAULT"
+
+
 class NotImplementedYet(BiosynthError):
     """The contract has this call; this version does not."""
 

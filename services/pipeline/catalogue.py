@@ -54,7 +54,7 @@ def catalogue_of(segmenters: Iterable[Segmenter], schemas: Iterable[Schema], mod
     """What can be planned with, of what the services list."""
     drawn = {schema.name: schema for schema in schemas}
     return Catalogue(
-        segmenters=[SegmenterFacts(entry.name, tuple(entry.parts)) for entry in segmenters],
+        segmenters=[SegmenterFacts(entry.name, tuple(entry.parts), entry.by_name_only) for entry in segmenters],
         schemas={name: tuple(schema.parts) for name, schema in drawn.items()},
         # A model that learned another version of its schema would be given levels that mean something else.
         models=[

@@ -19,6 +19,7 @@ class SegmenterFacts:
 
     name: str
     parts: tuple[str, ...]
+    by_name_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,9 @@ def _one_version_each(catalogue: Catalogue, wish: Wish) -> list[ModelFacts]:
 def _wished_segmenters(catalogue: Catalogue, wish: Wish) -> list[SegmenterFacts]:
     choices = [segmenter for segmenter in catalogue.segmenters if segmenter.name != AUTO]
     _check_known("segmenter", wish.segmenter, [*(segmenter.name for segmenter in choices), AUTO])
-    return choices if wish.segmenter in ("", AUTO) else [s for s in choices if s.name == wish.segmenter]
+    if wish.segmenter in ("", AUTO):
+        return [s for s in choices if not s.by_name_only]
+    return [s for s in choices if s.name == wish.segmenter]
 
 
 def _best_model(catalogue: Catalogue, segmenter: SegmenterFacts, models: Sequence[ModelFacts]) -> ModelFacts | None:

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from services.common.errors import at
+from services.common.errors import InvalidArgument, at
 from services.common.names import check_name
 from services.segmentation.segmenter import Image, Segmenter
 
@@ -36,14 +36,15 @@ def choose(image: Image) -> str:
 def eligible(segmenters: Mapping[str, Segmenter], name: str, candidates: Collection[str] = ()) -> dict[str, Any]:
     """Versions of those that `pick` may pick, by name.
 
-    Raises UnknownName, or InvalidArgument for what is no name, for a name or candidate that is not in `segmenters`.
+    Raises UnknownName, or InvalidArgument for what is no name, for a name or candidate that is not in `segmenters`;
+    InvalidArgument where `auto` may choose none of the candidates.
     """
     with at("segmenter"):
         check_name("segmenter", name, (*segmenters, AUTO))
     for number, candidate in enumerate(candidates):
         with at(f"candidates[{number}]"):
             check_name("segmenter", candidate, segmenters)
-    among = (name,) if name != AUTO else candidates or segmenters
+    among = (name,) if name != AUTO else _among(segmenters, candidates)
     return {one: segmenters[one].version for one in sorted(among)}
 
 
@@ -68,5 +69,16 @@ def pick(segmenters: Mapping[str, Segmenter], name: str, image: Image, candidate
     eligible(segmenters, name, candidates)
     if name != AUTO:
         return Choice(segmenters[name])
-    best = choose(image)
-    return Choice(segmenters[best if not candidates or best in candidates else min(candidates)])
+    best, among = choose(image), _among(segmenters, candidates)
+    return Choice(segmenters[best if best in among else min(among)])
+
+
+def _among(segmenters: Mapping[str, Segmenter], candidates: Collection[str]) -> list[str]:
+    """Those that `auto` may choose of the candidates (empty: of all)."""
+    among = [one for one in candidates or segmenters if not segmenters[one].by_name_only]
+    if not among:
+        raise InvalidArgument(
+            f"expected a candidate that `auto` may choose; {', '.join(candidates)} must be asked for by name",
+            field="candidates",
+        )
+    return among

@@ -36,15 +36,16 @@ class Segmenter:
     name: what callers ask for. version: rises when the output changes, since stored results are kept apart by it.
     parts: what it finds, in the order of PARTS. description: what it is for, in a sentence. find: takes an image,
     (H, W), and the diameter of a typical object in pixels, None for unknown; it numbers labels from 1 without gaps.
-    takes_diameter: whether the diameter changes anything.
+    takes_diameter: whether the diameter changes anything. by_name_only: `auto` never chooses it.
     """
 
     name: str
-    version: int
+    version: int | str
     parts: tuple[str, ...]
     description: str
     find: Callable[[Image, float | None], Found]
     takes_diameter: bool = False
+    by_name_only: bool = False
 
     def segment(self, image: Image) -> Segmentation:
         """What it finds in an image, (H, W), of which nothing else is known."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,6 @@ from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
 from services.common.serving.streams import followed
 from services.common.storage.results import Json, Outcome, Stored
-from services.segmentation.builtin import builtin_segmenters
 from services.segmentation.choice import AUTO, Choice, eligible, pick
 from services.segmentation.learned.segmenter import in_memory
 from services.segmentation.objects import objects_of, table_of
@@ -31,8 +30,8 @@ FILE, TABLE = "segmentation.ome.tif", "objects.csv"
 class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
     """Translates between the contract and the segmenters."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime, self._segmenters = runtime, builtin_segmenters()
+    def __init__(self, runtime: Runtime, segmenters: Mapping[str, Segmenter]) -> None:
+        self._runtime, self._segmenters = runtime, segmenters
         runtime.metrics.models.add(_in_memory)
 
     async def Segment(
@@ -90,10 +89,10 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
         return Job("segment", identity, compute, reply, image.pixels, "image")
 
 
-def segmentation_service(runtime: Runtime) -> Service:
-    """The service, ready to be added to a server."""
+def segmentation_service(runtime: Runtime, segmenters: Mapping[str, Segmenter]) -> Service:
+    """The service with these segmenters, by name, ready to be added to a server."""
     add = segmentation_pb2_grpc.add_SegmentationServiceServicer_to_server
-    return Service("biosynth.v1.SegmentationService", partial(add, SegmentationServicer(runtime)))
+    return Service("biosynth.v1.SegmentationService", partial(add, SegmentationServicer(runtime, segmenters)))
 
 
 def _in_memory() -> list[ModelInMemory]:
@@ -146,4 +145,5 @@ def _message(segmenter: Segmenter) -> segmentation_pb2.Segmenter:
         parts=segmenter.parts,
         description=segmenter.description,
         takes_diameter=segmenter.takes_diameter,
+        by_name_only=segmenter.by_name_only,
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import configparser
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,18 @@ def test_an_image_of_a_service_holds_what_it_imports(service: str, tmp_path: Pat
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(tmp_path / "services")
+
+
+def test_an_image_has_the_entry_points_that_an_installation_has(tmp_path: Path) -> None:
+    [command] = re.findall(r'python3 -c "(.*?)"', (ROOT / "services" / "Dockerfile").read_text(), re.DOTALL)
+    script = command.replace("\\\n", "").replace("\\\\", "\\")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    written = configparser.ConfigParser()
+    written.read_string(done.stdout)
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
+    assert {name: dict(written[name]) for name in written.sections()} == declared
+    assert "cellpose-cyto" in declared["biosynth.segmenters"]
 
 
 def instructions(file: Path) -> list[str]:

@@ -236,6 +236,7 @@ class Segmenter(_message.Message):
     PARTS_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     TAKES_DIAMETER_FIELD_NUMBER: _builtins.int
+    BY_NAME_ONLY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name to ask for."""
     version: _builtins.str
@@ -244,6 +245,8 @@ class Segmenter(_message.Message):
     """What it is for, in a sentence."""
     takes_diameter: _builtins.bool
     """Whether it takes a diameter."""
+    by_name_only: _builtins.bool
+    """Whether `auto` never chooses it, as with plug-ins: it runs where it is asked for by name."""
     @_builtins.property
     def parts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Parts that it finds, among `cells`, `nuclei` and `wound`; empty for `auto`, whose parts depend on the image."""
@@ -256,10 +259,11 @@ class Segmenter(_message.Message):
         parts: _abc.Iterable[_builtins.str] | None = ...,
         description: _builtins.str = ...,
         takes_diameter: _builtins.bool = ...,
+        by_name_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "name", b"name", "parts", b"parts", "takes_diameter", b"takes_diameter", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_name_only", b"by_name_only", "description", b"description", "name", b"name", "parts", b"parts", "takes_diameter", b"takes_diameter", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -16,6 +16,7 @@ from services.common.serving.runtime import Runtime, run_server
 from services.common.serving.server import Service, running
 from services.evaluation.config import EvaluationConfig
 from services.generation.config import GenerationConfig
+from services.segmentation.config import SegmentationConfig
 
 HELP = "serve gRPC: all services in one process, or some"
 ENDPOINTS = tuple(f"BIOSYNTH_{name}_ENDPOINT" for name in ("SEGMENTATION", "REFERENCE", "GENERATION"))
@@ -41,7 +42,11 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:  # noqa: A
     with private_address() as address:
         names = arguments.services or list(SERVICES)
         composition = Composition(
-            names, GenerationConfig.from_env(env), _endpoints(env, address), EvaluationConfig.from_env(env)
+            names,
+            GenerationConfig.from_env(env),
+            _endpoints(env, address),
+            EvaluationConfig.from_env(env),
+            SegmentationConfig.from_env(env),
         )
         public = ServerConfig.from_env(env)
         private = ServerConfig(

@@ -23,7 +23,7 @@ class Tool:
 
     name: str
     kind: Literal["segmenter", "masks"]
-    version: int | None
+    version: int | str | None
     levels: Sequence[Level]
     find: Callable[[str, Level, Image], Labels]
 

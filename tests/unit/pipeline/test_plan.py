@@ -36,6 +36,13 @@ def test_a_segmenter_no_model_fits_is_left_out_of_auto() -> None:
     assert _names(Wish(), catalogue) == {"both": "fluo", "nuclei": "fluo"}
 
 
+def test_a_segmenter_for_asking_by_name_runs_for_no_other_wish() -> None:
+    catalogue = replace(CATALOGUE, segmenters=[*CATALOGUE.segmenters, SegmenterFacts("mine", ("nuclei",), True)])
+    assert _names(Wish(), catalogue) == _names(Wish())
+    assert _names(Wish(model="fluo"), catalogue) == {"nuclei": "fluo"}
+    assert _names(Wish(segmenter="mine"), catalogue) == {"mine": "fluo"}
+
+
 def test_a_wished_segmenter_gets_the_model_that_uses_most_of_its_parts() -> None:
     assert _names(Wish(segmenter="nuclei")) == {"nuclei": "fluo"}
     assert _names(Wish(segmenter="both")) == {"both": "phase"}

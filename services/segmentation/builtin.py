@@ -40,14 +40,14 @@ def builtin_segmenters() -> dict[str, Segmenter]:
         ),
         Segmenter(
             "scratch",
-            3,
+            4,
             ("cells", "wound"),
             "Cells and wound of a scratch assay in phase contrast; cells within the wound are cut out of it.",
             _by_pixels(find_scratch),
         ),
         Segmenter(
             "wound",
-            1,
+            2,
             ("wound",),
             "The cell-free zone that spans a scratch assay, by texture.",
             _by_pixels(lambda image: Segmentation(wound=find_wound(image))),

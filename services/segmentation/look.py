@@ -48,7 +48,8 @@ def measure_look(image: Image) -> Look | None:
     if min(image.shape) < SMALLEST_SIDE_PX:
         return None
     # Single hot or dead pixels must not set the range; noise of single pixels must not be all of the detail.
-    plane = smoothed(cv2.medianBlur(binned(image, WORKING_PX), 3), 1.0)
+    calm = np.asarray(cv2.medianBlur(binned(image, WORKING_PX), 3), np.float32)
+    plane = smoothed(calm, 1.0)
     low, quarter, high = (float(value) for value in np.percentile(plane, (0.1, 25, 99.9)))
     if high - low <= 1e-6 * max(high, 1.0):
         return None

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import astuple, fields
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,25 +40,30 @@ RIDGE = 1.0
 BINS = (0.5, 0.8, 0.95, 0.99, 1.001)
 
 
+def _like(changed: Any, image: Image) -> Image:
+    """`changed` in the type of `image`."""
+    return np.clip(changed, 0, np.iinfo(image.dtype).max).astype(image.dtype)  # type: ignore[no-any-return]
+
+
 def _noisy(image: Image) -> Image:
     span = float(np.ptp(np.percentile(image, (0.1, 99.9))))
     noisy = image + np.random.default_rng(0).normal(0, 0.05 * span, image.shape)
-    return np.clip(np.rint(noisy), 0, np.iinfo(image.dtype).max).astype(image.dtype)
+    return _like(np.rint(noisy), image)
 
 
 def _resized(factor: float) -> Callable[[Image], Image]:
     how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return lambda image: np.asarray(cv2.resize(image, None, fx=factor, fy=factor, interpolation=how), image.dtype)
+    return lambda image: _like(cv2.resize(image, None, fx=factor, fy=factor, interpolation=how), image)
 
 
 VERSIONS: dict[str, Callable[[Image], Image]] = {
     "as it is": lambda image: image,
     "half scale": _resized(0.5),
     "double scale": _resized(2),
-    "blurred": lambda image: np.asarray(cv2.GaussianBlur(image, (0, 0), 1.5), image.dtype),
+    "blurred": lambda image: _like(cv2.GaussianBlur(image, (0, 0), 1.5), image),
     "noisy": _noisy,
     "16 bit": lambda image: (image.astype(np.uint16) * 40 + 300).astype(np.uint16),
-    "inverted": lambda image: (np.iinfo(image.dtype).max - image).astype(image.dtype),
+    "inverted": lambda image: _like(np.iinfo(image.dtype).max - image, image),
 }
 FITTED = ("as it is", "half scale", "double scale", "blurred", "noisy")
 
@@ -139,7 +145,10 @@ def _reliability(split: str, sure: NDArray[np.float64]) -> None:
 
 def _fit(folder: Path) -> None:
     """Logistic regression with a ridge on the train fields and their versions; every set weighs the same."""
-    rows, targets, weights, kinds = [], [], [], {FLUORESCENCE: [], PHASE: []}  # type: ignore[var-annotated]
+    rows: list[tuple[float, ...]] = []
+    targets: list[float] = []
+    weights: list[float] = []
+    kinds: dict[str, list[Look]] = {FLUORESCENCE: [], PHASE: []}
     for _, right, images in known(folder, "train"):
         looks = [measure_look(VERSIONS[name](image)) for image in images for name in FITTED]
         there = [look for look in looks if look is not None]
@@ -154,8 +163,8 @@ def _fit(folder: Path) -> None:
         return float((w * np.logaddexp(0, -y * (x @ coefficients))).sum() + RIDGE * (coefficients[:-1] ** 2).sum() / 2)
 
     print("weights and intercept", np.round(minimize(loss, np.zeros(x.shape[1]), method="BFGS").x, 2).tolist())
-    for kind, looks in kinds.items():
-        values = np.array([astuple(look) for look in looks])
+    for kind, measured in kinds.items():
+        values = np.array([astuple(look) for look in measured])
         for field, column in zip(fields(Look), values.T, strict=True):
             print(f"{kind:<9}{field.name:<16}{np.percentile(column, (0, 0.5, 50, 99.5, 100)).round(3).tolist()}")
 

@@ -13,7 +13,7 @@ from services.segmentation.scratch import find_scratch, find_scratch_learned
 from services.segmentation.segmenter import Found, Image, Segmenter
 from services.segmentation.wound import find_wound
 
-_TEXTURE, _THRESHOLD, _WOUND = 2, 2, 1  # versions of the methods that need no network
+_TEXTURE, _THRESHOLD, _WOUND = 2, 2, 2  # versions of the methods that need no network
 
 
 def builtin_segmenters() -> dict[str, Segmenter]:

@@ -19,7 +19,7 @@ from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
 from services.common.serving.streams import followed
 from services.common.storage.results import Json, Outcome, Stored
-from services.segmentation.choice import AUTO, Choice, eligible, pick
+from services.segmentation.choice import AUTO, AUTO_VERSION, Choice, eligible, pick
 from services.segmentation.learned.segmenter import in_memory
 from services.segmentation.objects import objects_of, table_of
 from services.segmentation.segmenter import Image, Segmenter
@@ -50,8 +50,8 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
     ) -> segmentation_pb2.ListSegmentersResponse:
         auto = segmentation_pb2.Segmenter(
             name=AUTO,
-            version="1",
-            description="Chooses by the look of the image: `nuclei` for fluorescence, else `scratch`.",
+            version=AUTO_VERSION,
+            description="Chooses by the image's look and says how surely: `nuclei` for fluorescence, else `scratch`.",
         )
         listed = [_message(segmenter) for segmenter in self._segmenters.values()]
         return segmentation_pb2.ListSegmentersResponse(segmenters=sorted([auto, *listed], key=lambda entry: entry.name))
@@ -66,7 +66,7 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
         with at("image"):
             image = identify(request.image, store, limits)
         identity: dict[str, Json] = {"image": image.sha256, "channel": channel, "segmenter": name, "versions": versions}
-        identity |= {"diameter_px": diameter}
+        identity |= {"diameter_px": diameter, "look": AUTO_VERSION}
 
         def compute() -> Outcome:
             with at("image", channel="channel"):

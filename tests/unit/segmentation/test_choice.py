@@ -6,6 +6,7 @@ import pytest
 from services.common.errors import UnknownName
 from services.segmentation.builtin import builtin_segmenters
 from services.segmentation.choice import AUTO, choose, pick
+from services.segmentation.segmenter import Image
 from tests.unit.segmentation.synthetic import discs, fluorescence, scratch
 
 FLUORESCENCE = fluorescence(discs([(20, 20), (60, 25), (80, 90)], 9), [120.0, 90.0, 60.0])
@@ -32,6 +33,39 @@ def test_auto_keeps_to_the_candidates() -> None:
     assert pick(segmenters, AUTO, FLUORESCENCE).segmenter.name == "nuclei"
     assert pick(segmenters, AUTO, FLUORESCENCE, ["nuclei", "cells"]).segmenter.name == "nuclei"
     assert pick(segmenters, AUTO, FLUORESCENCE, ["wound", "cells"]).segmenter.name == "cells"
+
+
+def test_auto_says_how_sure_it_is_and_a_named_segmenter_does_not() -> None:
+    segmenters = builtin_segmenters()
+    confidence = pick(segmenters, AUTO, FLUORESCENCE).confidence
+    assert confidence is not None and 0.8 < confidence <= 1
+    assert pick(segmenters, AUTO, np.zeros((64, 64), np.uint8)).confidence == 0.5
+    assert pick(segmenters, "nuclei", FLUORESCENCE).confidence is None
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "words"),
+    [
+        ("scratch", FLUORESCENCE, "looks like fluorescence"),
+        ("nuclei", PHASE, "looks like phase contrast"),
+        ("nuclei", 255 - FLUORESCENCE, "darker than the ground"),
+        (AUTO, 255 - FLUORESCENCE, "darker than the ground"),
+        (AUTO, np.random.default_rng(0).integers(0, 256, (300, 300)).astype(np.uint8), "as fine as noise"),
+        (AUTO, np.full((64, 64), 255, np.uint8), "blank"),
+        ("cells", np.zeros((64, 64), np.uint16), "blank"),
+        ("nuclei", FLUORESCENCE[:20, :20], "less than 32 px"),
+    ],
+)
+def test_an_image_unlike_those_that_a_segmenter_was_made_for_is_told(name: str, image: Image, words: str) -> None:
+    (warning,) = pick(builtin_segmenters(), name, image).warnings
+    assert words in warning
+
+
+def test_ordinary_images_are_not_warned_of() -> None:
+    segmenters = builtin_segmenters()
+    assert pick(segmenters, AUTO, FLUORESCENCE).warnings == ()
+    assert pick(segmenters, AUTO, PHASE).warnings == ()
+    assert pick(segmenters, "wound", FLUORESCENCE).warnings == ()
 
 
 @pytest.mark.parametrize(("name", "candidates"), [("nucleus", ()), (AUTO, ("nuclei", "nucleus"))])

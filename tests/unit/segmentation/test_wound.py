@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.segmentation.wound import find_wound
-from tests.unit.segmentation.synthetic import scratch, sheet
+from tests.unit.segmentation.synthetic import discs, fluorescence, scratch, sheet
 
 WOUND = slice(150, 260)
 
@@ -52,3 +52,29 @@ def test_a_frame_larger_than_the_working_size_comes_back_at_its_own_size() -> No
     found = find_wound(image)
     assert found.shape == (1600, 1600)
     assert found[:, 4 * 180 : 4 * 230].mean() > 0.95
+
+
+def _monolayer(wound: slice | None) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Nuclei on a dark ground, 22 px apart, but for the columns `wound`, where a few lumps of debris float."""
+    rng = np.random.default_rng(3)
+    centres = [
+        (x + int(rng.integers(-3, 4)), y + int(rng.integers(-3, 4)))
+        for y in range(8, 600, 22)
+        for x in range(8, 600, 22)
+        if wound is None or not wound.start - 8 <= x < wound.stop + 8
+    ]
+    debris = [] if wound is None else [(300, 100), (308, 106), (310, 330), (290, 480), (300, 489)]
+    labels = discs(centres + debris, 7, (600, 600))
+    return fluorescence(labels, list(rng.uniform(60, 200, len(centres) + len(debris))))
+
+
+def test_debris_in_the_wound_of_a_fluorescent_monolayer_is_part_of_the_wound() -> None:
+    found = find_wound(_monolayer(slice(220, 380)))
+    true = np.zeros((600, 600), bool)
+    true[:, 220:380] = True
+    assert (found & true).sum() / (found | true).sum() > 0.85
+    assert found[80:500, 290:310].all()
+
+
+def test_a_closed_fluorescent_monolayer_has_no_wound() -> None:
+    assert not find_wound(_monolayer(None)).any()

@@ -9,7 +9,7 @@ from services.common.imaging.labels import Segmentation
 from services.segmentation.cells import find_cells
 from services.segmentation.learned.segmenter import shipped
 from services.segmentation.nuclei import find_nuclei
-from services.segmentation.scratch import find_scratch, find_scratch_learned
+from services.segmentation.scratch import WoundOf, find_scratch, find_scratch_learned, wound_by_cells, wound_by_texture
 from services.segmentation.segmenter import Found, Image, Segmenter
 from services.segmentation.wound import find_wound
 
@@ -21,7 +21,17 @@ def builtin_segmenters() -> dict[str, Segmenter]:
     segmenters = (
         _network("cells"),
         _network("nuclei"),
-        _scratch(),
+        _scratch(
+            "scratch",
+            "Cells and wound of a scratch assay in phase contrast; cells within the wound are cut out of it. A trained "
+            "network finds the cells, or texture where that is unsure.",
+            wound_by_texture,
+        ),
+        _scratch(
+            "scratch-zone",
+            "As `scratch`, with the original pipeline's wound: where disks of 60 px fit between cells, grown by 140 px.",
+            wound_by_cells,
+        ),
         Segmenter(
             "cells-texture",
             _TEXTURE,
@@ -67,15 +77,14 @@ def _network(name: str) -> Segmenter:
     return Segmenter(name, about.version, (about.part,), about.description, find, takes_diameter=True)
 
 
-def _scratch() -> Segmenter:
+def _scratch(name: str, description: str, wound_of: WoundOf) -> Segmenter:
     learned = shipped("cells")
     return Segmenter(
-        "scratch",
+        name,
         learned.description.version + _TEXTURE + _WOUND,  # rises with each of them
         ("cells", "wound"),
-        "Cells and wound of a scratch assay in phase contrast: cells by a trained network, or by texture where that is "
-        "unsure; cells within the wound are cut out of it.",
-        lambda image, diameter_px: find_scratch_learned(image, learned.find(image, diameter_px)),
+        description,
+        lambda image, diameter_px: find_scratch_learned(image, learned.find(image, diameter_px), wound_of),
         takes_diameter=True,
     )
 

@@ -22,6 +22,7 @@ MADE_FOR = {
     "cells-texture": PHASE,
     "scratch": PHASE,
     "scratch-texture": PHASE,
+    "scratch-zone": PHASE,
 }
 
 

@@ -1,24 +1,32 @@
-"""A scratch assay: its wound by texture, and the cells beside and in it."""
+"""A scratch assay: its wound, and the cells beside and in it."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.imaging.labels import Labels, Segmentation
+from services.common.imaging.labels import Labels, Mask, Segmentation
 from services.segmentation.cells import find_cells
 from services.segmentation.learned.segment import SURE_OBJECT, Objects
 from services.segmentation.regions import tidy
 from services.segmentation.segmenter import Found, Image
 from services.segmentation.wound import find_wound
+from services.segmentation.wound_zone import wound_zone
+
+# The wound (H, W) of an image (H, W) with these cells (H, W).
+WoundOf: TypeAlias = Callable[[Image, Labels], Mask]
 
 
 def find_scratch(image: Image) -> Segmentation:
     """Cells by texture, and the wound, without a network. image: (H, W)."""
-    return _with_wound(image, find_cells(image).labels)
+    cells = find_cells(image).labels
+    return Segmentation(cells=cells, wound=wound_by_texture(image, cells))
 
 
-def find_scratch_learned(image: Image, objects: Objects) -> Found:
+def find_scratch_learned(image: Image, objects: Objects, wound_of: WoundOf) -> Found:
     """Cells that a network found, `objects`, and the wound. image: (H, W).
 
     Where the network is not at home in the image, cells that it is sure of are kept, and the others are by texture: it
@@ -26,7 +34,8 @@ def find_scratch_learned(image: Image, objects: Objects) -> Found:
     in dark rims it has seen none, and what it is sure of there is none.
     """
     if objects.is_sure:
-        return Found(_with_wound(image, objects.labels), {"cells": objects.confidence}, objects.diameter_px)
+        segmentation = Segmentation(cells=objects.labels, wound=wound_of(image, objects.labels))
+        return Found(segmentation, {"cells": objects.confidence}, objects.diameter_px)
     by_texture = find_cells(image)
     cells, confidence = _completed(objects, by_texture.labels, least=2.0 if by_texture.bright else SURE_OBJECT)
     sure = int(np.isfinite(confidence).sum())
@@ -34,7 +43,22 @@ def find_scratch_learned(image: Image, objects: Objects) -> Found:
         f"the network knows few images like this one: it is sure of {sure} of {len(confidence)} cells, and the others "
         "are by texture, outlined less exactly and of no told confidence"
     )
-    return Found(_with_wound(image, cells), {"cells": confidence}, objects.diameter_px, (warning,))
+    segmentation = Segmentation(cells=cells, wound=wound_of(image, cells))
+    return Found(segmentation, {"cells": confidence}, objects.diameter_px, (warning,))
+
+
+def wound_by_texture(image: Image, cells: Labels) -> Mask:
+    """The smooth zone that spans the image; cells in it, those that migrate or float, are cut out.
+
+    So did the original wound-healing pipeline (docs/method.md, Wound zone).
+    """
+    wound: Mask = find_wound(image) & (cells == 0)
+    return wound
+
+
+def wound_by_cells(_image: Image, cells: Labels) -> Mask:
+    """The original pipeline's wound zone, exactly. Raises InvalidSegmentation for a side above 4096 px."""
+    return wound_zone(cells)
 
 
 def _completed(objects: Objects, by_texture: Labels, least: float) -> tuple[Labels, NDArray[np.float32]]:
@@ -50,11 +74,3 @@ def _completed(objects: Objects, by_texture: Labels, least: float) -> tuple[Labe
     source[cells] = np.where(kept, objects.labels, 0)
     told = np.append(np.float32(np.nan), objects.confidence)
     return cells, np.asarray(told[source[1:]], np.float32)
-
-
-def _with_wound(image: Image, cells: Labels) -> Segmentation:
-    """Cells in the wound, those that migrate or float, are cut out of it.
-
-    So did the original wound-healing pipeline (docs/method.md, Wound zone).
-    """
-    return Segmentation(cells=cells, wound=find_wound(image) & (cells == 0))

@@ -25,6 +25,7 @@ def test_the_built_in_segmenters_say_what_they_find() -> None:
         "nuclei-threshold": ("nuclei",),
         "scratch": ("cells", "wound"),
         "scratch-texture": ("cells", "wound"),
+        "scratch-zone": ("cells", "wound"),
         "wound": ("wound",),
     }
     for name, segmenter in builtin_segmenters().items():

@@ -14,7 +14,10 @@ from biosynth.results import Progress
 from biosynth.v1.segmentation_pb2 import SegmentRequest
 from biosynth.v1.types_pb2 import Content
 
+from services.common.imaging.labels import Segmentation
 from services.common.storage.folder import FolderStore
+from services.segmentation import servicer
+from services.segmentation.segmenter import Found, Image, Segmenter
 from tests.integration.services.conftest import stack
 from tests.support.pictures import nuclei_picture
 from tests.support.two_channels import ome_tiff, two_channels
@@ -161,3 +164,25 @@ def test_a_table_comes_as_a_file_beside_whatever_pixels_come_as(asked: Client) -
     answer = asked.segmentation.Segment(SegmentRequest(image=Content(file=IMAGE), **BOTH))
     assert answer.objects.file.startswith(b"part,label,area_px,touches_border,confidence\r\ncells,1,")
     assert not answer.HasField("choice_confidence")
+
+
+def _sized(image: Image, diameter: float | None) -> Found:
+    """The true cells, found by a segmenter that goes by a diameter and says how sure it is."""
+    sure = np.linspace(0, 1, int(TRUE.max()), dtype=np.float32)
+    return Found(Segmentation(cells=TRUE), {"cells": sure}, diameter or 30.0)
+
+
+def test_a_diameter_reaches_the_segmenter_of_the_cells_and_confidence_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered = servicer.builtin_segmenters()
+    offered["sized"] = Segmenter("sized", 1, ("cells",), "For this test.", _sized, takes_diameter=True)
+    monkeypatch.setattr(servicer, "builtin_segmenters", lambda: offered)
+    with stack(FolderStore(tmp_path_factory.mktemp("store")), tmp_path_factory.mktemp("s")) as client:
+        found = client.segment(IMAGE, segmenter="sized", diameter_px=25, **BOTH)
+        assert found.summary.diameter_px == 25 and found.segmenter.takes_diameter
+        assert found.objects.of_part("cells").confidence[[0, -1]].tolist() == [0, 1]
+        assert np.isnan(found.objects.of_part("nuclei").confidence).all()
+        ordered = client.run(image=IMAGE, segmenter="sized", diameter_px=25, until="segment", **BOTH).segmentation
+        assert ordered is not None and ordered.cached
+        assert client.segment(IMAGE, segmenter="sized", **BOTH).summary.diameter_px == 30

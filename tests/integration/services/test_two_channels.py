@@ -17,6 +17,7 @@ from biosynth.v1.types_pb2 import Content
 from services.common.imaging.labels import Segmentation
 from services.common.storage.folder import FolderStore
 from services.segmentation import servicer
+from services.segmentation.builtin import builtin_segmenters
 from services.segmentation.segmenter import Found, Image, Segmenter
 from tests.integration.services.conftest import stack
 from tests.support.pictures import nuclei_picture
@@ -175,7 +176,7 @@ def _sized(image: Image, diameter: float | None) -> Found:
 def test_a_diameter_reaches_the_segmenter_of_the_cells_and_confidence_comes_back(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    offered = servicer.builtin_segmenters()
+    offered = builtin_segmenters()
     offered["sized"] = Segmenter("sized", 1, ("cells",), "For this test.", _sized, takes_diameter=True)
     monkeypatch.setattr(servicer, "builtin_segmenters", lambda: offered)
     with stack(FolderStore(tmp_path_factory.mktemp("store")), tmp_path_factory.mktemp("s")) as client:

@@ -3,6 +3,7 @@
 from biosynth.channel import TlsOptions
 from biosynth.client import Client
 from biosynth.errors import BiosynthCallError, InvalidInputError
+from biosynth.objects import ObjectTable
 from biosynth.results import GenerationResult, Progress, ReferenceResult, RunOutcome, SegmentationResult
 from biosynth.retry import RetryPolicy
 from biosynth.v1.types_pb2 import Appearance, Look, ObjectRef
@@ -15,6 +16,7 @@ __all__ = [
     "InvalidInputError",
     "Look",
     "ObjectRef",
+    "ObjectTable",
     "Progress",
     "ReferenceResult",
     "RetryPolicy",

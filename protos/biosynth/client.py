@@ -19,7 +19,7 @@ from biosynth.results import GenerationResult, Progress, ReferenceResult, RunOut
 from biosynth.v1 import evaluation_pb2, generation_pb2, pipeline_pb2, reference_pb2, segmentation_pb2
 from biosynth.v1.evaluation_pb2 import Metric
 from biosynth.v1.generation_pb2 import GetModelResponse, Likeness, Model, Tiling
-from biosynth.v1.pipeline_pb2 import LookSource
+from biosynth.v1.pipeline_pb2 import LookSource, Stage
 from biosynth.v1.reference_pb2 import Scenario
 from biosynth.v1.segmentation_pb2 import Segmenter
 from biosynth.v1.types_pb2 import Appearance, Content, Delivery, Look, ObjectRef, Raster, Schema
@@ -39,6 +39,11 @@ _LOOKS = {
     "measured": LookSource.LOOK_SOURCE_MEASURED,
     "drawn": LookSource.LOOK_SOURCE_DRAWN,
 }
+_LAST_STAGES = {
+    "": Stage.STAGE_UNSPECIFIED,
+    "segment": Stage.STAGE_SEGMENT,
+    "render": Stage.STAGE_RENDER,
+}
 _RASTER = Delivery.DELIVERY_RASTER
 
 
@@ -53,10 +58,29 @@ class Client(Connections):
     ...     image = client.run(image=Path("cells.png")).generation.image
     """
 
-    def segment(self, image: Image, *, segmenter: str = "", channel: int | None = None) -> SegmentationResult:
-        """Find cells, nuclei and the wound. channel: from 0, for a file of several channels; segmenter "": `auto`."""
+    def segment(
+        self,
+        image: Image,
+        *,
+        segmenter: str = "",
+        channel: int | None = None,
+        diameter_px: float | None = None,
+        nuclei_channel: int | None = None,
+        cells_channel: int | None = None,
+    ) -> SegmentationResult:
+        """Find cells, nuclei and the wound. channel: from 0, for a file of several channels; segmenter "": `auto`.
+
+        diameter_px: of a typical object; None: estimated. nuclei_channel, cells_channel: in place of `channel`, for an
+        image of stained nuclei beside one that shows cells; each nucleus then lies in its cell.
+        """
         request = segmentation_pb2.SegmentRequest(
-            image=self._image(image), channel=channel, segmenter=segmenter, delivery=_RASTER
+            image=self._image(image),
+            channel=channel,
+            segmenter=segmenter,
+            delivery=_RASTER,
+            diameter_px=diameter_px,
+            nuclei_channel=nuclei_channel,
+            cells_channel=cells_channel,
         )
         return SegmentationResult.of(self.segmentation.Segment(request))
 
@@ -150,11 +174,16 @@ class Client(Connections):
         appearance: Appearance | None = None,
         boundary_thickness_px: int = 0,
         look: Literal["", "measured", "drawn"] = "",
+        diameter_px: float | None = None,
+        nuclei_channel: int | None = None,
+        cells_channel: int | None = None,
+        until: Literal["", "segment", "render"] = "",
         on_progress: Callable[[Progress], None] | None = None,
     ) -> RunOutcome:
         """Run the pipeline from one of image, reference and scenario; names left empty are chosen to fit.
 
-        model_version: of `model`; empty: the newest.
+        model_version: of `model`; empty: the newest. diameter_px, nuclei_channel, cells_channel: as for `segment`.
+        until: the last stage to do, without a model; `render` needs a schema.
 
         look: of the generated image, measured on `image` (its default) or drawn by seed from training images.
         After a failure that may pass, the run begins again and finds its earlier results in the store; `on_progress`
@@ -164,6 +193,8 @@ class Client(Connections):
             raise InvalidInputError("expected exactly one of image, reference and scenario")
         if look not in _LOOKS:
             raise InvalidInputError(f"expected look to be measured, drawn or empty; got {look!r}")
+        if until not in _LAST_STAGES:
+            raise InvalidInputError(f"expected until to be segment, render or empty; got {until!r}")
         request = pipeline_pb2.RunRequest(
             image=None if image is None else self._image(image),
             reference=None if reference is None else self._image(reference),
@@ -178,6 +209,10 @@ class Client(Connections):
             boundary_thickness_px=boundary_thickness_px,
             delivery=_RASTER,
             look_source=_LOOKS[look],
+            diameter_px=diameter_px,
+            nuclei_channel=nuclei_channel,
+            cells_channel=cells_channel,
+            last_stage=_LAST_STAGES[until],
         )
         responses, outcome = self.pipeline.Run(request), None
         try:

@@ -15,6 +15,8 @@ LINK_SECONDS = 15 * 60
 
 # What a segmentation may hold, in this order.
 PARTS = ("cells", "nuclei", "wound")
+# With a channel of stained nuclei: what finds cells in the other one unless the caller names another, and what nuclei.
+CELLS_CHANNEL_SEGMENTER, NUCLEI_CHANNEL_SEGMENTER = "scratch", "nuclei"
 # Prefixes of the keys that callers may name.
 READABLE = ("inputs/", "results/", "datasets/")
 MAX_THICKNESS_PX = 64

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biosynth.errors import BiosynthCallError
+from biosynth.objects import ObjectTable
 from biosynth.raster import planes_of
 from biosynth.v1.generation_pb2 import GenerateResponse, LookOrigin, Model
 from biosynth.v1.pipeline_pb2 import RunResult, Stage, StageProgress
@@ -21,7 +22,11 @@ from biosynth.v1.types_pb2 import Appearance, Content, Look, Schema, Segmentatio
 
 @dataclass(frozen=True)
 class SegmentationResult:
-    """What a segmenter found; cells and nuclei are (H, W) int32 labels, 0 = background, wound is (H, W) bool."""
+    """What a segmenter found; cells and nuclei are (H, W) int32 labels, 0 = background, wound is (H, W) bool.
+
+    objects: cells and nuclei one by one. choice_confidence: how sure `auto` was of the segmenter, 0.5 to 1; None where
+    it did not choose. warnings: in what the image is unlike those that the segmenter was made for.
+    """
 
     cells: NDArray[np.int32] | None
     nuclei: NDArray[np.int32] | None
@@ -29,6 +34,9 @@ class SegmentationResult:
     summary: SegmentationSummary
     segmenter: Segmenter
     cached: bool
+    objects: ObjectTable
+    choice_confidence: float | None
+    warnings: tuple[str, ...]
 
     @property
     def parts(self) -> dict[str, NDArray[Any]]:
@@ -38,7 +46,7 @@ class SegmentationResult:
 
     @classmethod
     def of(cls, response: SegmentResponse) -> SegmentationResult:
-        """Unpack a response with a raster."""
+        """Unpack a response with a raster, and the table as a file."""
         planes = _planes(response.segmentation)
         cells, nuclei, wound = (planes.get(name) for name in ("cells", "nuclei", "wound"))
         return cls(
@@ -48,6 +56,9 @@ class SegmentationResult:
             summary=response.summary,
             segmenter=response.segmenter,
             cached=response.cached,
+            objects=_table(response.objects),
+            choice_confidence=response.choice_confidence if response.HasField("choice_confidence") else None,
+            warnings=tuple(response.warnings),
         )
 
 
@@ -177,6 +188,13 @@ def _planes(content: Content) -> Mapping[str, NDArray[Any]]:
         return planes_of(content.raster)
     except ValueError as error:
         raise unexpected(str(error)) from None
+
+
+def _table(content: Content) -> ObjectTable:
+    try:
+        return ObjectTable.of(content.file)
+    except (ValueError, IndexError) as error:
+        raise unexpected(f"the server sent no table of objects: {error}") from None
 
 
 def _single(content: Content) -> NDArray[np.uint8]:

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.imaging.intensity import brightness_range, stretch
 from services.common.imaging.labels import Mask, Segmentation
 from services.common.imaging.outlines import outlines
 
@@ -25,28 +24,23 @@ HUE_STEP = 0.61803398875
 def overview(
     image: NDArray[np.uint8],
     segmentation: Segmentation,
-    grey: NDArray[np.uint8],
-    generated: NDArray[np.uint8],
+    grey: NDArray[np.uint8] | None = None,
+    generated: NDArray[np.uint8] | None = None,
 ) -> RGB:
-    """Draw the four panels. All inputs (H, W) of one size; returns (h, w, 3) RGB uint8."""
+    """Draw two to four panels: what there is. All inputs (H, W) of one size; returns (h, w, 3) RGB uint8."""
     panels = [
-        ("image", _rgb(image)),
+        ("image", rgb(image)),
         ("segmentation: " + ", ".join(segmentation.parts), outline(image, segmentation)),
-        ("reference", _rgb(grey)),
-        ("generated", _rgb(generated)),
+    ]
+    panels += [
+        (title, rgb(plane)) for title, plane in (("reference", grey), ("generated", generated)) if plane is not None
     ]
     return side_by_side(panels)
 
 
-def at_one_range(image: NDArray[np.uint8], generated: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Stretch both by the range of `image`, so that a difference in brightness shows as one. (H, W) each."""
-    limits = brightness_range(image)
-    return stretch(image, limits), stretch(generated, limits)
-
-
 def outline(image: NDArray[np.uint8], segmentation: Segmentation) -> RGB:
     """Draw outlines of cells and nuclei, each in a hue of its own, and a tint over the wound. image: (H, W)."""
-    canvas = _rgb(image)
+    canvas = rgb(image)
     if segmentation.wound is not None:
         canvas = _tinted(canvas, segmentation.wound)
     for labels in (segmentation.cells, segmentation.nuclei):
@@ -65,7 +59,8 @@ def side_by_side(panels: Sequence[tuple[str, RGB]]) -> RGB:
     return np.concatenate(row, axis=1)
 
 
-def _rgb(grey: NDArray[np.uint8]) -> RGB:
+def rgb(grey: NDArray[np.uint8]) -> RGB:
+    """Grey as colour: (H, W) to (H, W, 3)."""
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 

@@ -26,33 +26,14 @@ LIKENESS = (
 
 
 def report(run: Mapping[str, Any], overview_png: bytes, pictures: Sequence[tuple[str, bytes]]) -> str:
-    """Return the HTML of a run. run: what run.json holds; pictures: captions and PNG files, shown in pairs."""
-    found = run["segmentation"]
-    facts = [
-        ("image", f"{run['input']['name']}, {found['height_px']} x {found['width_px']} px"),
-        ("segmenter", f"{found['segmenter']} v{found['segmenter_version']}: {counts(found)}"),
-        ("schema", f"{run['reference']['schema']} v{run['reference']['schema_version']}"),
-        (
-            "model",
-            f"{run['generation']['model']} v{run['generation']['model_version']}, seed {run['generation']['seed']}",
-        ),
-        ("engine", f"{run['generation']['engine']}, {run['generation']['precision']}"),
-    ]
+    """Return the HTML of a run: what there is of it. run: what run.json holds. pictures: captions and PNG files."""
     body = [
         f"<h1>biosynth run: {_text(run['input']['name'])}</h1>",
-        _picture("image, segmentation, reference, generated", overview_png),
-        _table(("what", "value"), facts),
-        "<h2>Look of the generated image</h2>",
-        _warnings(run["generation"]["warnings"], run["generation"]["model"]),
-        f"<p>{_text(origin(run['generation']['look']))}</p>",
-        _table(("value", "used"), [(k, f"{v:.4g}") for k, v in run["generation"]["appearance"].items()]),
-        "<h2>How near the generated image is to yours, pixel by pixel</h2>",
-        f"<p>{_text(LIKENESS)}</p>",
-        _table(("metric", "value"), [(name, f"{value:.4g}") for name, value in run["likeness"].items()]),
-        "<h2>Levels of the reference</h2>",
-        _table(
-            ("level", "meaning", "pixels"), [(e["index"], e["name"], e["pixels"]) for e in run["reference"]["levels"]]
-        ),
+        _picture("image, segmentation, reference, generated: as far as the run went", overview_png),
+        _table(("what", "value"), _facts(run)),
+        _warned("Of the segmentation, to be looked at before it is used:", run["segmentation"]["warnings"]),
+        *(_generation(run) if "generation" in run else ()),
+        *(_levels(run["reference"]) if "reference" in run else ()),
         "<h2>Stages</h2>",
         _table(
             ("stage", "seconds", "from the store"),
@@ -69,6 +50,45 @@ def report(run: Mapping[str, Any], overview_png: bytes, pictures: Sequence[tuple
     return f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(body)}</body></html>\n"
 
 
+def _facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = run["segmentation"]
+    facts = [
+        ("image", f"{run['input']['name']}, {found['height_px']} x {found['width_px']} px"),
+        ("segmenter", f"{found['segmenter']} v{found['segmenter_version']}: {counts(found)}"),
+    ]
+    if found["choice_confidence"] is not None:
+        facts.append(("chosen by auto", f"{found['choice_confidence']:.2f} sure of it, of 0.5 to 1"))
+    if found["diameter_px"] is not None:
+        facts.append(("diameter", f"{found['diameter_px']:.1f} px"))
+    facts.append(("at the border", f"{found['at_border']} of the cells and nuclei"))
+    if "reference" in run:
+        facts.append(("schema", f"{run['reference']['schema']} v{run['reference']['schema_version']}"))
+    if "generation" in run:
+        made = run["generation"]
+        facts.append(("model", f"{made['model']} v{made['model_version']}, seed {made['seed']}"))
+        facts.append(("engine", f"{made['engine']}, {made['precision']}"))
+    return facts
+
+
+def _generation(run: Mapping[str, Any]) -> list[str]:
+    made = run["generation"]
+    unlike = f"Unlike the images that model {made['model']} was trained on, so the generated image may look wrong:"
+    return [
+        "<h2>Look of the generated image</h2>",
+        _warned(unlike, made["warnings"]),
+        f"<p>{_text(origin(made['look']))}</p>",
+        _table(("value", "used"), [(k, f"{v:.4g}") for k, v in made["appearance"].items()]),
+        "<h2>How near the generated image is to yours, pixel by pixel</h2>",
+        f"<p>{_text(LIKENESS)}</p>",
+        _table(("metric", "value"), [(name, f"{value:.4g}") for name, value in run["likeness"].items()]),
+    ]
+
+
+def _levels(drawn: Mapping[str, Any]) -> list[str]:
+    levels = [(level["index"], level["name"], level["pixels"]) for level in drawn["levels"]]
+    return ["<h2>Levels of the reference</h2>", _table(("level", "meaning", "pixels"), levels)]
+
+
 def origin(look: Mapping[str, Any]) -> str:
     """Say in words where a look came from."""
     return {
@@ -78,12 +98,11 @@ def origin(look: Mapping[str, Any]) -> str:
     }.get(look["origin"], str(look["origin"]))
 
 
-def _warnings(warnings: Sequence[str], model: str) -> str:
+def _warned(head: str, warnings: Sequence[str]) -> str:
     if not warnings:
         return ""
     items = "".join(f"<li>{_text(warning)}</li>" for warning in warnings)
-    head = f"Unlike the images that model {_text(model)} was trained on, so the generated image may look wrong:"
-    return f"<div class=warning><p>{head}</p><ul>{items}</ul></div>"
+    return f"<div class=warning><p>{_text(head)}</p><ul>{items}</ul></div>"
 
 
 def counts(found: Mapping[str, Any]) -> str:

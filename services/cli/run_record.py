@@ -11,47 +11,71 @@ from biosynth.results import word
 from biosynth.v1.generation_pb2 import GenerateResponse, LookOrigin
 from biosynth.v1.pipeline_pb2 import RunResult
 from biosynth.v1.reference_pb2 import RenderResponse
+from biosynth.v1.segmentation_pb2 import SegmentResponse
 
 from services.cli.appearance import SAMPLED, values_of
 from services.cli.versions import versions
 
 
 def run_record(
-    arguments: argparse.Namespace, source: bytes, result: RunResult, stages: Sequence[Mapping[str, Any]]
+    arguments: argparse.Namespace,
+    source: bytes,
+    diameter_px: float | None,
+    result: RunResult,
+    stages: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Return what was done, ready for JSON. source: the image file's bytes. stages: in the order of their ends."""
-    found, drawn, made = result.segmentation, result.reference, result.generation
-    return {
+    """Return what was done, ready for JSON; stages that were not done are absent.
+
+    source: the image file's bytes. diameter_px: as it was asked for. stages: in the order of their ends.
+    """
+    record = {
         "format": "biosynth.run/1",
         "input": {"name": arguments.image.name, "sha256": hashlib.sha256(source).hexdigest()},
-        "parameters": _parameters(arguments),
-        "segmentation": {
-            **{
-                name: getattr(found.summary, name)
-                for name in ("height_px", "width_px", "cells", "nuclei", "wound_fraction")
-            },
-            "parts": list(found.summary.parts),
-            "segmenter": found.segmenter.name,
-            "segmenter_version": found.segmenter.version,
-        },
-        "reference": {
-            "schema": drawn.schema.name,
-            "schema_version": drawn.schema.version,
-            "boundary_thickness_px": arguments.boundary_thickness,
-            "tier_limits": list(drawn.tier_limits),
-            "levels": list(level_pixels(drawn)),
-        },
-        "generation": generation_record(made, arguments.seed),
+        "parameters": _parameters(arguments, diameter_px),
+        "segmentation": segmentation_record(result.segmentation),
         "stages": list(stages),
         "versions": versions(),
     }
+    if result.HasField("reference"):
+        record["reference"] = _reference_record(result.reference, arguments.boundary_thickness)
+    if result.HasField("generation"):
+        record["generation"] = generation_record(result.generation, arguments.seed)
+    return record
 
 
-def _parameters(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What was asked for; empty: left to be chosen or drawn."""
-    names = ("segmenter", "schema", "model", "channel", "boundary_thickness", "seed")
-    look = "drawn" if SAMPLED in arguments.appearance else "measured"
-    return {**{name: getattr(arguments, name) for name in names}, "appearance": values_of(arguments), "look": look}
+def segmentation_record(found: SegmentResponse) -> dict[str, Any]:
+    """What was found, by which segmenter, and how sure that is."""
+    names = ("height_px", "width_px", "cells", "nuclei", "wound_fraction", "at_border")
+    return {
+        **{name: getattr(found.summary, name) for name in names},
+        "diameter_px": found.summary.diameter_px if found.summary.HasField("diameter_px") else None,
+        "parts": list(found.summary.parts),
+        "segmenter": found.segmenter.name,
+        "segmenter_version": found.segmenter.version,
+        "choice_confidence": found.choice_confidence if found.HasField("choice_confidence") else None,
+        "warnings": list(found.warnings),
+    }
+
+
+def _reference_record(drawn: RenderResponse, boundary_thickness_px: int) -> dict[str, Any]:
+    return {
+        "schema": drawn.schema.name,
+        "schema_version": drawn.schema.version,
+        "boundary_thickness_px": boundary_thickness_px,
+        "tier_limits": list(drawn.tier_limits),
+        "levels": list(level_pixels(drawn)),
+    }
+
+
+def _parameters(arguments: argparse.Namespace, diameter_px: float | None) -> dict[str, Any]:
+    """What was asked for; empty: left to be chosen, estimated or drawn."""
+    names = ("segmenter", "schema", "model", "channel", "nuclei_channel", "cells_channel", "until")
+    return {
+        **{name: getattr(arguments, name) for name in (*names, "boundary_thickness", "seed")},
+        "diameter_px": diameter_px,
+        "appearance": values_of(arguments),
+        "look": "drawn" if SAMPLED in arguments.appearance else "measured",
+    }
 
 
 def generation_record(made: GenerateResponse, seed: int) -> dict[str, Any]:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+
+from biosynth.contract import CELLS_CHANNEL_SEGMENTER, PARTS
 
 from services.common.errors import InvalidArgument, MissingPart, NoFittingModel, at
 from services.common.names import check_name
+from services.common.sought import check_finds_cells
 
 AUTO = "auto"
+_TWO_CHANNELS = (
+    "; an image with a channel of stained nuclei has all parts: name both channels (nuclei_channel and cells_channel, "
+    "--nuclei-channel and --cells-channel)"
+)
 # What an image need not show. A segmenter that looks for no wound can still be drawn under a schema with one: as none.
 OPTIONAL_PARTS = frozenset({"wound"})
 
@@ -55,18 +62,38 @@ class Wish:
 
 @dataclass(frozen=True)
 class Plan:
-    """The model for every segmenter that may run; where there are several, `auto` chooses.
+    """The segmenters that may run, of which `auto` chooses where there are several, and the model for each of them.
 
     absent: for every segmenter, the parts that its model's schema needs and it does not look for.
     """
 
-    models: Mapping[str, ModelFacts]
-    absent: Mapping[str, tuple[str, ...]]
+    segmenters: Sequence[str]
+    models: Mapping[str, ModelFacts] = field(default_factory=dict)
+    absent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def segmenter(self) -> str:
         """The segmenter to ask for."""
-        return next(iter(self.models)) if len(self.models) == 1 else AUTO
+        return self.segmenters[0] if len(self.segmenters) == 1 else AUTO
+
+
+def for_two_channels(catalogue: Catalogue, wish: Wish) -> tuple[Catalogue, Wish]:
+    """What there is, and what is asked for, where nuclei have a channel of their own: any segmenter of cells has them.
+
+    Raises InvalidArgument where the wished segmenter finds no cells.
+    """
+    wished = CELLS_CHANNEL_SEGMENTER if wish.segmenter in ("", AUTO) else wish.segmenter
+    for one in catalogue.segmenters:
+        if one.name == wished:
+            check_finds_cells(one.name, one.parts)
+    able = [one for one in catalogue.segmenters if "cells" in one.parts]
+    both = [replace(one, parts=tuple(part for part in PARTS if part in (*one.parts, "nuclei"))) for one in able]
+    return replace(catalogue, segmenters=both), replace(wish, segmenter=wished)
+
+
+def for_drawing(catalogue: Catalogue) -> Catalogue:
+    """What there is where no image is generated: every schema, as if each had a model of its name."""
+    return replace(catalogue, models=[ModelFacts(schema, schema) for schema in catalogue.schemas])
 
 
 def make_plan(catalogue: Catalogue, wish: Wish) -> Plan:
@@ -89,7 +116,13 @@ def make_plan(catalogue: Catalogue, wish: Wish) -> Plan:
         segmenter.name: tuple(part for part in catalogue.schemas[model.schema] if part not in segmenter.parts)
         for segmenter, model in matches.items()
     }
-    return Plan({segmenter.name: model for segmenter, model in matches.items()}, absent)
+    models_of = {segmenter.name: model for segmenter, model in matches.items()}
+    return Plan(tuple(models_of), models_of, absent)
+
+
+def segmentation_plan(catalogue: Catalogue, wish: Wish) -> Plan:
+    """Which segmenters the caller allows, where nothing is drawn of what they find. Raises UnknownName."""
+    return Plan([segmenter.name for segmenter in _wished_segmenters(catalogue, wish)])
 
 
 def wished_models(catalogue: Catalogue, wish: Wish) -> list[ModelFacts]:
@@ -105,7 +138,8 @@ def wished_models(catalogue: Catalogue, wish: Wish) -> list[ModelFacts]:
         offered = ", ".join(f"{model.name} ({model.schema})" for model in catalogue.models) or "none installed"
         wanted = f"model {wish.model} under schema {wish.schema}" if wish.model else f"a model for schema {wish.schema}"
         raise NoFittingModel(
-            f"expected {wanted}; there are {offered}; choose one of these, or `render` without a model",
+            f"expected {wanted}; there are {offered}; choose one of these, or stop before it "
+            "(last_stage, --until render)",
             model=wish.model,
             schema=wish.schema,
             known=offered,
@@ -145,8 +179,10 @@ def _nothing_fits(catalogue: Catalogue, wish: Wish, models: Sequence[ModelFacts]
     needs = ", ".join(f"{model.name} needs {'+'.join(catalogue.schemas.get(model.schema, ('?',)))}" for model in models)
     found = next((s.parts for s in catalogue.segmenters if s.name == wish.segmenter and s.name != AUTO), ())
     if not found:
-        return NoFittingModel(f"expected a segmenter that finds what a model needs ({needs}); none does")
-    message = f"segmenter {wish.segmenter} finds {'+'.join(found)}; {needs}; choose another segmenter or model"
+        return NoFittingModel(f"expected a segmenter that finds what is needed ({needs}); none does{_TWO_CHANNELS}")
+    message = (
+        f"segmenter {wish.segmenter} finds {'+'.join(found)}; {needs}; choose another segmenter or model{_TWO_CHANNELS}"
+    )
     return MissingPart(message) if wish.schema or wish.model else NoFittingModel(message)
 
 

@@ -29,7 +29,7 @@ def builtin_segmenters() -> dict[str, Segmenter]:
         ),
         _scratch(
             "scratch-zone",
-            "As `scratch`, with the original pipeline's wound: where disks of 60 px fit between cells, grown by 140 px.",
+            "As `scratch`, with the original pipeline's wound: where disks of 60 px fit between cells, grown by 140.",
             wound_by_cells,
         ),
         Segmenter(

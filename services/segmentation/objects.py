@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from biosynth.objects import COLUMNS
 from numpy.typing import NDArray
 
 from services.common.imaging.labels import Labels
 from services.segmentation.segmenter import Found
 
 INSTANCES = ("cells", "nuclei")
-COLUMNS = ("part", "label", "area_px", "touches_border", "confidence")
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from biosynth.contract import CELLS_CHANNEL_SEGMENTER, NUCLEI_CHANNEL_SEGMENTER
 from biosynth.v1 import segmentation_pb2, segmentation_pb2_grpc
 from biosynth.v1.types_pb2 import SegmentationSummary
 
@@ -18,11 +20,14 @@ from services.common.serving.model_metrics import ModelInMemory
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
 from services.common.serving.streams import followed
+from services.common.sought import TwoChannels, check_finds_cells, diameter_of, two_channels
 from services.common.storage.results import Json, Outcome, Stored
 from services.segmentation.choice import AUTO, AUTO_VERSION, Choice, eligible, pick
 from services.segmentation.learned.segmenter import in_memory
 from services.segmentation.objects import objects_of, table_of
-from services.segmentation.segmenter import Image, Segmenter
+from services.segmentation.paired import VERSION as PAIRING
+from services.segmentation.paired import paired
+from services.segmentation.segmenter import Found, Image, Segmenter
 
 FILE, TABLE = "segmentation.ome.tif", "objects.csv"
 
@@ -53,31 +58,43 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
             version=AUTO_VERSION,
             description="Chooses by the image's look and says how surely: `nuclei` for fluorescence, else `scratch`.",
         )
-        listed = [_message(segmenter) for segmenter in self._segmenters.values()]
+        listed = [_message(segmenter, segmenter.parts) for segmenter in self._segmenters.values()]
         return segmentation_pb2.ListSegmentersResponse(segmenters=sorted([auto, *listed], key=lambda entry: entry.name))
 
     def _segment(self, request: segmentation_pb2.SegmentRequest) -> Job[segmentation_pb2.SegmentResponse]:
         check_delivery(request.delivery)
         store, limits = self._runtime.store, self._runtime.limits
         channel = request.channel if request.HasField("channel") else None
+        channels, diameter = two_channels(request), diameter_of(request)
         name = request.segmenter or AUTO
+        if channels is not None and name == AUTO:
+            name = CELLS_CHANNEL_SEGMENTER
         versions = eligible(self._segmenters, name, request.candidates)
-        diameter = request.diameter_px if request.HasField("diameter_px") else None
         with at("image"):
             image = identify(request.image, store, limits)
         identity: dict[str, Json] = {"image": image.sha256, "channel": channel, "segmenter": name, "versions": versions}
         identity |= {"diameter_px": diameter, "look": AUTO_VERSION}
+        if channels is not None:
+            check_finds_cells(name, self._segmenters[name].parts)
+            identity |= {"channels": [channels.nuclei, channels.cells], "pairing": PAIRING}
+            identity |= {"nuclei_versions": eligible(self._segmenters, NUCLEI_CHANNEL_SEGMENTER)}
+
+        def read(field: str, number: int | None) -> Image:
+            with at("image", channel=field):
+                return read_image(image.content, number, store, limits)[0]
 
         def compute() -> Outcome:
-            with at("image", channel="channel"):
-                pixels, _ = read_image(image.content, channel, store, limits)
+            if channels is not None:
+                return _outcome(*self._found_paired(read, channels, name, diameter))
+            pixels = read("channel", channel)
             _check_diameter(diameter, pixels)
-            return _outcome(pick(self._segmenters, name, pixels, request.candidates), pixels, diameter)
+            choice = pick(self._segmenters, name, pixels, request.candidates)
+            return _outcome(choice, _found(choice.segmenter, pixels, diameter))
 
         def reply(stored: Stored) -> segmentation_pb2.SegmentResponse:
             told: dict[str, Any] = dict(stored.summary)  # written by _outcome
             return segmentation_pb2.SegmentResponse(
-                segmenter=_message(self._segmenters[told["segmenter"]]),
+                segmenter=_message(self._segmenters[told["segmenter"]], told["summary"]["parts"]),
                 segmentation=deliver(store, stored.objects[FILE], request.delivery, segmentation_planes),
                 objects=deliver(store, stored.objects[TABLE], request.delivery),
                 summary=SegmentationSummary(**told["summary"]),
@@ -87,6 +104,17 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
             )
 
         return Job("segment", identity, compute, reply, image.pixels, "image")
+
+    def _found_paired(
+        self, read: Callable[[str, int], Image], channels: TwoChannels, name: str, diameter: float | None
+    ) -> tuple[Choice, Found]:
+        """What two channels show. One network runs after the other, so that they take no more memory than one."""
+        stained, shown = read("nuclei_channel", channels.nuclei), read("cells_channel", channels.cells)
+        _check_diameter(diameter, shown)
+        own, other = pick(self._segmenters, name, shown), pick(self._segmenters, NUCLEI_CHANNEL_SEGMENTER, stained)
+        cells, nuclei = _found(own.segmenter, shown, diameter), _found(other.segmenter, stained, None)
+        made = paired(cells, nuclei)
+        return replace(own, warnings=(*own.warnings, *other.warnings, *made.warnings)), made.found
 
 
 def segmentation_service(runtime: Runtime, segmenters: Mapping[str, Segmenter]) -> Service:
@@ -101,21 +129,23 @@ def _in_memory() -> list[ModelInMemory]:
 
 def _check_diameter(diameter: float | None, image: Image) -> None:
     """Refuse a diameter that no object of this image has."""
-    if diameter is not None and not 1 <= diameter <= max(image.shape):
+    if diameter is not None and diameter > max(image.shape):
         raise InvalidArgument(
-            f"expected a diameter from 1 px to the image's longer side, {max(image.shape)} px; got {diameter:g}",
+            f"expected a diameter of at most the image's longer side, {max(image.shape)} px; got {diameter:g}",
             field="diameter_px",
         )
 
 
-def _outcome(choice: Choice, image: Image, diameter: float | None) -> Outcome:
-    segmenter = choice.segmenter
+def _found(segmenter: Segmenter, image: Image, diameter: float | None) -> Found:
     if diameter is not None and not segmenter.takes_diameter:
         raise InvalidArgument(
             f"expected no diameter for segmenter {segmenter.name}, which goes by none; got {diameter:g}",
             field="diameter_px",
         )
-    found = segmenter.find(image, diameter)
+    return segmenter.find(image, diameter)
+
+
+def _outcome(choice: Choice, found: Found) -> Outcome:
     segmentation, objects = found.segmentation, objects_of(found)
     counts = {one.part: len(one.area_px) for one in objects}
     summary: dict[str, Json] = {
@@ -130,7 +160,7 @@ def _outcome(choice: Choice, image: Image, diameter: float | None) -> Outcome:
     return Outcome(
         {FILE: encode_segmentation(segmentation), TABLE: table_of(objects)},
         {
-            "segmenter": segmenter.name,
+            "segmenter": choice.segmenter.name,
             "summary": summary,
             "choice_confidence": choice.confidence,
             "warnings": [*choice.warnings, *found.warnings],
@@ -138,11 +168,11 @@ def _outcome(choice: Choice, image: Image, diameter: float | None) -> Outcome:
     )
 
 
-def _message(segmenter: Segmenter) -> segmentation_pb2.Segmenter:
+def _message(segmenter: Segmenter, parts: Sequence[str]) -> segmentation_pb2.Segmenter:
     return segmentation_pb2.Segmenter(
         name=segmenter.name,
         version=str(segmenter.version),
-        parts=segmenter.parts,
+        parts=parts,
         description=segmenter.description,
         takes_diameter=segmenter.takes_diameter,
         by_name_only=segmenter.by_name_only,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from biosynth.contract import CELLS_CHANNEL_SEGMENTER, NUCLEI_CHANNEL_SEGMENTER
 
 from services.common.engines.onnx_cpu import OnnxCpuEngine
 from services.common.imaging.images import decode_image, encode_png
@@ -25,6 +26,7 @@ from services.reference.render import render
 from services.reference.schemas import named
 from services.segmentation.builtin import builtin_segmenters
 from services.segmentation.learned.segmenter import shipped
+from services.segmentation.paired import paired
 from tests.support.processes import resident
 
 CELL_PX = 32
@@ -61,6 +63,18 @@ def _segment(name: str, side: int) -> Callable[[], object]:
     return lambda: encode_segmentation(builtin_segmenters()[name].segment(decode_image(data)))
 
 
+def _two_channels(side: int) -> Callable[[], object]:
+    data, find = _image(side), builtin_segmenters()
+
+    def work() -> object:
+        stained, shown = decode_image(data), decode_image(data)[::-1]
+        cells = find[CELLS_CHANNEL_SEGMENTER].find(shown, None)
+        nuclei = find[NUCLEI_CHANNEL_SEGMENTER].find(stained, None)
+        return encode_segmentation(paired(cells, nuclei).found.segmentation)
+
+    return work
+
+
 def _render(side: int) -> Callable[[], object]:
     shown, data = _segmentation(side), _image(side)
 
@@ -93,6 +107,7 @@ def _compare_sets(side: int) -> Callable[[], object]:
 
 WORK: dict[str, Callable[[int], Callable[[], object]]] = {
     **{f"segment:{name}": partial(_segment, name) for name in builtin_segmenters()},
+    "segment:two-channels": _two_channels,
     "render": _render,
     "generate": _generate,
     "compare-pair": _compare_pair,

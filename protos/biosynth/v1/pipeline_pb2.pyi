@@ -128,7 +128,9 @@ class RunRequest(_message.Message):
     cells_channel: _builtins.int
     """As in SegmentRequest."""
     last_stage: Global___Stage.ValueType
-    """The last stage to do, STAGE_SEGMENT or STAGE_RENDER, which needs a schema and no model; unset: all."""
+    """The last stage to do of a run from an image, STAGE_SEGMENT or STAGE_RENDER, which needs a schema; no model can be
+    named then. Unset: all.
+    """
     @_builtins.property
     def image(self) -> _types_pb2.Content:
         """At a real image: segment, render, generate."""

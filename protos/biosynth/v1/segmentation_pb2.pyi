@@ -40,13 +40,16 @@ class SegmentRequest(_message.Message):
     delivery: _types_pb2.Delivery.ValueType
     """How to return the segmentation."""
     diameter_px: _builtins.float
-    """How large the objects are: diameter, in pixels of the image, of a disk of a typical object's area. Unset: estimated."""
+    """How large the objects are: diameter, in pixels of the image, of a disk of a typical object's area. Unset: estimated.
+    With `cells_channel`, that of the cells.
+    """
     nuclei_channel: _builtins.int
-    """For images with a channel of stained nuclei: which, counted from 0. Needs `cells_channel`, and no `channel`; nuclei
-    are then found in it, cells and wound in the other, and nuclei that lie in no cell are left out.
+    """For images with a channel of stained nuclei: which, counted from 0. Needs `cells_channel`, another one, and no
+    `channel`; nuclei are then found in it by segmenter `nuclei`, cells and wound in the other. Each nucleus then lies in
+    one cell, which may have several; nuclei of which less than half lies in any cell are left out.
     """
     cells_channel: _builtins.int
-    """The channel in which `segmenter`, one that finds cells, is to run; empty: one that finds cells and wound."""
+    """The channel in which `segmenter`, one that finds cells, is to run; empty or `auto`: `scratch`, cells and wound."""
     @_builtins.property
     def image(self) -> _types_pb2.Content:
         """The image."""
@@ -117,7 +120,9 @@ class SegmentResponse(_message.Message):
 
     @_builtins.property
     def segmenter(self) -> Global___Segmenter:
-        """The segmenter that ran; for `auto`, the one it chose."""
+        """The segmenter that ran; for `auto`, the one it chose; with `cells_channel`, the one that ran there, its parts those
+        of both channels.
+        """
 
     @_builtins.property
     def objects(self) -> _types_pb2.Content:

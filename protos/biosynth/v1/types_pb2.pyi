@@ -189,7 +189,7 @@ Global___Content: _TypeAlias = Content  # noqa: Y015
 
 @_typing.final
 class Steps(_message.Message):
-    """How far a computation is."""
+    """How far a computation is. One of two passes, such as one that first estimates the size of objects, counts each anew."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -8,55 +8,50 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from biosynth.client import Client
 from biosynth.results import word
 from biosynth.v1.pipeline_pb2 import LookSource, RunRequest, RunResult, Stage, StageProgress
-from biosynth.v1.types_pb2 import Content
 from numpy.typing import NDArray
 
 from services.cli.appearance import SAMPLED, add_appearance, appearance_of
 from services.cli.console import Console
 from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
-from services.cli.looks import write_look
 from services.cli.numbers import COUNT, SEED
-from services.cli.overview import at_one_range, overview
 from services.cli.report import counts, report
+from services.cli.run_files import FILES, RunFiles, run_files
 from services.cli.run_record import run_record
-from services.cli.session import add_endpoint, open_session
-from services.common.imaging.images import decode_image, encode_png
+from services.cli.seeking import HELP as SEEKING
+from services.cli.seeking import add_seeking, set_seeking, shown_channel
+from services.cli.session import Session, add_endpoint, open_session
+from services.common.imaging.images import decode_image
 from services.common.imaging.intensity import to_eight_bit
-from services.common.imaging.ometiff import decode_segmentation
-from services.common.serving.delivery import image_planes
 from services.evaluation.paired import compare_pair
 
-FILES = (
-    "segmentation.ome.tif",
-    "reference.png",
-    "reference_grey.png",
-    "generated.png",
-    "look.json",
-    "overview.png",
-    "report.html",
-    "run.json",
-)
-Pictures: TypeAlias = "list[tuple[str, bytes]]"  # captions and PNG files
 STAGES = ("plan", "segment", "render", "generate")
+UNTIL = {"segment": Stage.STAGE_SEGMENT, "render": Stage.STAGE_RENDER}
 HELP = "segment an image, render its reference, generate a new image of it"
-DESCRIPTION = """\
+DESCRIPTION = f"""\
 Takes a microscopy image (PNG, TIFF, OME-TIFF or JPEG) the whole way and writes into --out:
 
   segmentation.ome.tif   label maps, one named channel each (OME-TIFF, for napari and Fiji)
+  objects.csv            a line for each cell and nucleus: area, whether it touches the border, how sure that is
+  objects.png            the same as a picture: outlines from red (unsure) to green, dashed at the image's border
   reference.png          level indices; reference_grey.png shows them
   generated.png          a new image with that reference as its truth, which imitates the look of yours
   look.json              that look, for `biosynth generate --like`
-  overview.png           all four side by side
+  overview.png           all of them side by side
   report.html, run.json  what was done, with which versions, and every file's sha256
 
 Left alone, the segmenter fits the image (fluorescence: nuclei; else: cells and wound) and the model fits the
-segmentation. Asking for the same again takes the results from the store and computes nothing."""
+segmentation. Asking for the same again takes the results from the store and computes nothing. --until stops earlier,
+and needs no model: after segment, or after render, under any --schema.
+
+{SEEKING}
+
+  biosynth run two.ome.tif --nuclei-channel 0 --cells-channel 1 --schema levels9 --until render --out results"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[/VERSION]",
         help="see `biosynth models`; default: one that fits, the newest",
     )
-    parser.add_argument("--channel", type=COUNT, metavar="N", help="channel of a multi-channel file, from 0")
+    parser.add_argument("--until", choices=UNTIL, help="the last stage to do; default: generate")
+    add_seeking(parser)
     parser.add_argument("--boundary-thickness", type=COUNT, default=0, metavar="PX", help="default: the schema's own")
     parser.add_argument(
         "--seed", type=SEED, default=0, metavar="N", help="of texture, noise and appearance (default 0)"
@@ -88,33 +84,42 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     source = read_input(arguments.image)
     stages: list[dict[str, Any]] = []
     with open_session(os.environ, arguments.endpoint) as session:
-        request = _request(arguments, session.content(source))
+        request = _request(arguments, source, session)
         result = session.ask(lambda request: _run(request, session.client, stages, console), request)
-    image = to_eight_bit(decode_image(source, arguments.channel))
-    generated = image_planes(result.generation.image.file)["image"]
-    files, pictures = _files(image, generated, result)
-    record = run_record(arguments, source, result, stages)
-    record["likeness"] = _likeness(image, generated)
-    record["outputs"] = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    image = to_eight_bit(decode_image(source, shown_channel(arguments)))
+    made = run_files(image, result)
+    diameter = request.diameter_px if request.HasField("diameter_px") else None
+    record = run_record(arguments, source, diameter, result, stages)
+    if made.generated is not None:
+        record["likeness"] = _likeness(image, made.generated)
+    record["outputs"] = {name: hashlib.sha256(data).hexdigest() for name, data in made.files.items()}
     record["seconds"] = round(time.monotonic() - start, 3)
-    _write(files, pictures, record, folder)
-    for warning in record["generation"]["warnings"]:
-        console.warn(f"unlike the images that model {record['generation']['model']} was trained on: {warning}")
-    found, made = record["segmentation"], record["generation"]
-    console.say(
-        f"segmenter {found['segmenter']} found {counts(found)}; model {made['model']} fits its "
-        f"schema {record['reference']['schema']}"
-    )
-    console.say(
-        f"wrote {len(FILES)} files to {folder} in {record['seconds']:.1f} s; look at overview.png, or open report.html"
-    )
+    _write(made, record, folder)
+    _tell(record, len(made.files) + 2, folder, console)
     console.answer(record)
 
 
-def _request(arguments: argparse.Namespace, image: Content) -> RunRequest:
+def _tell(record: dict[str, Any], files: int, folder: Path, console: Console) -> None:
+    found, sure = record["segmentation"], record["segmentation"]["choice_confidence"]
+    for warning in found["warnings"]:
+        console.warn(f"segmenter {found['segmenter']}: {warning}")
+    words = [f"segmenter {found['segmenter']} found {counts(found)}"]
+    if sure is not None:
+        words.append(f"auto chose it, and is {sure:.2f} sure")
+    if "generation" in record:
+        made = record["generation"]
+        words.append(f"model {made['model']} fits its schema {record['reference']['schema']}")
+        for warning in made["warnings"]:
+            console.warn(f"unlike the images that model {made['model']} was trained on: {warning}")
+    console.say("; ".join(words))
+    console.say(
+        f"wrote {files} files to {folder} in {record['seconds']:.1f} s; look at overview.png, or open report.html"
+    )
+
+
+def _request(arguments: argparse.Namespace, source: bytes, session: Session) -> RunRequest:
     name, _, version = arguments.model.partition("/")
     request = RunRequest(
-        image=image,
         segmenter=arguments.segmenter,
         schema=arguments.schema,
         model=name,
@@ -126,8 +131,10 @@ def _request(arguments: argparse.Namespace, image: Content) -> RunRequest:
         if SAMPLED in arguments.appearance
         else LookSource.LOOK_SOURCE_MEASURED,
     )
-    if arguments.channel is not None:
-        request.channel = arguments.channel
+    if arguments.until:
+        request.last_stage = UNTIL[arguments.until]
+    set_seeking(request, arguments, source)
+    request.image.CopyFrom(session.content(source))
     return request
 
 
@@ -135,7 +142,8 @@ def _run(request: RunRequest, client: Client, stages: list[dict[str, Any]], cons
     """Follow a run to its result; `stages` then holds its stages, and none of earlier attempts."""
     stages.clear()
     result = None
-    with console.progress(total=len(STAGES), unit="stage") as bar:
+    total = STAGES.index(word(Stage, request.last_stage)) + 1 if request.last_stage else len(STAGES)
+    with console.progress(total=total, unit="stage") as bar:
         for response in client.pipeline.Run(request):
             if response.HasField("result"):
                 result = response.result  # and on to the stream's end: leaving it early would count as a cancelled call
@@ -157,35 +165,16 @@ def _show(progress: StageProgress, stages: list[dict[str, Any]], bar: Any) -> No
     bar.refresh()
 
 
-def _files(
-    image: NDArray[np.uint8], generated: NDArray[np.uint8], result: RunResult
-) -> tuple[dict[str, bytes], Pictures]:
-    """The files that the run returned with the overview of them, and what the report shows: image and generated."""
-    files = {
-        "segmentation.ome.tif": result.segmentation.segmentation.file,
-        "reference.png": result.reference.reference.file,
-        "reference_grey.png": result.reference.grey.file,
-        "generated.png": result.generation.image.file,
-        "look.json": write_look(result.generation.look),
-    }
-    image, generated = at_one_range(image, generated)
-    segmentation = decode_segmentation(files["segmentation.ome.tif"])
-    grey = image_planes(files["reference_grey.png"])["image"]
-    picture = overview(image, segmentation, grey, generated)
-    pictures = [("image", encode_png(image)), ("generated, at the image's range of brightness", encode_png(generated))]
-    return {**files, "overview.png": encode_png(picture)}, pictures
-
-
 def _likeness(image: NDArray[np.uint8], generated: NDArray[np.uint8]) -> dict[str, float]:
     """The paired metrics of a run's own image and of what was generated under its labels, those that have a value."""
     metrics = compare_pair(image, generated)
     return {metric.name: metric.value for metric in metrics if metric.value is not None}
 
 
-def _write(files: dict[str, bytes], pictures: Pictures, record: dict[str, Any], folder: Path) -> None:
-    page = report(record, files["overview.png"], pictures)
+def _write(made: RunFiles, record: dict[str, Any], folder: Path) -> None:
+    page = report(record, made.files["overview.png"], made.pictures)
     told = json.dumps(record, indent=1, sort_keys=True) + "\n"
     (folder / "run.json").unlink(missing_ok=True)  # an old one has the hashes of old files
     # run.json last: its hashes say that the others are whole.
-    for name, data in {**files, "report.html": page.encode(), "run.json": told.encode()}.items():
+    for name, data in {**made.files, "report.html": page.encode(), "run.json": told.encode()}.items():
         write_file(folder / name, data)

@@ -8,21 +8,38 @@ from pathlib import Path
 from typing import Any
 
 from biosynth.errors import BiosynthCallError
+from biosynth.objects import ObjectTable
 from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
 
 from services.cli.console import Console
 from services.cli.exits import REFUSED, exit_code
 from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
 from services.cli.folders import list_images, stem_of
-from services.cli.numbers import COUNT
+from services.cli.objects_picture import objects_picture
 from services.cli.report import counts
+from services.cli.run_record import segmentation_record
+from services.cli.seeking import HELP as SEEKING
+from services.cli.seeking import add_seeking, set_seeking, shown_channel
 from services.cli.session import Session, add_endpoint, open_session
 from services.common.errors import BiosynthError, InvalidImage
+from services.common.imaging.images import decode_image, encode_png
+from services.common.imaging.intensity import to_eight_bit
+from services.common.imaging.ometiff import decode_segmentation
 
 HELP = "find cells, nuclei and the wound in images"
-DESCRIPTION = """\
-Writes STEM.ome.tif into --out for every image: one named channel for each of cells, nuclei and wound that the
-segmenter finds. A folder is taken file by file; an image that fails is named at the end, and the others are done."""
+DESCRIPTION = f"""\
+Writes into --out for every image:
+
+  STEM.ome.tif       one named channel for each of cells, nuclei and wound that the segmenter finds
+  STEM.objects.csv   a line for each cell and nucleus: area, whether it touches the border, how sure the segmenter is
+  STEM.objects.png   the same as a picture: outlines from red (unsure) to green, dashed at the image's border
+
+A folder is taken file by file; an image that fails is named at the end, and the others are done.
+
+{SEEKING}
+
+  biosynth segment two.ome.tif --nuclei-channel 0 --cells-channel 1 --diameter 25um --out masks"""
+SUFFIXES = (".ome.tif", ".objects.csv", ".objects.png")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,18 +49,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--segmenter", default="", metavar="NAME", help="nuclei, cells, wound, scratch or auto (default)"
     )
-    parser.add_argument("--channel", type=COUNT, metavar="N", help="channel of multi-channel files, from 0")
+    add_seeking(parser)
     add_endpoint(parser)
 
 
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command. Raises InvalidImage where any image failed."""
     folder, paths = check_folder(arguments.out), _images(arguments.source)
-    refuse_overwriting(paths, [folder / name for _, name in _named(paths)])
+    refuse_overwriting(paths, [folder / f"{stem}{suffix}" for _, stem in _named(paths) for suffix in SUFFIXES])
     with open_session(os.environ, arguments.endpoint) as session:
         done, failed = _segment_all(paths, folder, arguments, session, console)
     for entry in done:
-        console.say(f"{entry['file']}: {entry['found']} ({entry['segmenter']})")
+        sure = entry["choice_confidence"]
+        chosen = "" if sure is None else f", chosen by auto, which is {sure:.2f} sure"
+        console.say(f"{entry['file']}: {entry['found']} ({entry['segmenter']}{chosen})")
+        for warning in entry["warnings"]:
+            console.warn(f"{entry['image']}: {warning}")
     if failed:
         console.answer({"images": done, "failed": failed})
         raise InvalidImage(
@@ -59,10 +80,10 @@ def _segment_all(
     done: list[dict[str, Any]] = []
     failed: list[str] = []
     with console.progress(total=len(paths), unit="image") as bar:
-        for path, name in _named(paths):
+        for path, stem in _named(paths):
             bar.set_description(path.name)
             try:
-                done.append(_segment(path, folder / name, arguments, session))
+                done.append(_segment(path, folder / stem, arguments, session))
             except (BiosynthError, BiosynthCallError) as error:
                 if len(paths) == 1 or exit_code(error) != REFUSED:  # the next image would fare no better
                     raise
@@ -72,22 +93,26 @@ def _segment_all(
 
 
 def _segment(path: Path, target: Path, arguments: argparse.Namespace, session: Session) -> dict[str, Any]:
-    request = SegmentRequest(image=session.content(read_input(path)), segmenter=arguments.segmenter)
-    if arguments.channel is not None:
-        request.channel = arguments.channel
+    """target: of the results, without suffix."""
+    source = read_input(path)
+    request = SegmentRequest(segmenter=arguments.segmenter)
+    set_seeking(request, arguments, source)
+    request.image.CopyFrom(session.content(source))
     response: SegmentResponse = session.ask(session.client.segmentation.Segment, request)
-    write_file(target, response.segmentation.file)
-    record = {
+    image = to_eight_bit(decode_image(source, shown_channel(arguments)))
+    segmentation, objects = response.segmentation.file, response.objects.file
+    picture = objects_picture(image, decode_segmentation(segmentation), ObjectTable.of(objects))
+    files = [Path(f"{target}{suffix}") for suffix in SUFFIXES]
+    for file, data in zip(files, (segmentation, objects, encode_png(picture)), strict=True):
+        write_file(file, data)
+    record = segmentation_record(response)
+    return {
         "image": path.name,
-        "file": str(target),
-        "segmenter": response.segmenter.name,
-        "parts": list(response.summary.parts),
-        "cells": response.summary.cells,
-        "nuclei": response.summary.nuclei,
-        "wound_fraction": response.summary.wound_fraction,
+        **dict(zip(("file", "objects", "picture"), map(str, files), strict=True)),
+        **record,
         "cached": response.cached,
+        "found": counts(record),
     }
-    return {**record, "found": counts(record)}
 
 
 def _images(source: Path) -> list[Path]:
@@ -100,4 +125,4 @@ def _named(paths: list[Path]) -> list[tuple[Path, str]]:
         raise InvalidImage(
             f"expected names that differ before their suffix; {', '.join(sorted(twice))} would overwrite"
         )
-    return [(path, f"{stem}.ome.tif") for path, stem in zip(paths, stems, strict=True)]
+    return list(zip(paths, stems, strict=True))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from biosynth import ObjectTable
 
 from services.common.imaging.images import decode_image, encode_png
 from services.common.imaging.ometiff import decode_segmentation
@@ -23,7 +24,8 @@ from tests.integration.services.test_bad_inputs import png_bomb
 from tests.support.pictures import nuclei_picture, scratch_picture
 from tests.support.ports import free_ports
 
-PICTURES = ("segmentation.ome.tif", "reference.png", "reference_grey.png", "generated.png", "look.json", "overview.png")
+SEGMENTED = ("segmentation.ome.tif", "objects.csv", "objects.png")
+PICTURES = (*SEGMENTED, "reference.png", "reference_grey.png", "generated.png", "look.json", "overview.png")
 
 
 class Cli:
@@ -68,7 +70,7 @@ def test_run_writes_all_that_it_promises_and_a_report_that_needs_nothing_beside_
     assert record["generation"]["model"] == "fluo-nuclei"
     assert record["input"]["sha256"] == hashlib.sha256(image.read_bytes()).hexdigest()
     page = (tmp_path / "out" / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 3
+    assert page.count("data:image/png;base64,") == 4
     assert "http" not in page and 'src="data:' in page
 
 
@@ -252,6 +254,10 @@ def test_segment_takes_a_folder_and_names_what_failed(cli: Cli, tmp_path: Path) 
     assert "1 of 3 images failed" in done.stderr and "bad.png" in done.stderr
     assert decode_segmentation((tmp_path / "out" / "a.ome.tif").read_bytes()).parts == ("nuclei",)
     assert decode_segmentation((tmp_path / "out" / "b.ome.tif").read_bytes()).parts == ("cells", "wound")
+    for stem in ("a", "b"):
+        objects = ObjectTable.of((tmp_path / "out" / f"{stem}.objects.csv").read_bytes())
+        assert len(objects) > 5
+        assert (tmp_path / "out" / f"{stem}.objects.png").read_bytes().endswith(b"IEND\xaeB`\x82")
 
 
 def test_render_and_generate_go_on_from_files(cli: Cli, image: Path, tmp_path: Path) -> None:

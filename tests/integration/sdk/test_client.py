@@ -33,6 +33,47 @@ def test_segment_sends_an_array_and_returns_labels(client: Client, script: Scrip
     assert result.nuclei is None
     assert list(result.parts) == ["cells", "wound"]
     assert (result.summary.cells, result.segmenter.name, result.cached) == (3, "cells", False)
+    assert result.objects.label.tolist() == [1, 2, 70_000] and result.objects.touches_border.all()
+    np.testing.assert_array_equal(result.objects.confidence, np.array([0.25, np.nan, 1], np.float32))
+    assert (len(result.objects.of_part("nuclei")), result.choice_confidence) == (0, None)
+    assert result.warnings == ("it is small",)
+
+
+def test_channels_and_diameter_are_sent_where_they_are_given(client: Client, script: Script) -> None:
+    client.segment(GREY, diameter_px=12.5, nuclei_channel=0, cells_channel=1)
+    client.segment(GREY)
+    given, bare = script.requests
+    assert (given.diameter_px, given.nuclei_channel, given.cells_channel) == (12.5, 0, 1)
+    names = ("channel", "diameter_px", "nuclei_channel", "cells_channel")
+    assert [given.HasField(name) for name in names] == [False, True, True, True]
+    assert not any(bare.HasField(name) for name in names)
+
+
+def test_how_sure_auto_was_is_told(client: Client, script: Script) -> None:
+    script.segmented = SegmentResponse()
+    script.segmented.CopyFrom(SEGMENTED)
+    script.segmented.choice_confidence = 0.75
+    assert client.segment(GREY).choice_confidence == 0.75
+
+
+@pytest.mark.parametrize(
+    "table", [b"", b"no,table\r\n", b"part,label,area_px,touches_border,confidence\r\ncells,1\r\n"]
+)
+def test_a_reply_without_a_table_of_objects_is_an_error(client: Client, script: Script, table: bytes) -> None:
+    script.segmented = SegmentResponse()
+    script.segmented.CopyFrom(SEGMENTED)
+    script.segmented.objects.file = table
+    with pytest.raises(BiosynthCallError, match=r"UNEXPECTED_REPLY.*no table of objects"):
+        client.segment(GREY)
+
+
+def test_a_run_is_asked_to_stop_where_the_caller_says(client: Client, script: Script) -> None:
+    script.events = [RunResponse(result=RunResult(segmentation=SEGMENTED, reference=RENDERED))]
+    outcome = client.run(image=GREY, schema="levels9", until="render", diameter_px=9, nuclei_channel=1, cells_channel=0)
+    (sent,) = script.requests
+    assert (sent.last_stage, sent.diameter_px) == (Stage.STAGE_RENDER, 9)
+    assert (sent.nuclei_channel, sent.cells_channel) == (1, 0)
+    assert outcome.reference is not None and outcome.generation is None
 
 
 def test_files_and_objects_are_sent_as_such(client: Client, script: Script, tmp_path: Path) -> None:
@@ -123,6 +164,7 @@ def test_lists_and_one_model(client: Client) -> None:
     [
         (lambda client: client.run(), "exactly one"),
         (lambda client: client.run(image=GREY, reference=GREY), "exactly one"),
+        (lambda client: client.run(image=GREY, until="generate"), "got 'generate'"),
         (lambda client: client.segment("a.png"), "got str"),
         (lambda client: client.segment(GREY.astype(np.float32)), "float32"),
         (lambda client: client.generate(GREY, model="m", tiling="magic"), "magic"),

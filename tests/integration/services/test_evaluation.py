@@ -171,7 +171,7 @@ BAD = {
     "names twice": (_request(real=image_set("real", [1, 1])), "more than once: '1'"),
     "unpaired names": (_request(candidates=[image_set("made", [1, 2])]), r"without one: '0', '2'"),
     "an unknown judge": (_request(judge="nobody"), "expected a judge of cells or nuclei among cells, nuclei"),
-    "a judge of wounds": (_request(judge="wound"), "scratch, or none; got 'wound'"),
+    "a judge of wounds": (_request(judge="wound"), "scratch-zone, or none; got 'wound'"),
     "a raster of a report": (_request(delivery=Delivery.DELIVERY_RASTER), "a report is no array"),
     "two candidates of one name": (
         _request(candidates=[image_set("a", [0, 1]), image_set("a", [0, 1])]),

@@ -76,7 +76,7 @@ def test_a_run_tells_of_tiles_inside_its_stages(client: Client) -> None:
         begun, *inside, ended = [progress for progress in told if progress.stage == stage]
         assert (begun.done, begun.steps, ended.done, ended.steps) == (False, 0, True, 0)
         assert inside[0].steps_done == 1
-        assert {progress.steps for progress in inside} == {TILES}
+        assert inside[0].steps == TILES  # of the first pass; one at another scale may follow
     told.clear()
     client.run(image=nuclei_picture(SIDE, SIDE, 3), segmenter="nuclei", on_progress=told.append)
     assert not any(progress.steps for progress in told)  # stored

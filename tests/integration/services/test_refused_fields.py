@@ -97,6 +97,13 @@ def compared(name: str) -> evaluation_pb2.ImageSet:
     return evaluation_pb2.ImageSet(name=name, fields=[evaluation_pb2.Field(name="a", image=IMAGE)])
 
 
+# What both a segmentation and a run are told of an image.
+SOUGHT = {
+    "diameter_px": Wrong(0.0),
+    "nuclei_channel": Wrong(3, also={"cells_channel": 0}),
+    "cells_channel": Wrong(1, also={"nuclei_channel": 0}),
+}
+
 # Of each call, a request that is fine and what can be wrong in it. A number in brackets is an index.
 CALLS: dict[str, tuple[Message, dict[str, Wrong]]] = {
     "SegmentationService.Segment": (
@@ -108,6 +115,7 @@ CALLS: dict[str, tuple[Message, dict[str, Wrong]]] = {
             "segmenter": Wrong("nope"),
             "candidates": Wrong(["nope"], "candidates[0]"),
             "delivery": Wrong(9),
+            **SOUGHT,
         },
     ),
     "ReferenceService.Render": (
@@ -197,6 +205,8 @@ CALLS: dict[str, tuple[Message, dict[str, Wrong]]] = {
             "boundary_thickness_px": Wrong(65),
             "delivery": Wrong(9),
             "look_source": Wrong(9),
+            **SOUGHT,
+            "last_stage": Wrong(1),
         },
     ),
     "PipelineService.CreateUpload": (

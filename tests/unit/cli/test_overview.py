@@ -63,3 +63,9 @@ def test_the_wound_is_tinted_and_the_rest_is_not() -> None:
     picture = outline(np.full((20, 20), 100, np.uint8), Segmentation(wound=wound))
     assert (picture[:10] == 100).all()
     assert (picture[10:, :, 0] > picture[10:, :, 2]).all()
+
+
+def test_a_run_that_stopped_early_has_fewer_panels() -> None:
+    image, segmentation = np.zeros((640, 100), np.uint8), _segmentation(640, 100)
+    assert overview(image, segmentation).shape[1] == 2 * 100 + GAP_PX
+    assert overview(image, segmentation, image).shape[1] == 3 * 100 + 2 * GAP_PX

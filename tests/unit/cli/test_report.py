@@ -23,6 +23,10 @@ RUN: dict[str, Any] = {
         "wound_fraction": 0.256,
         "height_px": 40,
         "width_px": 60,
+        "at_border": 3,
+        "diameter_px": 17.25,
+        "choice_confidence": 0.875,
+        "warnings": [],
     },
     "reference": {
         "schema": "cells4",
@@ -81,6 +85,9 @@ def test_the_report_says_what_was_run_and_found() -> None:
     for words in (
         "frame.png, 40 x 60 px",
         "scratch v2: 12 cells, wound 25.6 % of the area",
+        "0.88 sure of it",
+        "17.2 px",
+        "3 of the cells and nuclei",
         "cells4 v1",
         "phase-scratch v1, seed 7",
         "onnxruntime-cpu, float32",
@@ -90,7 +97,7 @@ def test_the_report_says_what_was_run_and_found() -> None:
         "2.4.0",
     ):
         assert words in text
-    assert "nuclei" not in text
+    assert " 0 nuclei" not in text
 
 
 def test_the_report_needs_nothing_beside_it() -> None:
@@ -125,3 +132,18 @@ def test_a_run_without_a_wound_says_so() -> None:
 
 def test_one_run_has_one_report() -> None:
     assert report(RUN, b"png", []) == report(copy.deepcopy(RUN), b"png", [])
+
+
+def test_a_run_that_stopped_early_reports_what_there_is() -> None:
+    whole = {name: value for name, value in RUN.items() if name not in ("generation", "likeness")}
+    drawn = report(whole, b"png", [])
+    assert "Levels of the reference" in drawn and "model" not in drawn
+    found = report({name: value for name, value in whole.items() if name != "reference"}, b"png", [])
+    assert "scratch v2: 12 cells" in found and "Levels" not in found and "schema" not in found
+    assert _Page(found).open == []
+
+
+def test_warnings_of_the_segmentation_stand_in_the_report() -> None:
+    run = copy.deepcopy(RUN)
+    run["segmentation"]["warnings"] = ["9 of 10 nuclei lie in no cell: <swapped>?"]
+    assert "9 of 10 nuclei lie in no cell: &lt;swapped&gt;?" in report(run, b"", [])

@@ -7,7 +7,18 @@ from dataclasses import replace
 import pytest
 
 from services.common.errors import BiosynthError, InvalidArgument, MissingPart, NoFittingModel, UnknownName
-from services.pipeline.plan import AUTO, Catalogue, ModelFacts, SegmenterFacts, Wish, make_plan, wished_models
+from services.pipeline.plan import (
+    AUTO,
+    Catalogue,
+    ModelFacts,
+    SegmenterFacts,
+    Wish,
+    for_drawing,
+    for_two_channels,
+    make_plan,
+    segmentation_plan,
+    wished_models,
+)
 
 CATALOGUE = Catalogue(
     segmenters=[
@@ -121,3 +132,35 @@ def test_without_models_the_answer_says_so() -> None:
 def test_for_a_reference_the_models_are_those_of_its_schema() -> None:
     assert wished_models(CATALOGUE, Wish(schema="nuclei3")) == [ModelFacts("fluo", "nuclei3")]
     assert wished_models(CATALOGUE, Wish()) == CATALOGUE.models
+
+
+def test_with_a_channel_of_nuclei_a_segmenter_of_cells_has_all_parts() -> None:
+    for wish in (Wish(schema="levels4"), Wish(segmenter=AUTO, schema="levels4"), Wish("scratch", "levels4")):
+        plan = make_plan(*for_two_channels(for_drawing(CATALOGUE), wish))
+        assert (plan.segmenter, plan.absent) == ("scratch", {"scratch": ()})
+    plan = make_plan(*for_two_channels(for_drawing(CELLS), Wish("cells", "levels4")))
+    assert (plan.segmenter, plan.absent) == ("cells", {"cells": ("wound",)})
+
+
+@pytest.mark.parametrize(("segmenter", "error"), [("nuclei", InvalidArgument), ("magic", UnknownName)])
+def test_with_a_channel_of_nuclei_the_segmenter_must_find_cells(segmenter: str, error: type[BiosynthError]) -> None:
+    with pytest.raises(error, match=r"cells|scratch"):
+        make_plan(*for_two_channels(CATALOGUE, Wish(segmenter)))
+
+
+def test_to_draw_no_model_is_needed_and_the_segmenter_is_chosen_by_the_schema() -> None:
+    bare = for_drawing(replace(CATALOGUE, models=[]))
+    assert make_plan(bare, Wish(schema="nuclei3")).segmenter == "nuclei"
+    assert make_plan(bare, Wish(schema="cells4")).segmenter == "scratch"
+    with pytest.raises(UnknownName):
+        make_plan(bare, Wish(schema="magic"))
+    with pytest.raises(MissingPart, match=r"levels4 needs cells\+nuclei\+wound.*nuclei_channel"):
+        make_plan(bare, Wish("scratch", "levels4"))
+
+
+def test_to_segment_alone_any_segmenter_will_do() -> None:
+    assert segmentation_plan(CATALOGUE, Wish()).segmenter == AUTO
+    assert segmentation_plan(CATALOGUE, Wish()).segmenters == ["both", "nuclei", "scratch"]
+    assert segmentation_plan(CATALOGUE, Wish(segmenter="nuclei")).segmenter == "nuclei"
+    with pytest.raises(UnknownName):
+        segmentation_plan(CATALOGUE, Wish(segmenter="magic"))

@@ -19,6 +19,7 @@ from services.common.errors import BiosynthError, InvalidImage
 from services.common.imaging.formats.limits import ImageLimits
 from services.common.imaging.formats.tiff_directory import check_directories
 from services.common.imaging.formats.tiff_names import channel_names
+from services.common.imaging.formats.tiff_pixel_size import pixel_size_um
 
 NONE, LZW, DEFLATE, OLD_DEFLATE, PACKBITS = 1, 5, 8, 32946, 32773
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = 0, 1, 2, 3
@@ -88,6 +89,12 @@ class TiffPlanes:
         """(height, width), the same for all planes."""
         page = self._pages[self._images[0]]
         return page.imagelength, page.imagewidth
+
+    @property
+    def pixel_size_um(self) -> tuple[float, float] | None:
+        """Height and width of a pixel in micrometres, as the file says; None where it does not."""
+        with _damage_named():
+            return pixel_size_um(self._pages[self._images[0]])
 
     def read(self, plane: Plane) -> NDArray[Any]:
         """Samples of one plane, (H, W) or, of a colour image, (H, W, 3 or 4) as RGB(A); black is 0.

@@ -1,0 +1,102 @@
+"""What `segment` and `run` are told of an image beside its name: channels, and how large its objects are."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from dataclasses import dataclass
+
+from biosynth.contract import TIFF
+from biosynth.v1.pipeline_pb2 import RunRequest
+from biosynth.v1.segmentation_pb2 import SegmentRequest
+
+from services.cli.numbers import COUNT
+from services.common.errors import InvalidArgument, InvalidImage
+from services.common.imaging.formats.limits import ImageLimits
+from services.common.imaging.formats.tiff import TiffPlanes
+
+HELP = """\
+An image with a channel of stained nuclei beside one that shows cells (phase contrast, cytoplasm) has all parts: name
+both channels, and each nucleus is found within its cell. --diameter says how large the objects are (of a disk of a
+typical object's area; of cells, with two channels), in pixels or in um where the pixel size is known."""
+_LENGTH = re.compile(r"([0-9]*\.?[0-9]+)\s*(px|um|µm|μm)?")
+
+
+@dataclass(frozen=True)
+class Diameter:
+    """A number of pixels, or of micrometres."""
+
+    value: float
+    in_um: bool
+
+
+def add_seeking(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--channel", type=COUNT, metavar="N", help="channel of a multi-channel file, from 0")
+    parser.add_argument("--nuclei-channel", type=COUNT, metavar="N", help="the channel of stained nuclei, from 0")
+    parser.add_argument(
+        "--cells-channel",
+        type=COUNT,
+        metavar="N",
+        help="with it: the channel that shows cells, in which --segmenter runs",
+    )
+    parser.add_argument(
+        "--diameter", type=_diameter, metavar="LENGTH", help="of the objects: 30 (pixels) or 12um; default: estimated"
+    )
+    parser.add_argument(
+        "--pixel-size", type=_size, metavar="UM", help="side of a pixel in um; default: as OME-XML or TIFF tags say"
+    )
+
+
+def set_seeking(request: SegmentRequest | RunRequest, arguments: argparse.Namespace, image: bytes) -> None:
+    """Put into the request what the options say. Raises InvalidArgument where the image's pixel size is not known."""
+    for name in ("channel", "nuclei_channel", "cells_channel"):
+        if (value := getattr(arguments, name)) is not None:
+            setattr(request, name, value)
+    asked: Diameter | None = arguments.diameter
+    if asked is not None:
+        um = _pixel_um(image, arguments.pixel_size) if asked.in_um else 1.0
+        request.diameter_px = asked.value / um
+    elif arguments.pixel_size is not None:
+        raise InvalidArgument("expected --pixel-size with --diameter in um, such as --diameter 12um; got none")
+
+
+def shown_channel(arguments: argparse.Namespace) -> int | None:
+    """The channel that pictures of the results show."""
+    shown: int | None = arguments.channel if arguments.cells_channel is None else arguments.cells_channel
+    return shown
+
+
+def _pixel_um(image: bytes, told: float | None) -> float:
+    if told is not None:
+        return told
+    found = TiffPlanes(image, ImageLimits()).pixel_size_um if image.startswith(TIFF) else None
+    if found is None:
+        raise InvalidArgument(
+            "expected a pixel size for a --diameter in um, and this file does not say its own; give it with "
+            "--pixel-size UM, or the diameter in pixels"
+        )
+    down, right = found
+    if not math.isclose(down, right, rel_tol=0.01):
+        raise InvalidImage(
+            f"expected square pixels; this file's are {down:g} x {right:g} um; give --diameter in pixels"
+        )
+    return right
+
+
+def _diameter(text: str) -> Diameter:
+    found = _LENGTH.fullmatch(text.strip())
+    if found is None:
+        raise argparse.ArgumentTypeError(f"expected a length such as 30, 30px or 12um; got {text!r}")
+    return Diameter(float(found[1]), found[2] not in (None, "px"))
+
+
+def _size(text: str) -> float:
+    try:
+        size = float(text)
+    except ValueError:
+        size = math.nan
+    if not 0 < size < math.inf:
+        raise argparse.ArgumentTypeError(f"expected the side of a pixel in um, such as 0.65; got {text!r}")
+    return size

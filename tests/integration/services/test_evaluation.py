@@ -170,7 +170,10 @@ BAD = {
     "an empty set": (_request(real=ImageSet(name="real")), "expected a set with images, got none in 'real'"),
     "names twice": (_request(real=image_set("real", [1, 1])), "more than once: '1'"),
     "unpaired names": (_request(candidates=[image_set("made", [1, 2])]), r"without one: '0', '2'"),
-    "an unknown judge": (_request(judge="nobody"), "expected a judge of cells or nuclei among cells, nuclei"),
+    "an unknown judge": (
+        _request(judge="nobody"),
+        "expected a judge of cells or nuclei among cells, cells-texture, nuclei",
+    ),
     "a judge of wounds": (_request(judge="wound"), "scratch-zone, or none; got 'wound'"),
     "a raster of a report": (_request(delivery=Delivery.DELIVERY_RASTER), "a report is no array"),
     "two candidates of one name": (

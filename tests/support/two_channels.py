@@ -29,7 +29,7 @@ def two_channels(
             x, y = left + PITCH_PX // 2 + int(generator.integers(-3, 4)), top + PITCH_PX // 2
             cv2.circle(cells, (x, y), 15, number, -1)
             cv2.circle(phase, (x, y), 18, 190.0, -1)
-            cv2.circle(phase, (x, y), 15, float(generator.uniform(0, 70)), -1)
+            cv2.circle(phase, (x, y), 15, 90.0 * (number % 16) / 15, -1)
             cv2.circle(stain, (x, y), 7, float(generator.uniform(110, 200)), -1)
     grain = cv2.GaussianBlur(generator.normal(0, 45, cells.shape).astype(np.float32), (0, 0), 1.0)
     phase += np.where(cells > 0, 2 * grain, 0)

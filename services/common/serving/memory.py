@@ -33,7 +33,7 @@ class Cost:
 
 
 COSTS: Mapping[str, Cost] = {
-    "segment": Cost(512 * MIB, 60),
+    "segment": Cost(768 * MIB, 60),
     "render": Cost(32 * MIB, 28),
     "generate": Cost(320 * MIB, 52),
     "compare-pair": Cost(64 * MIB, 68),

@@ -58,13 +58,17 @@ def confidence_of(labels: Labels, output: NDArray[np.float32]) -> NDArray[np.flo
     labels: (H, W) from 1 without gaps, made of output (4, H, W). Mean, over an object's pixels, of the probability that
     they are foreground, where they point to a centre within the same object; pixels that point elsewhere count as 0.
     """
-    rows, columns = np.nonzero(labels)
-    owners = labels[rows, columns]
-    down, right = np.rint(OFFSET_UNIT_PX * output[DOWN:, rows, columns]).astype(np.intp)
-    ends = (np.clip(rows + down, 0, len(labels) - 1), np.clip(columns + right, 0, labels.shape[1] - 1))
-    probability = 1 / (1 + np.exp(-output[FOREGROUND, rows, columns].astype(np.float64)))
-    sums = np.bincount(owners, weights=probability * (labels[ends] == owners))[1:]
-    return np.asarray(sums / np.bincount(owners)[1:], np.float32)
+    sums = np.zeros(int(labels.max(initial=0)) + 1)
+    for top in range(0, len(labels), BAND_ROWS):
+        stop_if_abandoned()
+        rows, columns = np.nonzero(labels[top : top + BAND_ROWS])
+        rows += top
+        owners = labels[rows, columns]
+        down, right = np.rint(OFFSET_UNIT_PX * output[DOWN:, rows, columns]).astype(np.intp)
+        ends = (np.clip(rows + down, 0, len(labels) - 1), np.clip(columns + right, 0, labels.shape[1] - 1))
+        probability = 1 / (1 + np.exp(-output[FOREGROUND, rows, columns].astype(np.float64)))
+        sums += np.bincount(owners, weights=probability * (labels[ends] == owners), minlength=len(sums))
+    return np.asarray(sums[1:] / np.bincount(labels.ravel())[1:], np.float32)
 
 
 def _foreground(output: NDArray[np.float32]) -> Mask:

@@ -115,13 +115,16 @@ class _Network:
         if factor == 1.0:
             return self._run(plane)
         output = self._run(_resized(plane, _size(plane, factor)))
-        result = np.stack([_resized(one, plane.shape[::-1]) for one in output])
+        result = np.empty((len(output), *plane.shape), np.float32)
+        for index, one in enumerate(output):
+            result[index] = _resized(one, plane.shape[::-1])
         result[DOWN:] /= factor
         return result
 
     def _run(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
         height, width = plane.shape
         halo, stride = self.model.halo_px, self.model.stride_px
+        self.engine.rest()  # what a pass at another scale took does not serve this one
         padded = np.pad(plane, ((0, -height % stride), (0, -width % stride)), mode="edge")
 
         def planes_in(window: Window) -> NDArray[np.float32]:

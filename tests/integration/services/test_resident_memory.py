@@ -34,7 +34,7 @@ def test_an_image_that_never_fits_is_refused_with_what_there_is_and_a_smaller_on
     memory = {"BIOSYNTH_MEMORY_BYTES": str(2048 * MIB), "BIOSYNTH_STORE_PATH": str(tmp_path)}
     environment = {**os.environ, "BIOSYNTH_STORE": "folder", **memory, "BIOSYNTH_ADDRESS": address}
     with serving(["services.segmentation"], environment), Client(address, retries=0) as client:
-        with pytest.raises(BiosynthCallError, match="9000000 pixels takes about 1026 MiB") as refused:
+        with pytest.raises(BiosynthCallError, match="9000000 pixels takes about 1282 MiB") as refused:
             client.segmentation.Segment(_dark(3000), timeout=60)
         assert (refused.value.reason, refused.value.code) == ("IMAGE_TOO_LARGE", grpc.StatusCode.INVALID_ARGUMENT)
         assert list(refused.value.fields) == ["image"]

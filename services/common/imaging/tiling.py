@@ -51,22 +51,24 @@ class Tile:
 
 
 def cut(height: int, width: int, side: int, halo: int, stride: int) -> Iterator[Tile]:
-    """Tile an image of (height, width), both divisible by `stride`, row by row.
+    """Tile an image of (height, width), both divisible by `stride`, row by row, in few tiles of about one size.
 
-    side: side of an inner, a multiple of stride; halo: at least the reach of the receptive field, a multiple of stride,
-    so that every outer starts on the network's grid (docs/method.md, Exact tiling). Raises ValueError for no multiples.
+    side: most of a side of an inner, a multiple of stride; halo: at least the reach of the receptive field, a multiple
+    of stride, so that every outer starts on the network's grid (docs/method.md, Exact tiling). Raises ValueError for no
+    multiples.
 
-    >>> for tile in cut(4, 12, side=8, halo=4, stride=4): print(tile.outer.slices[1], tile.inner.slices[1])
+    >>> for tile in cut(4, 16, side=12, halo=4, stride=4): print(tile.outer.slices[1], tile.inner.slices[1])
     slice(0, 12, None) slice(0, 8, None)
-    slice(4, 12, None) slice(8, 12, None)
+    slice(4, 16, None) slice(8, 16, None)
     """
     if side % stride or halo % stride or height % stride or width % stride:
         raise ValueError(
             f"expected height, width, side and halo divisible by {stride}; got {height}, {width}, {side}, {halo}"
         )
-    for top in range(0, height, side):
-        for left in range(0, width, side):
-            inner = Box(top, left, min(top + side, height), min(left + side, width))
+    rows, columns = _even(height, side, stride), _even(width, side, stride)
+    for top in range(0, height, rows):
+        for left in range(0, width, columns):
+            inner = Box(top, left, min(top + rows, height), min(left + columns, width))
             outer = Box(
                 max(0, top - halo),
                 max(0, left - halo),
@@ -74,6 +76,12 @@ def cut(height: int, width: int, side: int, halo: int, stride: int) -> Iterator[
                 min(inner.right + halo, width),
             )
             yield Tile(outer, inner)
+
+
+def _even(length: int, most: int, stride: int) -> int:
+    """The least multiple of `stride` that, with as few parts as `most` allows, covers a length."""
+    parts = -(-length // most)
+    return -(-length // (parts * stride)) * stride if parts else stride
 
 
 def run_tiles(

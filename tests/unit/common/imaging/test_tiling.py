@@ -30,6 +30,18 @@ def test_the_inners_cover_every_pixel_exactly_once(case: Case) -> None:
 
 
 @given(cases())
+def test_tiles_are_as_few_as_their_side_allows_and_none_is_larger(case: Case) -> None:
+    height, width, side, *_ = case
+    inners = [tile.inner for tile in cut(*case)]
+    assert max(max(inner.bottom - inner.top, inner.right - inner.left) for inner in inners) <= side
+    assert len(inners) <= -(-height // side) * -(-width // side)
+
+
+def test_tiles_are_about_as_large_as_each_other() -> None:
+    assert [tile.inner.slices[1] for tile in cut(8, 40, side=32, halo=4, stride=4)] == [slice(0, 20), slice(20, 40)]
+
+
+@given(cases())
 def test_every_outer_lies_in_the_image_and_on_the_stride_grid(case: Case) -> None:
     height, width, *_, stride = case
     for tile in cut(*case):

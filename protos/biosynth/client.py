@@ -173,6 +173,7 @@ class Client(Connections):
         seed: int = 0,
         appearance: Appearance | None = None,
         boundary_thickness_px: int = 0,
+        tier_limits: Sequence[float] = (),
         look: Literal["", "measured", "drawn"] = "",
         diameter_px: float | None = None,
         nuclei_channel: int | None = None,
@@ -182,7 +183,8 @@ class Client(Connections):
     ) -> RunOutcome:
         """Run the pipeline from one of image, reference and scenario; names left empty are chosen to fit.
 
-        model_version: of `model`; empty: the newest. diameter_px, nuclei_channel, cells_channel: as for `segment`.
+        model_version: of `model`; empty: the newest. diameter_px, nuclei_channel, cells_channel: as for `segment`;
+        tier_limits: as for `render`.
         until: the last stage to do, without a model; `render` needs a schema.
 
         look: of the generated image, measured on `image` (its default) or drawn by seed from training images.
@@ -207,6 +209,7 @@ class Client(Connections):
             seed=seed,
             appearance=appearance,
             boundary_thickness_px=boundary_thickness_px,
+            tier_limits=tier_limits,
             delivery=_RASTER,
             look_source=_LOOKS[look],
             diameter_px=diameter_px,

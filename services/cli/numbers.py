@@ -20,3 +20,11 @@ def whole_number(bits: int, least: int = 0) -> Callable[[str], int]:
 COUNT = whole_number(32)
 POSITIVE = whole_number(32, least=1)
 SEED = whole_number(64)
+
+
+def tier_limits(text: str) -> tuple[float, ...]:
+    """Limits between grey tiers, as `--tier-limits` takes them: an argparse type."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected rising numbers, such as 61.5,78; got {text!r}") from None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 from biosynth.contract import APPEARANCE_LIMITS, MAX_THICKNESS_PX
 
@@ -39,3 +40,17 @@ def check_thickness(thickness_px: int) -> None:
             got=thickness_px,
             limit=MAX_THICKNESS_PX,
         )
+
+
+def check_tier_limits(limits: Sequence[float]) -> None:
+    """Raise InvalidArgument for numbers that cannot be limits between grey tiers; none stands for the schema's own."""
+    if not are_limits(limits):
+        raise InvalidArgument(
+            f"expected tier_limits from 0 to 255, none below the one before; got {list(limits)[:20]}",
+            field="tier_limits",
+        )
+
+
+def are_limits(numbers: Sequence[float]) -> bool:
+    """Whether the numbers can be limits between grey tiers: from 0 to 255, none below the one before it."""
+    return all(math.isfinite(n) and 0 <= n <= 255 for n in numbers) and list(numbers) == sorted(numbers)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from biosynth.v1.pipeline_pb2 import LookSource, RunRequest, Stage
 
 from services.common.errors import InvalidArgument
-from services.common.ranges import check_appearance, check_thickness
+from services.common.ranges import check_appearance, check_thickness, check_tier_limits
 from services.common.serving.delivery import check_delivery
 from services.common.sought import diameter_of, two_channels
 
 # Where a run may end before the last stage.
 _LAST = (Stage.STAGE_SEGMENT, Stage.STAGE_RENDER)
 # What says how to get from an image to a reference.
-_OF_IMAGES = ("segmenter", "diameter_px", "nuclei_channel", "cells_channel", "last_stage")
+_OF_IMAGES = ("segmenter", "diameter_px", "nuclei_channel", "cells_channel", "last_stage", "tier_limits")
 
 
 def check_run(request: RunRequest) -> None:
@@ -20,6 +20,7 @@ def check_run(request: RunRequest) -> None:
     check_delivery(request.delivery)
     check_appearance({field.name: value for field, value in request.appearance.ListFields()})
     check_thickness(request.boundary_thickness_px)
+    check_tier_limits(request.tier_limits)
     two_channels(request)
     diameter_of(request)
     _check_look(request)

@@ -30,7 +30,7 @@ from services.pipeline.plan import (
 )
 
 # Fields of the called services' requests, by those of a run's that they come from.
-_FIELDS = {"like.image": "image", "like.channel": "channel", "schema_name": "schema", "tier_limits": "schema"}
+_FIELDS = {"like.image": "image", "like.channel": "channel", "schema_name": "schema"}
 _FIELDS_OF_TWO_CHANNELS = {**_FIELDS, "like.channel": "cells_channel", "channel": "cells_channel"}
 # For the answer to be on its way before the caller gives up.
 _REPLY_SECONDS = 0.1
@@ -139,6 +139,7 @@ class Run:
             schema_name=model.schema,
             boundary_thickness_px=self.request.boundary_thickness_px,
             absent_parts=absent,
+            tier_limits=self.request.tier_limits,
             delivery=_OBJECT,
         )
         if self._channel is not None:

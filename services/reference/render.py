@@ -13,10 +13,10 @@ from services.common.abandonment import stop_if_abandoned
 from services.common.errors import InvalidArgument, at
 from services.common.imaging.images import autocontrast
 from services.common.imaging.labels import Segmentation
-from services.common.ranges import check_thickness
+from services.common.ranges import check_thickness, check_tier_limits
 from services.reference.masks import Masks
 from services.reference.parts import check_parts, present
-from services.reference.schema import Schema, are_limits
+from services.reference.schema import Schema
 from services.reference.sizes import check_labels, compact, resized
 from services.reference.tiers import assign_tiers, cell_means, measure_limits
 
@@ -102,10 +102,7 @@ def _given_limits(asked: Sequence[float] | None, schema: Schema) -> tuple[float,
     if len(asked) != schema.tiers - 1:
         wants = f"{schema.tiers - 1} limits between {schema.tiers} grey tiers" if schema.tiers else "no tier limits"
         raise InvalidArgument(f"expected {wants} for schema {schema.name}; got {len(asked)}", field="tier_limits")
-    if not are_limits(asked):
-        raise InvalidArgument(
-            f"expected tier limits from 0 to 255, none below the one before; got {list(asked)}", field="tier_limits"
-        )
+    check_tier_limits(asked)
     return tuple(float(limit) for limit in asked)
 
 

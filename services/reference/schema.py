@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from biosynth.contract import MAX_THICKNESS_PX, PARTS
 
 from services.common.errors import InvalidSchema
+from services.common.ranges import are_limits
 from services.reference.sources import parts_of, tier_of
 
 MAX_LEVELS = 256  # a reference is uint8
@@ -69,11 +68,6 @@ class Schema:
     def tiers(self) -> int:
         """Number of grey tiers into which cells are sorted; 0: none."""
         return len({tier_of(rule.source) for rule in self.painting} - {None})
-
-
-def are_limits(numbers: Sequence[float]) -> bool:
-    """Whether the numbers can be limits between grey tiers: from 0 to 255, none below the one before it."""
-    return all(math.isfinite(n) and 0 <= n <= 255 for n in numbers) and list(numbers) == sorted(numbers)
 
 
 def _check_names(schema: Schema) -> None:

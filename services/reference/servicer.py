@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from services.common.errors import InvalidArgument, NotImplementedYet, at
 from services.common.imaging.images import encode_png
 from services.common.imaging.labels import Segmentation, with_absent
+from services.common.ranges import check_tier_limits
 from services.common.serving.content import identify, read_image, read_segmentation
 from services.common.serving.delivery import check_delivery, deliver, image_planes
 from services.common.serving.job import Job
@@ -20,7 +21,6 @@ from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
 from services.common.storage.results import Json, Outcome, Stored
 from services.reference.render import Rendered, render
-from services.reference.schema import are_limits
 from services.reference.schemas import Schema, builtin_schemas, named, parse_schema, write_schema
 
 REFERENCE, GREY = "reference.png", "reference_grey.png"
@@ -111,11 +111,7 @@ def schema_message(schema: Schema) -> types_pb2.Schema:
 def _check(request: reference_pb2.RenderRequest) -> None:
     """Refuse values that are wrong for every schema and segmentation, before anything is fetched."""
     check_delivery(request.delivery)
-    if not are_limits(request.tier_limits):
-        limits = list(request.tier_limits)[:20]
-        raise InvalidArgument(
-            f"expected tier_limits from 0 to 255, none below the one before; got {limits}", field="tier_limits"
-        )
+    check_tier_limits(request.tier_limits)
     if bool(request.height_px) != bool(request.width_px):
         raise InvalidArgument(
             f"expected both height_px and width_px, or neither; got {request.height_px}, {request.width_px}",

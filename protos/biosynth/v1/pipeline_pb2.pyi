@@ -103,6 +103,7 @@ class RunRequest(_message.Message):
     NUCLEI_CHANNEL_FIELD_NUMBER: _builtins.int
     CELLS_CHANNEL_FIELD_NUMBER: _builtins.int
     LAST_STAGE_FIELD_NUMBER: _builtins.int
+    TIER_LIMITS_FIELD_NUMBER: _builtins.int
     channel: _builtins.int
     """Which channel of a multi-channel image, counted from 0."""
     segmenter: _builtins.str
@@ -147,6 +148,10 @@ class RunRequest(_message.Message):
     def appearance(self) -> _types_pb2.Appearance:
         """How the image should look; values left out come from the look below."""
 
+    @_builtins.property
+    def tier_limits(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """As in RenderRequest, for the schema that is drawn under."""
+
     def __init__(
         self,
         *,
@@ -167,10 +172,11 @@ class RunRequest(_message.Message):
         nuclei_channel: _builtins.int | None = ...,
         cells_channel: _builtins.int | None = ...,
         last_stage: Global___Stage.ValueType = ...,
+        tier_limits: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "appearance", b"appearance", "cells_channel", b"cells_channel", "channel", b"channel", "diameter_px", b"diameter_px", "image", b"image", "nuclei_channel", b"nuclei_channel", "reference", b"reference", "scenario", b"scenario", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "appearance", b"appearance", "boundary_thickness_px", b"boundary_thickness_px", "cells_channel", b"cells_channel", "channel", b"channel", "delivery", b"delivery", "diameter_px", b"diameter_px", "image", b"image", "last_stage", b"last_stage", "look_source", b"look_source", "model", b"model", "model_version", b"model_version", "nuclei_channel", b"nuclei_channel", "reference", b"reference", "scenario", b"scenario", "schema", b"schema", "seed", b"seed", "segmenter", b"segmenter", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "appearance", b"appearance", "boundary_thickness_px", b"boundary_thickness_px", "cells_channel", b"cells_channel", "channel", b"channel", "delivery", b"delivery", "diameter_px", b"diameter_px", "image", b"image", "last_stage", b"last_stage", "look_source", b"look_source", "model", b"model", "model_version", b"model_version", "nuclei_channel", b"nuclei_channel", "reference", b"reference", "scenario", b"scenario", "schema", b"schema", "seed", b"seed", "segmenter", b"segmenter", "source", b"source", "tier_limits", b"tier_limits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cells_channel: _TypeAlias = _typing.Literal["cells_channel"]  # noqa: Y015
     _WhichOneofArgType__cells_channel: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel"]  # noqa: Y015

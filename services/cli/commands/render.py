@@ -11,7 +11,7 @@ from biosynth.v1.reference_pb2 import RenderRequest, RenderResponse
 
 from services.cli.console import Console
 from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
-from services.cli.numbers import COUNT
+from services.cli.numbers import COUNT, tier_limits
 from services.cli.run_record import level_pixels
 from services.cli.session import Session, add_endpoint, open_session
 from services.common.errors import InvalidSchema
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--boundary-thickness", type=COUNT, default=0, metavar="PX", help="default: the schema's own")
     parser.add_argument("--size", type=_size, metavar="HxW", help="rows and columns; default: the segmentation's")
     parser.add_argument(
-        "--tier-limits", type=_limits, default=(), metavar="A,B,...", help="default: measured on --image"
+        "--tier-limits", type=tier_limits, default=(), metavar="A,B,...", help="default: measured on --image"
     )
     parser.add_argument(
         "--absent",
@@ -105,10 +105,3 @@ def _size(text: str) -> tuple[int, int]:
     if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
         raise argparse.ArgumentTypeError(f"expected rows x columns, such as 1536x2048; got {text!r}")
     return int(height), int(width)
-
-
-def _limits(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected rising numbers, such as 61.5,78; got {text!r}") from None

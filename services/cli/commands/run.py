@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from services.cli.appearance import SAMPLED, add_appearance, appearance_of
 from services.cli.console import Console
 from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
-from services.cli.numbers import COUNT, SEED
+from services.cli.numbers import COUNT, SEED, tier_limits
 from services.cli.report import counts, report
 from services.cli.run_files import FILES, RunFiles, run_files
 from services.cli.run_record import run_record
@@ -69,6 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", choices=UNTIL, help="the last stage to do; default: generate")
     add_seeking(parser)
     parser.add_argument("--boundary-thickness", type=COUNT, default=0, metavar="PX", help="default: the schema's own")
+    parser.add_argument(
+        "--tier-limits", type=tier_limits, default=(), metavar="A,B,...", help="of levels7, levels9; default: measured"
+    )
     parser.add_argument(
         "--seed", type=SEED, default=0, metavar="N", help="of texture, noise and appearance (default 0)"
     )
@@ -126,6 +129,7 @@ def _request(arguments: argparse.Namespace, source: bytes, session: Session) -> 
         model_version=version,
         seed=arguments.seed,
         boundary_thickness_px=arguments.boundary_thickness,
+        tier_limits=arguments.tier_limits,
         appearance=appearance_of(arguments),
         look_source=LookSource.LOOK_SOURCE_DRAWN
         if SAMPLED in arguments.appearance

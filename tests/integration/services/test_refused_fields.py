@@ -207,6 +207,7 @@ CALLS: dict[str, tuple[Message, dict[str, Wrong]]] = {
             "look_source": Wrong(9),
             **SOUGHT,
             "last_stage": Wrong(1),
+            "tier_limits": Wrong([300.0]),
         },
     ),
     "PipelineService.CreateUpload": (

@@ -119,6 +119,15 @@ def test_a_run_that_stops_at_its_reference_needs_no_model(asked: Client, schema:
     assert [p.stage for p in seen if p.done] == ["plan", "segment", "render"]
 
 
+def test_a_run_sorts_cells_by_the_limits_that_it_is_given(asked: Client) -> None:
+    limits = (20.0, 40.0, 200.0, 250.0)
+    made = asked.run(image=IMAGE, schema="levels9", until="render", tier_limits=limits, **BOTH).reference
+    assert made is not None and made.tier_limits == limits
+    with pytest.raises(BiosynthCallError, match="expected 4 limits between 5 grey tiers") as caught:
+        asked.run(image=IMAGE, schema="levels9", until="render", tier_limits=limits[:2], **BOTH)
+    assert list(caught.value.fields) == ["tier_limits"]
+
+
 def test_a_run_that_stops_at_its_segmentation_has_nothing_else(asked: Client) -> None:
     made = asked.run(image=nuclei_picture(), until="segment")
     assert made.reference is None and made.generation is None

@@ -61,6 +61,30 @@ def test_image_and_labels_are_cut_turned_and_scaled_alike() -> None:
     assert np.mean(inside != shown) < 0.02  # only along edges
 
 
+def _changed(invert_chance: float = 0, coarse_chance: float = 0) -> tuple[np.ndarray, np.ndarray]:
+    """A crop of noise with two objects, changed in one way only, and its targets; the field is the crop."""
+    labels = np.zeros((40, 40), np.int32)
+    labels[5:20, 5:30], labels[25:35, 10:20] = 1, 2
+    image = np.random.default_rng(1).random((40, 40), np.float32)
+    none = Augmentation(scale_chance=0, intensity_chance=0, blur_chance=0, slope_chance=0, noise_chance=0)
+    changes = replace(none, invert_chance=invert_chance, coarse_chance=coarse_chance)
+    images, targets = Crops([[LabelledField("one", image, labels)]], 40, changes, np.random.default_rng(0)).batch(1)
+    return images[0, 0], targets[0]
+
+
+def test_an_inverted_crop_is_dark_where_it_was_bright_with_the_same_targets() -> None:
+    (plain, targets), (inverted, same) = _changed(), _changed(invert_chance=1.0)
+    assert np.allclose(inverted, 1 - plain)
+    assert np.array_equal(targets, same)
+
+
+def test_a_coarse_crop_has_less_detail_and_the_same_targets() -> None:
+    (plain, targets), (coarse, same) = _changed(), _changed(coarse_chance=1.0)
+    assert coarse.shape == plain.shape
+    assert coarse.std() < 0.8 * plain.std()
+    assert np.array_equal(targets, same)
+
+
 def test_crops_without_fields_are_refused() -> None:
     none: Sequence[Sequence[LabelledField]] = ()
     for sources in (none, ((),)):

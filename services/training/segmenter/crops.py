@@ -36,7 +36,9 @@ class Augmentation:
     """How strongly crops are changed; each range is of a uniform draw, each chance a probability.
 
     scale: magnification, drawn evenly in its logarithm. gamma, gain, offset: deviations of normal draws, the first two
-    of logarithms. blur: sigma in px. noise: deviation. slope: of uneven light, deviation from edge to edge.
+    of logarithms. blur: sigma in px. noise: deviation. slope: of uneven light, deviation from edge to edge. invert:
+    dark for bright, as phase contrast is on the other side of its focus. coarse: reduced so far and enlarged again, as
+    images of small objects are for the network.
     """
 
     scale: tuple[float, float] = (0.5, 2.0)
@@ -51,6 +53,9 @@ class Augmentation:
     noise_chance: float = 0.4
     slope: float = 0.1
     slope_chance: float = 0.2
+    invert_chance: float = 0.0
+    coarse: tuple[float, float] = (0.4, 0.8)
+    coarse_chance: float = 0.0
 
 
 class Crops:
@@ -97,9 +102,11 @@ class Crops:
         return _resized(image[place], self._side), _resized_labels(labels[place], self._side)
 
     def _lit(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Changed as another microscope, exposure, focus or camera would."""
+        """Changed as another microscope, exposure, focus, camera or binning would."""
         draw, how = self.generator, self._augmentation
         plane = image.astype(np.float64)
+        if how.invert_chance and draw.random() < how.invert_chance:
+            plane = 1.0 - plane
         if draw.random() < how.intensity_chance:
             gamma, gain = np.exp(draw.normal(0, how.gamma)), np.exp(draw.normal(0, how.gain))
             plane = np.sign(plane) * np.abs(plane) ** gamma * gain + draw.normal(0, how.offset)
@@ -110,7 +117,11 @@ class Crops:
             plane = plane + draw.normal(0, how.slope) * rows[:, None] + draw.normal(0, how.slope) * columns
         if draw.random() < how.noise_chance:
             plane = plane + draw.normal(0, draw.uniform(*how.noise), image.shape)
-        return plane.astype(np.float32)
+        result = plane.astype(np.float32)
+        if how.coarse_chance and draw.random() < how.coarse_chance:
+            reduced = _resized(result, round(len(result) * draw.uniform(*how.coarse)))
+            result = _resized(reduced, len(result))
+        return result
 
 
 def _resized(image: NDArray[np.float32], side: int) -> NDArray[np.float32]:

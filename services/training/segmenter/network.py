@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
@@ -14,9 +13,13 @@ from services.segmentation.learned.outputs import PLANES
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """widths: channels at full resolution, at half of it, and so on. After Ronneberger et al. (MICCAI, 2015)."""
+    """widths: channels at full resolution, at half of it, and so on.
 
-    widths: tuple[int, ...] = (16, 32, 64, 128)
+    A U-Net after Ronneberger et al. (MICCAI, 2015) whose paths are added as in LinkNet of Chaurasia and Culurciello
+    (VCIP, 2017).
+    """
+
+    widths: tuple[int, ...] = (16, 32, 64, 192)
 
     @property
     def stride_px(self) -> int:
@@ -60,7 +63,9 @@ class SegmenterNetwork(nn.Module):
         self.config = config
         self.down = nn.ModuleList(Block(before, after) for before, after in pairwise((1, *widths)))
         rising = list(reversed(widths))
-        self.up = nn.ModuleList(Block(deep + wide, wide) for deep, wide in pairwise(rising))
+        # What rises is narrowed first and added, not concatenated: three fifths of a plain U-Net's multiplications.
+        self.narrow = nn.ModuleList(nn.Conv2d(deep, wide, 1) for deep, wide in pairwise(rising))
+        self.up = nn.ModuleList(Block(wide, wide) for wide in rising[1:])
         self.head = nn.Conv2d(widths[0], PLANES, 1)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,7 +75,7 @@ class SegmenterNetwork(nn.Module):
             x = block(F.max_pool2d(x, 2) if level else x)
             skips.append(x)
         deepest = skips.pop()
-        for block in self.up:
-            risen = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
-            x = block(torch.cat([risen, skips.pop()], 1))
+        for narrow, block in zip(self.narrow, self.up, strict=True):
+            risen = F.interpolate(narrow(x), scale_factor=2.0, mode="bilinear", align_corners=False)
+            x = block(risen + skips.pop())
         return self.head(x), deepest

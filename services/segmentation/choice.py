@@ -13,7 +13,7 @@ from services.segmentation.look import Look, measure_look
 from services.segmentation.segmenter import Image, Segmenter
 
 AUTO = "auto"
-AUTO_VERSION = "2"  # of what is chosen, how surely, and what is warned of
+AUTO_VERSION = "3"  # of what is chosen, how surely, and what is warned of
 # What segmenters were made for; `wound` goes by texture alone, in either kind.
 MADE_FOR = {
     "nuclei": FLUORESCENCE,

@@ -14,12 +14,11 @@ _IN_WORDS = {
     FLUORESCENCE: "fluorescence: bright objects on a dark ground",
     PHASE: "phase contrast: bodies and halos on a grey ground",
 }
-# Logistic regression on train fields: every sixth of dsb2018-fluo, every fourth of bbbc039-nuclei, usiigaci-phase
-# and every fourth of eleven frames of a scratch assay; each as it is, at half scale,
-# blurred and noisy; sets weigh the same.
-# `python -m tests.bench.auto_choice --fit` fits all train fields, at double scale too.
-WEIGHTS = (-5.26, -1.42, 1.86, -2.73)
-INTERCEPT = -3.78
+# Logistic regression on train fields of dsb2018-fluo, bbbc039-nuclei, usiigaci-phase and one scratch assay, each as it
+# is, at half and double scale, blurred and noisy; sets weigh the same. `python -m tests.bench.auto_choice --fit` prints
+# these figures.
+WEIGHTS = (-4.75, -0.96, 1.55, -3.25)
+INTERCEPT = -3.89
 SURELY_OTHER = 0.2
 
 
@@ -45,12 +44,12 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = MappingProxyType(
             Limit("fineness", -1.2, 0.55, "it has hardly any detail", "its detail is as fine as noise"),
         ),
         PHASE: (
-            Limit("skew", -0.3, 1.5, "its objects are darker than the ground, without bright halos",
+            Limit("skew", -0.4, 1.75, "its objects are darker than the ground, without bright halos",
                   "its objects are brighter than the ground, without dark bodies or rims"),
             Limit("dark_share", 0.32, 0.55, "its detail is brighter than its surroundings",
                   "its detail is darker than its surroundings"),
             Limit("bright_texture", -0.78, 0.82, "only what is dark has texture", "only what is bright has texture"),
-            Limit("fineness", -0.27, 0.68, "shades over long distances outweigh its detail, as in photographs and "
+            Limit("fineness", -0.4, 0.75, "shades over long distances outweigh its detail, as in photographs and "
                   "stained sections", "its detail is as fine as noise"),
             Limit("patchiness", 0.6, 2.1, "its texture is the same everywhere, as that of noise",
                   "it has parts without any texture"),

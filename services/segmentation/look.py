@@ -10,7 +10,7 @@ import numpy as np
 from services.segmentation.segmenter import Image
 from services.segmentation.texture import Plane, binned, flattened, smoothed
 
-WORKING_PX = 512  # the longer side while measuring, at least; the lengths below are in pixels of that size
+WORKING_PX = 512  # about the longer side while measuring; the lengths below are in pixels of that size
 SMALLEST_SIDE_PX = 32
 DETAIL_SIGMA_PX = 6.0
 TEXTURE_PX = 9
@@ -48,7 +48,7 @@ def measure_look(image: Image) -> Look | None:
     if min(image.shape) < SMALLEST_SIDE_PX:
         return None
     # Single hot or dead pixels must not set the range; noise of single pixels must not be all of the detail.
-    calm = np.asarray(cv2.medianBlur(binned(image, WORKING_PX), 3), np.float32)
+    calm = _enlarged(np.asarray(cv2.medianBlur(binned(image, WORKING_PX), 3), np.float32))
     plane = smoothed(calm, 1.0)
     low, quarter, high = (float(value) for value in np.percentile(plane, (0.1, 25, 99.9)))
     if high - low <= 1e-6 * max(high, 1.0):
@@ -68,6 +68,13 @@ def measure_look(image: Image) -> Look | None:
         fineness=float(np.log10(max(_band(plane, 1.0), 1e-6) / max(_band(plane, 16.0), 1e-6))),
         patchiness=float(np.ptp(np.percentile(np.log10(np.maximum(deviation, LEAST_DEVIATION)), (10, 90)))),
     )
+
+
+def _enlarged(plane: Plane) -> Plane:
+    """A plane of less than two thirds of WORKING_PX at twice its size: half the scale has about the same look then."""
+    if round(WORKING_PX / max(plane.shape)) < 2:
+        return plane
+    return np.asarray(cv2.resize(plane, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _local(plane: Plane) -> tuple[Plane, Plane]:

@@ -49,7 +49,7 @@ LIMITS: Mapping[str, tuple[Limit, ...]] = MappingProxyType(
             Limit("dark_share", 0.32, 0.55, "its detail is brighter than its surroundings",
                   "its detail is darker than its surroundings"),
             Limit("bright_texture", -0.78, 0.82, "only what is dark has texture", "only what is bright has texture"),
-            Limit("fineness", -0.4, 0.75, "shades over long distances outweigh its detail, as in photographs and "
+            Limit("fineness", -0.32, 0.75, "shades over long distances outweigh its detail, as in photographs and "
                   "stained sections", "its detail is as fine as noise"),
             Limit("patchiness", 0.6, 2.1, "its texture is the same everywhere, as that of noise",
                   "it has parts without any texture"),

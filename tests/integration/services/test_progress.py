@@ -19,8 +19,8 @@ from biosynth.v1.types_pb2 import Content
 from services.common.imaging.images import encode_png
 from tests.support.pictures import nuclei_picture
 
-# Sides of squares: of four tiles, and of four as large ones.
-SIDE, LARGE = 800, 1500
+# Sides of squares: of four tiles of a generator, of four as large ones, and of four tiles of a segmenter.
+SIDE, LARGE, SEGMENTED = 800, 1500, 1600
 TILES = 4
 
 
@@ -53,7 +53,9 @@ def test_a_generation_tells_its_tiles_and_a_stored_one_answers_at_once(client: C
 
 
 def test_a_segmentation_tells_its_tiles(client: Client) -> None:
-    request = SegmentRequest(image=Content(file=encode_png(nuclei_picture(SIDE, SIDE, 3))), segmenter="nuclei")
+    request = SegmentRequest(
+        image=Content(file=encode_png(nuclei_picture(SEGMENTED, SEGMENTED, 3))), segmenter="nuclei"
+    )
     steps, result = _told(client.segmentation.SegmentWithProgress(request))
     assert steps[0] == (1, TILES)
     assert result.segmenter.name == "nuclei"
@@ -71,14 +73,14 @@ def test_all_who_share_a_computation_are_told_and_get_the_result(client: Client)
 
 def test_a_run_tells_of_tiles_inside_its_stages(client: Client) -> None:
     told: list[Progress] = []
-    client.run(image=nuclei_picture(SIDE, SIDE, 3), segmenter="nuclei", on_progress=told.append)
-    for stage in ("segment", "generate"):
+    client.run(image=nuclei_picture(SEGMENTED, SEGMENTED, 3), segmenter="nuclei", on_progress=told.append)
+    for stage, tiles in (("segment", TILES), ("generate", 9)):
         begun, *inside, ended = [progress for progress in told if progress.stage == stage]
         assert (begun.done, begun.steps, ended.done, ended.steps) == (False, 0, True, 0)
         assert inside[0].steps_done == 1
-        assert inside[0].steps == TILES  # of the first pass; one at another scale may follow
+        assert inside[0].steps == tiles  # of the first pass; one at another scale may follow
     told.clear()
-    client.run(image=nuclei_picture(SIDE, SIDE, 3), segmenter="nuclei", on_progress=told.append)
+    client.run(image=nuclei_picture(SEGMENTED, SEGMENTED, 3), segmenter="nuclei", on_progress=told.append)
     assert not any(progress.steps for progress in told)  # stored
 
 

@@ -41,6 +41,11 @@ class ModelDescription:
     training: Mapping[str, Any]
     records: tuple[AppearanceRecord, ...]
 
+    @property
+    def schema(self) -> str:
+        """That its references are drawn under, as their files say it: `name/version`."""
+        return f"{self.schema_name}/{self.schema_version}"
+
 
 @dataclass(frozen=True)
 class StoredModel:

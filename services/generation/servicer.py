@@ -105,7 +105,9 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         def compute() -> Outcome:
             description = model.stored.description
             with at("reference"):
-                levels, _ = read_reference(reference.content, self._runtime.store, self._runtime.limits)
+                levels, _ = read_reference(
+                    reference.content, self._runtime.store, self._runtime.limits, description.schema
+                )
                 check_levels(levels, description)
             look = source.look(levels, description)
             begin = time.perf_counter()

@@ -53,12 +53,9 @@ def run_tiled(
 
     planes_in: as for `run_tiles`. tile_px: side of the tiles of `exact`, without their halo.
     """
-    match tiling:
-        case Tiling.EXACT:
-            return run_tiles(engine.run, planes_in, shape, tile_px, model.halo_px, model.stride_px)[0]
-        case Tiling.WHOLE:  # a single tile, which needs no halo
-            return run_tiles(engine.run, planes_in, shape, max(shape), 0, model.stride_px)[0]
-        case Tiling.BLEND:
-            return run_patches(engine.run, planes_in, shape, OVERLAP_PX)
-        case Tiling.CONCAT:
-            return run_patches(engine.run, planes_in, shape, overlap_px=0)
+    if tiling in (Tiling.BLEND, Tiling.CONCAT):
+        return run_patches(engine.run, planes_in, shape, OVERLAP_PX if tiling is Tiling.BLEND else 0)
+    # The whole is a single tile, which needs no halo.
+    side, halo = (max(shape), 0) if tiling is Tiling.WHOLE else (tile_px, model.halo_px)
+    image: NDArray[np.float32] = run_tiles(engine.run, planes_in, shape, side, halo, model.stride_px)[0]
+    return image

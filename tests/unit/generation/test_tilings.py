@@ -1,4 +1,4 @@
-"""The four ways to put an image together, with the shipped model and with an engine whose every value can be checked."""
+"""The ways to put an image together, with the shipped model and with an engine whose every value can be checked."""
 
 from __future__ import annotations
 

@@ -15,10 +15,18 @@ from biosynth import raster, transfer
 from biosynth.connections import Connections
 from biosynth.contract import INLINE_BYTES, MIB
 from biosynth.errors import BiosynthCallError, InvalidInputError
-from biosynth.results import GenerationResult, Progress, ReferenceResult, RunOutcome, SegmentationResult, unexpected
+from biosynth.results import (
+    TILINGS,
+    GenerationResult,
+    Progress,
+    ReferenceResult,
+    RunOutcome,
+    SegmentationResult,
+    unexpected,
+)
 from biosynth.v1 import evaluation_pb2, generation_pb2, pipeline_pb2, reference_pb2, segmentation_pb2
 from biosynth.v1.evaluation_pb2 import Metric
-from biosynth.v1.generation_pb2 import GetModelResponse, Likeness, Model, Tiling
+from biosynth.v1.generation_pb2 import GetModelResponse, Likeness, Model
 from biosynth.v1.pipeline_pb2 import LookSource, Stage
 from biosynth.v1.reference_pb2 import Scenario
 from biosynth.v1.segmentation_pb2 import Segmenter
@@ -29,11 +37,6 @@ File: TypeAlias = bytes | Path | ObjectRef
 Image: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | File
 Segmentation: TypeAlias = SegmentationResult | Mapping[str, NDArray[Any]] | File
 
-_TILINGS = {
-    "exact": Tiling.TILING_EXACT,
-    "concatenate": Tiling.TILING_CONCATENATE,
-    "blend": Tiling.TILING_BLEND,
-}
 _LOOKS = {
     "": LookSource.LOOK_SOURCE_UNSPECIFIED,
     "measured": LookSource.LOOK_SOURCE_MEASURED,
@@ -131,23 +134,25 @@ class Client(Connections):
         like: Image | Look | None = None,
         like_reference: Image | None = None,
         like_channel: int | None = None,
-        tiling: Literal["exact", "concatenate", "blend"] = "exact",
+        tiling: Literal["exact", "whole", "blend", "concat"] = "exact",
     ) -> GenerationResult:
         """Generate an image. reference: (H, W) uint8 level indices. model_version "": the newest.
 
         like: a real image to imitate, or the look of an earlier result; None: a look is drawn by seed. like_reference:
         what the image to imitate shows, under the model's schema; None: the same as `reference`, which must then have
-        its size. appearance: values that take the place of the look's.
+        its size. appearance: values that take the place of the look's. tiling: `exact` gives the image of `whole`, the
+        network's in one piece, at any size; `blend` (patches that overlap, averaged) and `concat` (patches side by
+        side, with seams) are there to be compared.
         """
-        if tiling not in _TILINGS:
-            raise InvalidInputError(f"expected tiling to be one of {', '.join(_TILINGS)}; got {tiling!r}")
+        if tiling not in TILINGS:
+            raise InvalidInputError(f"expected tiling to be one of {', '.join(TILINGS)}; got {tiling!r}")
         request = generation_pb2.GenerateRequest(
             reference=self._image(reference),
             model=model,
             model_version=model_version,
             seed=seed,
             appearance=appearance,
-            tiling=_TILINGS[tiling],
+            tiling=TILINGS[tiling],
             delivery=_RASTER,
         )
         if (like is None or isinstance(like, Look)) and not (like_reference is None and like_channel is None):

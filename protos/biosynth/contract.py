@@ -17,6 +17,8 @@ LINK_SECONDS = 15 * 60
 PARTS = ("cells", "nuclei", "wound")
 # With a channel of stained nuclei: what finds cells in the other one unless the caller names another, and what nuclei.
 CELLS_CHANNEL_SEGMENTER, NUCLEI_CHANNEL_SEGMENTER = "scratch", "nuclei"
+# Under this keyword a reference's PNG (its tEXt) has the schema that it is drawn under, as `name/version`.
+SCHEMA_KEYWORD = "biosynth-schema"
 # Prefixes of the keys that callers may name.
 READABLE = ("inputs/", "results/", "datasets/")
 MAX_THICKNESS_PX = 64

@@ -13,11 +13,19 @@ from numpy.typing import NDArray
 from biosynth.errors import BiosynthCallError
 from biosynth.objects import ObjectTable
 from biosynth.raster import planes_of
-from biosynth.v1.generation_pb2 import GenerateResponse, LookOrigin, Model
+from biosynth.v1.generation_pb2 import GenerateResponse, LookOrigin, Model, Tiling
 from biosynth.v1.pipeline_pb2 import RunResult, Stage, StageProgress
 from biosynth.v1.reference_pb2 import RenderResponse
 from biosynth.v1.segmentation_pb2 import Segmenter, SegmentResponse
 from biosynth.v1.types_pb2 import Appearance, Content, Look, Schema, SegmentationSummary
+
+# How an image is put together of what the network gives, in the words of callers.
+TILINGS = {
+    "exact": Tiling.TILING_EXACT,
+    "whole": Tiling.TILING_WHOLE,
+    "blend": Tiling.TILING_BLEND,
+    "concat": Tiling.TILING_CONCATENATE,
+}
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,8 @@ class GenerationResult:
     """A generated image, (H, W) uint8, and what made it; `appearance` has every value that was used.
 
     look: can be sent again as `like`. look_origin: `drawn`, then from training images of the kind `drawn_from`;
-    `measured` or `given`. warnings: in what the look or the reference is unlike all training images.
+    `measured` or `given`. warnings: in what the look or the reference is unlike all training images. tiling: `exact`,
+    `whole`, `blend` or `concat`.
     """
 
     image: NDArray[np.uint8]
@@ -103,6 +112,7 @@ class GenerationResult:
     look_origin: str
     drawn_from: str
     warnings: tuple[str, ...]
+    tiling: str
     cached: bool
 
     @classmethod
@@ -118,6 +128,7 @@ class GenerationResult:
             look_origin=word(LookOrigin, response.look_origin),
             drawn_from=response.drawn_from,
             warnings=tuple(response.warnings),
+            tiling=tiling_word(response.tiling),
             cached=response.cached,
         )
 
@@ -174,6 +185,16 @@ def word(enum: Any, value: int) -> str:
     if value not in enum.values():
         return f"{prefix.rstrip('_').replace('_', ' ').lower()} {value}"
     return str(enum.Name(value)).removeprefix(prefix).lower()
+
+
+def tiling_word(value: int) -> str:
+    """The word for a value of Tiling, as in TILINGS.
+
+    >>> [tiling_word(number) for number in (0, 2, 99)]
+    ['exact', 'concat', 'tiling 99']
+    """
+    words = {Tiling.TILING_UNSPECIFIED: "exact", **{number: word for word, number in TILINGS.items()}}
+    return words.get(value) or word(Tiling, value)  # type: ignore[call-overload]
 
 
 def unexpected(message: str) -> BiosynthCallError:

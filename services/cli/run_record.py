@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from biosynth.results import word
+from biosynth.results import tiling_word, word
 from biosynth.v1.generation_pb2 import GenerateResponse, LookOrigin
 from biosynth.v1.pipeline_pb2 import RunResult
 from biosynth.v1.reference_pb2 import RenderResponse
@@ -87,6 +87,7 @@ def generation_record(made: GenerateResponse, seed: int) -> dict[str, Any]:
         "engine": made.engine,
         "precision": made.precision,
         "seed": seed,
+        "tiling": tiling_word(made.tiling),
         "appearance": {field.name: value for field, value in made.appearance.ListFields()},
         "look": {"origin": word(LookOrigin, made.look_origin), "drawn_from": made.drawn_from},
         "warnings": list(made.warnings),

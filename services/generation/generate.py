@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 from services.common.abandonment import stop_if_abandoned
 from services.common.engines.engine import Engine
 from services.common.errors import InvalidReference, at
-from services.common.imaging.tiling import Window, run_tiles
+from services.common.imaging.tiling import Window
 from services.generation.appearance import MINIMUM_BACKGROUND, Appearance, Look
 from services.generation.conditions import build_planes, draw_texture
 from services.generation.looks import describe_labels, draw, fitted, unlike
 from services.generation.model import ModelDescription
 from services.generation.roles import find_objects
+from services.generation.tilings import TILE_PX, Tiling, run_tiled
 
 ALGORITHM_VERSION = 2
-# Side of a tile without its halo: large, since halos are computed twice; small enough for 0.5 GB of activations.
-TILE_PX = 768
 # How far an image's contrast may be off from what was asked for: the network knows best how parts of it relate.
 CONTRAST_TOLERANCE = 0.1
 # Objects that differ less than this from the background, in units of the contrast, are left so: there is no signal.
@@ -47,17 +46,20 @@ def generate(
     seed: int = 0,
     ordered: Mapping[str, float] | None = None,
     like: Look | None = None,
+    tiling: Tiling = Tiling.EXACT,
     tile_px: int = TILE_PX,
 ) -> Generated:
     """Generate the image of a reference.
 
     reference: (H, W) level indices under the model's schema, any size. seed: of look, texture and camera noise.
     ordered: appearance values that take the place of others. like: a look to imitate; None: one is drawn from training
-    images whose labels are like the reference. Tiles give the image of the whole, up to float rounding (docs/method.md,
-    Exact tiling). Raises InvalidReference for a level that the schema lacks, InvalidArgument for a name or value in
-    `ordered` that no appearance has, and for a look without objects.
+    images whose labels are like the reference. tiling: how the image is put together (docs/method.md, Tiling).
+    tile_px: side of the tiles of `exact`. Raises InvalidReference for a level that the schema lacks, ImageTooLarge for
+    more pixels than the tiling takes, InvalidArgument for a name or value in `ordered` that no appearance has, and for
+    a look without objects.
     """
     with at("reference"):
+        tiling.check(reference.size)
         check_levels(reference, model)
     generator = np.random.default_rng(seed)
     objects = find_objects(reference, model.roles)
@@ -66,7 +68,7 @@ def generate(
         record = draw(model.records, labels, generator)
         like, drawn_from = record.look, record.kind
     look = fitted(like, int(objects.max()), ordered or {}, generator)
-    image = generate_as(reference, objects, look, model, engine, generator, tile_px)
+    image = generate_as(reference, objects, look, model, engine, generator, tiling, tile_px)
     return Generated(image, look, drawn_from, unlike(replace(like, appearance=look.appearance), labels, model.records))
 
 
@@ -77,6 +79,7 @@ def generate_as(
     model: ModelDescription,
     engine: Engine,
     generator: np.random.Generator,
+    tiling: Tiling = Tiling.EXACT,
     tile_px: int = TILE_PX,
 ) -> NDArray[np.uint8]:
     """Generate the image of a reference with a given look. objects: (H, W) from `find_objects`.
@@ -93,7 +96,7 @@ def generate_as(
     def planes_in(window: Window) -> NDArray[np.float32]:
         return build_planes(reference[window], objects[window], look, texture[:, *window], model.roles.count)
 
-    clean = run_tiles(engine.run, planes_in, reference.shape, tile_px, model.halo_px, model.stride_px)[0]
+    clean = run_tiled(tiling, engine, model, planes_in, reference.shape, tile_px)
     engine.rest()
     return expose(calibrated(clean[:height, :width], objects[:height, :width]), look.appearance, generator)
 

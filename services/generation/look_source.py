@@ -107,7 +107,7 @@ def _likeness(like: generation_pb2.Likeness, runtime: Runtime) -> LookSource:
             pixels, _ = read_image(image.content, channel, store, limits)
         with at("like"), at("reference"):
             if own is not None:
-                reference, _ = read_reference(own.content, store, limits)
+                reference, _ = read_reference(own.content, store, limits, model.schema)
         with at("like"):
             return measure_likeness(pixels, reference, model)
 

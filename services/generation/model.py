@@ -41,6 +41,11 @@ class ModelDescription:
     training: Mapping[str, Any]
     records: tuple[AppearanceRecord, ...]
 
+    @property
+    def schema(self) -> str:
+        """That its references are drawn under, as their files say it: `name/version`."""
+        return f"{self.schema_name}/{self.schema_version}"
+
 
 @dataclass(frozen=True)
 class StoredModel:
@@ -64,7 +69,10 @@ class StoredModel:
     def _read(self, name: str, sha256: str) -> bytes:
         path = self.folder / name
         if not path.is_file():
-            raise ConfigError(f"expected {name} in the folder of model {self.description.name}; it is absent")
+            raise ConfigError(
+                f"expected {name} of model {self.description.name} with sha256 {sha256}; got none: the file is absent; "
+                "get the model again"
+            )
         data = path.read_bytes()
         if (actual := hashlib.sha256(data).hexdigest()) != sha256:
             # Without the folder's path: this text reaches callers.

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any, cast
 
+from biosynth.results import tiling_word
 from biosynth.v1 import generation_pb2, generation_pb2_grpc, types_pb2
 from prometheus_client import CollectorRegistry, Histogram
 
@@ -17,6 +18,7 @@ from services.common.serving.content import identify, read_reference
 from services.common.serving.delivery import check_delivery, deliver, image_planes
 from services.common.serving.job import Job
 from services.common.serving.load_metrics import BUCKETS
+from services.common.serving.memory import COSTS
 from services.common.serving.model_metrics import ModelInMemory
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
@@ -26,10 +28,9 @@ from services.generation.generate import ALGORITHM_VERSION, check_levels, genera
 from services.generation.loaded import LoadedModel, LoadedModels
 from services.generation.look_source import LookSource, look_source, ordered_values, summary_of
 from services.generation.model import ModelDescription
+from services.generation.tilings import Tiling
 
 FILE = "generated.png"
-# The contract's other tilings are not implemented yet.
-TILINGS = (generation_pb2.TILING_UNSPECIFIED, generation_pb2.TILING_EXACT)
 
 
 class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
@@ -92,29 +93,33 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         check_delivery(request.delivery)
         if request.tiling not in generation_pb2.Tiling.values():
             raise InvalidArgument(f"expected a known tiling; got {request.tiling}", field="tiling", got=request.tiling)
-        if request.tiling not in TILINGS:
-            raise NotImplementedYet("this version tiles exactly only; leave tiling empty", missing="concatenate, blend")
+        tiling = Tiling(tiling_word(request.tiling))
         stored = self._models.shelf.get(request.model, request.model_version, ("model", "model_version"))
         model, ordered = self._models.get(stored), ordered_values(request.appearance)
         check_appearance(ordered)
         with at("reference"):
             reference = identify(request.reference, self._runtime.store, self._runtime.limits)
+            tiling.check(reference.pixels)
         source = look_source(request, self._runtime)
 
         def compute() -> Outcome:
             description = model.stored.description
             with at("reference"):
-                levels, _ = read_reference(reference.content, self._runtime.store, self._runtime.limits)
+                levels, _ = read_reference(
+                    reference.content, self._runtime.store, self._runtime.limits, description.schema
+                )
                 check_levels(levels, description)
             look = source.look(levels, description)
             begin = time.perf_counter()
-            made = generate(levels, description, model.engine, request.seed, ordered, look)
+            made = generate(levels, description, model.engine, request.seed, ordered, look, tiling)
             self._seconds.labels(description.name).observe(time.perf_counter() - begin)
             return Outcome({FILE: encode_png(made.image)}, summary_of(made))
 
         identity = {**_identity(request, model, ordered, reference.sha256), "look": source.identity}
         reply = partial(self._reply, request, model, source)
-        return Job("generate", identity, compute, reply, max(reference.pixels, source.pixels), "reference")
+        at_least = COSTS["generate-whole"].of(reference.pixels) if tiling is Tiling.WHOLE else 0
+        pixels = max(reference.pixels, source.pixels)
+        return Job("generate", identity, compute, reply, pixels, "reference", at_least=at_least)
 
     def _reply(
         self, request: generation_pb2.GenerateRequest, model: LoadedModel, source: LookSource, stored: Stored
@@ -131,6 +136,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
             look_origin=source.origin,
             drawn_from=str(stored.summary["drawn_from"]),
             warnings=cast("list[str]", stored.summary["warnings"]),
+            tiling=request.tiling or generation_pb2.TILING_EXACT,
         )
 
 
@@ -173,6 +179,7 @@ def _identity(
         "reference": reference,
         "model": model.stored.fingerprint,
         "seed": request.seed,
+        "tiling": tiling_word(request.tiling),
         "appearance": {**ordered},
         "engine": model.engine.name,
         "precision": model.engine.precision,

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 import numpy as np
+from biosynth.contract import SCHEMA_KEYWORD
 from biosynth.v1 import reference_pb2, reference_pb2_grpc, types_pb2
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument, NotImplementedYet, at
+from services.common.imaging.formats.png_text import with_text
 from services.common.imaging.images import encode_png
 from services.common.imaging.labels import Segmentation, with_absent
 from services.common.ranges import check_tier_limits
@@ -24,7 +26,7 @@ from services.reference.render import Rendered, render
 from services.reference.schemas import Schema, builtin_schemas, named, parse_schema, write_schema
 
 REFERENCE, GREY = "reference.png", "reference_grey.png"
-ALGORITHM_VERSION = 1
+ALGORITHM_VERSION = 2
 
 
 class ReferenceServicer(reference_pb2_grpc.ReferenceServiceServicer):
@@ -163,6 +165,9 @@ def _outcome(
         tier_limits=tuple(request.tier_limits) or None,
     )
     return Outcome(
-        {REFERENCE: encode_png(rendered.reference), GREY: encode_png(rendered.grey)},
+        {
+            REFERENCE: with_text(encode_png(rendered.reference), SCHEMA_KEYWORD, f"{schema.name}/{schema.version}"),
+            GREY: encode_png(rendered.grey),
+        },
         {"tier_limits": list(rendered.tier_limits), "level_pixels": list(rendered.level_pixels)},
     )

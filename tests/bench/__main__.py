@@ -11,6 +11,7 @@ import platform
 import sys
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from tests.bench.table import is_met, table, told
@@ -18,7 +19,10 @@ from tests.bench.table import is_met, table, told
 # Each has bench() or bench(quick: bool), rows of name, ours_s, baseline_s, ratio, target, identical; note, if need be.
 MODULES = ("tests.bench.rendering", "tests.bench.wound_zone", "tests.bench.paired")
 # Each has figures(quick: bool), rows of name, value, target, met: what is said to be good, on real data where it is.
-FIGURES = tuple(f"tests.bench.{name}" for name in ("looks", "load", "endurance", "memory", "refusals", "faults"))
+# Where it takes a folder as well, it writes pictures there, beside the JSON.
+FIGURES = tuple(
+    f"tests.bench.{name}" for name in ("looks", "tilings", "load", "endurance", "memory", "refusals", "faults")
+)
 
 
 def main() -> int:
@@ -37,7 +41,8 @@ def main() -> int:
     if options.quick:
         rows = [{**row, "target": None} for row in rows]
     print(table(rows))
-    figures = [row for module in judged for row in module.figures(quick=options.quick)]
+    folder = options.out.parent if options.out else None
+    figures = [row for module in judged for row in _figures(module, options.quick, folder)]
     for row in figures:
         print(told(row))
     if options.out:
@@ -45,6 +50,12 @@ def main() -> int:
         report = {"quick": options.quick, "machine": machine(), "rows": rows, "figures": figures}
         options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return 0 if all(row["identical"] and is_met(row) for row in rows) else 1
+
+
+def _figures(module: ModuleType, quick: bool, folder: Path | None) -> list[dict[str, Any]]:
+    takes_folder = "folder" in inspect.signature(module.figures).parameters
+    rows: list[dict[str, Any]] = module.figures(quick, folder) if takes_folder else module.figures(quick)
+    return rows
 
 
 def machine() -> dict[str, Any]:

@@ -47,7 +47,7 @@ def figures(quick: bool = False) -> list[dict[str, Any]]:
         model, engine = shelf.get(name), engines[name]
         known = list(fields(Path(folder) / pack, index, "val"))[: 2 if quick else None]
         rows += _of_runs(pack, (image for image, _ in known), shelf, engines)
-        rows += _of_looks(pack, [(image, _truth(part, true)) for image, true in known], model, engine)
+        rows += _of_looks(pack, [(image, truth_of(part, true)) for image, true in known], model, engine)
     frames = sorted(Path(folder).glob(HELD_OUT_FRAMES))
     return rows + _of_runs("wound", (decode_image(path.read_bytes()) for path in frames), shelf, engines)
 
@@ -81,14 +81,15 @@ def _of_looks(
         real = to_eight_bit(image)
         made = _imitated(image, truth, model, engine)
         measured.append(_distance(real, made))
-        reference = _reference(truth, model)
+        reference = reference_of(truth, model)
         for seed in range(SEEDS):
             drawn.append(_distance(real, generate(reference, model.description, engine, seed).image))
     value = f"drawn {np.mean(drawn):.3f}, measured {np.mean(measured):.3f} decades"
     return [{"name": f"spectrum distance, {pack}", "value": value, "target": None, "met": None}]
 
 
-def _truth(part: str, labels: Labels) -> Segmentation:
+def truth_of(part: str, labels: Labels) -> Segmentation:
+    """True labels as a segmentation that has this part alone."""
     return Segmentation(cells=labels) if part == "cells" else Segmentation(nuclei=labels)
 
 
@@ -96,14 +97,15 @@ def _found(image: Image, segmenter: str) -> Segmentation:
     return builtin_segmenters()[segmenter].segment(image)
 
 
-def _reference(segmentation: Segmentation, model: StoredModel) -> NDArray[np.uint8]:
+def reference_of(segmentation: Segmentation, model: StoredModel) -> NDArray[np.uint8]:
+    """Drawn under the model's schema, without the parts that the segmentation lacks."""
     schema = named(model.description.schema_name)
     absent = [part for part in schema.parts if part not in segmentation.parts]
     return render(with_absent(segmentation, absent), schema).reference
 
 
 def _imitated(image: Image, segmentation: Segmentation, model: StoredModel, engine: OnnxCpuEngine) -> NDArray[np.uint8]:
-    reference = _reference(segmentation, model)
+    reference = reference_of(segmentation, model)
     look = measure_likeness(image, reference, model.description)
     return generate(reference, model.description, engine, like=look).image
 

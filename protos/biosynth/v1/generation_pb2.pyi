@@ -31,21 +31,25 @@ class _TilingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tiling.ValueTy
     TILING_EXACT: _Tiling.ValueType  # 1
     """Tiles with a halo of the receptive field: the same image as in one piece."""
     TILING_CONCATENATE: _Tiling.ValueType  # 2
-    """Tiles side by side without a halo, as the original wound-healing pipeline did."""
+    """Patches of 256 px side by side, each by itself, as the original wound-healing pipeline did: shows seams."""
     TILING_BLEND: _Tiling.ValueType  # 3
-    """Overlapping tiles, blended, as the original wound-healing pipeline did."""
+    """Patches of 256 px that overlap by half, averaged under a smooth window: also from that pipeline."""
+    TILING_WHOLE: _Tiling.ValueType  # 4
+    """The network sees the whole image at once, at most 2048 x 2048 px: what TILING_EXACT is held to."""
 
 class Tiling(_Tiling, metaclass=_TilingEnumTypeWrapper):
-    """How an image larger than a tile is put together."""
+    """How an image is put together of what the network gives. The texture is always drawn for the whole image."""
 
 TILING_UNSPECIFIED: Tiling.ValueType  # 0
 """The same as TILING_EXACT."""
 TILING_EXACT: Tiling.ValueType  # 1
 """Tiles with a halo of the receptive field: the same image as in one piece."""
 TILING_CONCATENATE: Tiling.ValueType  # 2
-"""Tiles side by side without a halo, as the original wound-healing pipeline did."""
+"""Patches of 256 px side by side, each by itself, as the original wound-healing pipeline did: shows seams."""
 TILING_BLEND: Tiling.ValueType  # 3
-"""Overlapping tiles, blended, as the original wound-healing pipeline did."""
+"""Patches of 256 px that overlap by half, averaged under a smooth window: also from that pipeline."""
+TILING_WHOLE: Tiling.ValueType  # 4
+"""The network sees the whole image at once, at most 2048 x 2048 px: what TILING_EXACT is held to."""
 Global___Tiling: _TypeAlias = Tiling  # noqa: Y015
 
 class _LookOrigin:
@@ -192,6 +196,7 @@ class GenerateResponse(_message.Message):
     LOOK_ORIGIN_FIELD_NUMBER: _builtins.int
     DRAWN_FROM_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    TILING_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     """Engine that ran, such as `onnxruntime-cpu`."""
     precision: _builtins.str
@@ -202,6 +207,8 @@ class GenerateResponse(_message.Message):
     """Where the look came from."""
     drawn_from: _builtins.str
     """The kind of training image that a drawn look was measured on; empty for others."""
+    tiling: Global___Tiling.ValueType
+    """How the image was put together; never unspecified."""
     @_builtins.property
     def image(self) -> _types_pb2.Content:
         """PNG, 8 bit grey."""
@@ -235,10 +242,11 @@ class GenerateResponse(_message.Message):
         look_origin: Global___LookOrigin.ValueType = ...,
         drawn_from: _builtins.str = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        tiling: Global___Tiling.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "image", b"image", "look", b"look", "model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "cached", b"cached", "drawn_from", b"drawn_from", "engine", b"engine", "image", b"image", "look", b"look", "look_origin", b"look_origin", "model", b"model", "precision", b"precision", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "cached", b"cached", "drawn_from", b"drawn_from", "engine", b"engine", "image", b"image", "look", b"look", "look_origin", b"look_origin", "model", b"model", "precision", b"precision", "tiling", b"tiling", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from biosynth.contract import INLINE_BYTES, PNG, is_sha256
+from biosynth.contract import INLINE_BYTES, PNG, SCHEMA_KEYWORD, is_sha256
 from biosynth.v1 import types_pb2
 from numpy.typing import NDArray
 
@@ -23,6 +23,7 @@ from services.common.errors import (
     at,
 )
 from services.common.imaging.formats import png
+from services.common.imaging.formats.png_text import text_of
 from services.common.imaging.images import Image, ImageLimits, choose_channel, decode_image, pixels_announced
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import decode_segmentation, segmentation_from_planes
@@ -113,16 +114,19 @@ def read_image(
 
 
 def read_reference(
-    content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAULT
+    content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAULT, schema: str = ""
 ) -> tuple[NDArray[np.uint8], str]:
-    """Level indices, (H, W) uint8, and the SHA-256 of what was sent. Whether they fit a schema is not looked at.
+    """Level indices, (H, W) uint8, and the SHA-256 of what was sent. Whether they are in the schema is not looked at.
 
-    Raises InvalidReference for anything but a grey PNG of 8 bit or a raster of one uint8 plane: a conversion from
-    colour or a lossy file would change indices. Also raises as fetch and decode_image do.
+    schema: `name/version` that the reference is to be drawn under; empty: any. Raises InvalidReference for a PNG that
+    says another one, and for anything but a grey PNG of 8 bit or a raster of one uint8 plane: a conversion from colour
+    or a lossy file would change indices. Also raises as fetch and decode_image do.
     """
     fetched = fetch(content, store, limits)
     with _about(content):
-        return _levels(fetched, limits), fetched.sha256
+        levels = _levels(fetched, limits)
+        _check_schema(fetched, schema)
+        return levels, fetched.sha256
 
 
 def _levels(fetched: Fetched, limits: ImageLimits) -> NDArray[np.uint8]:
@@ -138,6 +142,18 @@ def _levels(fetched: Fetched, limits: ImageLimits) -> NDArray[np.uint8]:
     if len(data) > _PNG_HEADER and not png.is_grey8(data):
         raise InvalidReference(f"{expected}a PNG in colour or of another depth")
     return decode_image(data, None, limits).view(np.uint8)
+
+
+def _check_schema(fetched: Fetched, expected: str) -> None:
+    """Same indices mean other things under other schemas: where it can be told, an image of nonsense is not made."""
+    said = text_of(fetched.data, SCHEMA_KEYWORD) if fetched.data else ""
+    if said and expected and said != expected:
+        raise InvalidReference(
+            f"expected a reference drawn under schema {expected}, which this model has learned, got one that is drawn "
+            f"under {said[:80]!a}; draw it again under that schema, or choose another model",
+            known=expected,
+            asked=said[:80],
+        )
 
 
 def read_segmentation(

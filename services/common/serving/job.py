@@ -19,7 +19,8 @@ class Job(Generic[R]):
     identity: everything that the outcome depends on; see Results. compute: blocking, for a computing thread; it reads
     what it needs itself, so that a call that waits holds no pixels. reply: blocking, from the stored outcome. pixels:
     of all input, by whose order durations are told apart. largest: pixels of what is in memory at a time; None: all.
-    field: of the request, which is to blame where they are too many.
+    field: of the request, which is to blame where they are too many. at_least: bytes that it takes where that is more
+    than its operation takes by its pixels.
     """
 
     operation: str
@@ -29,8 +30,9 @@ class Job(Generic[R]):
     pixels: int
     field: str
     largest: int | None = None
+    at_least: int = 0
 
     @property
     def memory(self) -> int:
         """Bytes that computing takes at most, as reckoned."""
-        return COSTS[self.operation].of(self.pixels if self.largest is None else self.largest)
+        return max(self.at_least, COSTS[self.operation].of(self.pixels if self.largest is None else self.largest))

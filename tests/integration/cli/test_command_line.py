@@ -267,8 +267,10 @@ def test_render_and_generate_go_on_from_files(cli: Cli, image: Path, tmp_path: P
     assert drawn.returncode == 0, drawn.stderr
     reference = out / "nuclei.reference.png"
     assert decode_image(reference.read_bytes()).shape == (96, 128)
-    made = cli("generate", reference, "--model", "fluo-nuclei", "--out", out / "g.png", "--appearance", "noise=0")
+    asked = ("--model", "fluo-nuclei", "--appearance", "noise=0", "--tiling", "concat", "--json")
+    made = cli("generate", reference, *asked, "--out", out / "g.png")
     assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["tiling"] == "concat"
     assert decode_image((out / "g.png").read_bytes()).shape == (96, 128)
 
 

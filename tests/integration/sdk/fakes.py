@@ -46,7 +46,11 @@ RENDERED = reference_pb2.RenderResponse(
     reference=IMAGE, grey=IMAGE, schema=Schema(name="levels7"), tier_limits=[55.5, 95.0], level_pixels=[1, 3]
 )
 GENERATED = generation_pb2.GenerateResponse(
-    image=IMAGE, model=generation_pb2.Model(name="fluo-nuclei"), engine="onnxruntime-cpu", cached=True
+    image=IMAGE,
+    model=generation_pb2.Model(name="fluo-nuclei"),
+    engine="onnxruntime-cpu",
+    cached=True,
+    tiling=generation_pb2.TILING_BLEND,
 )
 
 

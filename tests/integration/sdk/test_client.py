@@ -119,6 +119,7 @@ def test_generate_passes_seed_appearance_and_tiling(client: Client, script: Scri
     assert not sent.appearance.HasField("background")
     np.testing.assert_array_equal(result.image, GREY)
     assert (result.model.name, result.engine, result.cached) == ("fluo-nuclei", "onnxruntime-cpu", True)
+    assert result.tiling == "blend"
 
 
 def test_run_reports_progress_and_returns_what_the_run_made(client: Client, script: Script) -> None:

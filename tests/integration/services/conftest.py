@@ -18,23 +18,25 @@ from services.common.storage.folder import FolderStore
 from services.common.storage.store import Store
 from services.generation.config import GenerationConfig
 
+_SHIPPED = GenerationConfig()
+
 
 @asynccontextmanager
-async def _started(config: ServerConfig, runtime: Runtime) -> AsyncIterator[Running]:
+async def _started(config: ServerConfig, runtime: Runtime, generation: GenerationConfig) -> AsyncIterator[Running]:
     endpoints = EndpointsConfig(config.address, config.address, config.address)
-    composition = Composition(SERVICES, GenerationConfig(), endpoints)
+    composition = Composition(SERVICES, generation, endpoints)
     async with composition.start(runtime) as services, running(config, services) as server:
         yield server
 
 
 @contextmanager
-def stack(store: Store, folder: Path) -> Iterator[Client]:
-    """A client of all services over `store`, on a socket in `folder`."""
+def stack(store: Store, folder: Path, generation: GenerationConfig = _SHIPPED) -> Iterator[Client]:
+    """A client of all services over `store`, on a socket in `folder`. generation: which models there are."""
     address = f"unix:{folder}/s"
     config = ServerConfig(address=address, drain_seconds=1, max_message_bytes=64 * 1024 * 1024)
     with ExitStack() as entered:
         runtime = entered.enter_context(opened(store, 2))
-        entered.enter_context(in_background(lambda: _started(config, runtime)))
+        entered.enter_context(in_background(lambda: _started(config, runtime, generation)))
         yield entered.enter_context(Client(address, timeout_s=60, retries=0))
 
 

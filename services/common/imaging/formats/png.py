@@ -24,8 +24,8 @@ def check_png(data: bytes, limits: ImageLimits) -> None:
     Decoders silently fill what is missing with grey, so every chunk's length and checksum is checked up to IEND, and
     the pixel stream is inflated once, a piece at a time, to see that it holds every row.
     """
-    chunks = _chunks(data)
-    kind, header = next(chunks)
+    found = chunks(data)
+    kind, header = next(found)
     if kind != b"IHDR" or len(header) != 13:
         raise InvalidImage("expected a PNG whose first chunk is a header of 13 bytes; the file is damaged")
     width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", header)
@@ -34,7 +34,7 @@ def check_png(data: bytes, limits: ImageLimits) -> None:
     # Decoders widen palettes and low depths to whole bytes, and a palette or grey with alpha to four samples.
     samples = {0: 1, 2: 3}.get(colour, 4)
     limits.check_size(height, width, samples * (2 if depth == 16 else 1))
-    _check_rows((bytes(body) for kind, body in chunks if kind == b"IDAT"), _stream_size(header))
+    _check_rows((bytes(body) for kind, body in found if kind == b"IDAT"), _stream_size(header))
 
 
 def png_size(data: bytes) -> tuple[int, int]:
@@ -50,8 +50,8 @@ def is_grey8(data: bytes) -> bool:
     return data[24] == 8 and data[25] == 0
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """(type, body) of every chunk up to IEND."""
+def chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """(type, body) of every chunk up to IEND. Raises InvalidImage at one that is cut off or damaged."""
     view, at = memoryview(data), len(PNG)
     while at + 12 <= len(view):
         length, kind = struct.unpack_from(">I4s", view, at)

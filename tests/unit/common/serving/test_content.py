@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from biosynth.contract import INLINE_BYTES
+from biosynth.contract import INLINE_BYTES, SCHEMA_KEYWORD
 from biosynth.v1 import types_pb2
 from biosynth.v1.types_pb2 import Content, ObjectRef, Raster
 from hypothesis import given, settings
@@ -29,6 +29,7 @@ from services.common.errors import (
     ObjectNotFound,
     ObjectTooLarge,
 )
+from services.common.imaging.formats.png_text import with_text
 from services.common.imaging.images import ImageLimits, encode_png
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import encode_segmentation
@@ -94,6 +95,17 @@ def test_a_reference_reads_from_grey_png_and_from_a_raster_alone(store: FolderSt
     ):
         with pytest.raises(InvalidReference, match="expected a reference as grey PNG of 8 bit"):
             read_reference(content, store)
+
+
+def test_a_reference_that_says_another_schema_is_refused_where_one_is_expected(store: FolderStore) -> None:
+    levels = (IMAGE % 5).astype(np.uint8)
+    said = Content(file=with_text(encode_png(levels), SCHEMA_KEYWORD, "nuclei3/1"))
+    other = Content(file=with_text(encode_png(levels), "Comment", "cells4/1"))
+    for content, schema in ((said, "nuclei3/1"), (said, ""), (other, "nuclei3/1")):
+        np.testing.assert_array_equal(read_reference(content, store, schema=schema)[0], levels)
+    with pytest.raises(InvalidReference, match=r"under schema nuclei3/2.*under 'nuclei3/1'") as caught:
+        read_reference(said, store, schema="nuclei3/2")
+    assert caught.value.field == "file"
 
 
 @settings(deadline=None, max_examples=50)

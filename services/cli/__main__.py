@@ -23,6 +23,7 @@ from services.cli.commands import (
     run,
     segment,
     serve,
+    synthesize,
     train,
     utility,
 )
@@ -46,6 +47,7 @@ COMMANDS: dict[str, Command] = {
     "segment": segment,
     "render": render,
     "generate": generate,
+    "synthesize": synthesize,
     "models": models,
     "info": info,
     "compare": compare,

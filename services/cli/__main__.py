@@ -36,6 +36,7 @@ DESCRIPTION = """\
 Microscopy images to label maps, and label maps to realistic images with known truth.
 
   biosynth run IMAGE --out DIR        the whole way, one command
+  biosynth synthesize --masks DIR     images by the hundred, with known truth
   biosynth info                       is there a GPU, what can be asked for
   biosynth serve                      the same services over gRPC, for other programs"""
 EPILOG = """\

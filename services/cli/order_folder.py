@@ -62,9 +62,7 @@ class OrderFolder:
         return [batch for batch in batches if not self._is_done(batch, names)]
 
     def _is_done(self, batch: Batch, names: set[str]) -> bool:
-        if _record_of(batch) not in names:
-            return False
-        return set(self._record(batch)["files"]) <= names
+        return _record_of(batch) in names and set(self._record(batch)["files"]) <= names
 
     def _record(self, batch: Batch) -> dict[str, Any]:
         record: dict[str, Any] = json.loads(self.place.read(_record_of(batch)))

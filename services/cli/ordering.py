@@ -8,9 +8,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 from services.cli.appearance import values_of
 from services.cli.console import Console
 from services.cli.files import read_input
@@ -19,10 +16,11 @@ from services.cli.places import Place
 from services.cli.synthesizer import Drawn
 from services.common.errors import InvalidArgument, InvalidImage
 from services.evaluation.pictures import listed
+from services.synthesis.doubts import is_black_and_white, is_picture
 from services.synthesis.layouts.layout import TRAIN, Layout
 from services.synthesis.order import FORMAT, MaskFile, Order
 from services.synthesis.splits import assign_splits, group_of
-from services.synthesis.truth import SUFFIXES, Truth, is_mask, read_truth
+from services.synthesis.truth import SUFFIXES, is_mask, read_truth
 
 
 def make_order(
@@ -59,34 +57,33 @@ def make_order(
 def _looked_at(
     names: Sequence[str], arguments: argparse.Namespace, masks: Place, drawn: Drawn, console: Console
 ) -> list[MaskFile]:
-    files, empty, binary = [], [], []
+    files, empty, black_and_white = [], [], []
     with console.progress(total=len(names), unit="mask") as bar:
         bar.set_description("looking at masks")
         for name in names:
             data = masks.read_input(name)
             with naming(f"{masks}/{name}"):
                 truth = read_truth(name, data, drawn.part)
+                if is_picture(truth.labels):
+                    raise InvalidImage(
+                        "expected a label map; got a picture, whose values change from pixel to pixel; keep masks in a "
+                        "folder of their own"
+                    )
             empty += [] if truth.objects else [name]
-            binary += [name] if _looks_binary(truth) else []
-            sha256 = _sha256(data)
-            # Without a pattern, masks of one content are a group: else a copy could be in the other split.
-            group = group_of(name, arguments.group) if arguments.group else sha256
-            files.append(MaskFile(name, sha256, group))
+            black_and_white += [name] if is_black_and_white(truth.labels) else []
+            group = group_of(name, arguments.group) if arguments.group else None
+            files.append(MaskFile(name, _sha256(data), group))
             bar.update(1)
     if len(empty) == len(names):
         raise InvalidImage(f"expected masks with objects (labels above 0) in {masks}; all {len(names)} are empty")
     if empty:
         console.warn(f"{len(empty)} of {len(names)} masks show no object: {listed(empty)}")
-    if binary:
+    if black_and_white:
         console.warn(
-            f"{len(binary)} of {len(names)} masks have one label in several pieces, which is one object, not many; "
-            f"give each object a number of its own: {listed(binary)}"
+            f"{len(black_and_white)} of {len(names)} masks have one label in several pieces, which is one object, not "
+            f"many; give each object a number of its own: {listed(black_and_white)}"
         )
     return files
-
-
-def _looks_binary(truth: Truth) -> bool:
-    return truth.objects == 1 and cv2.connectedComponents((truth.labels > 0).astype(np.uint8))[0] > 2
 
 
 def _splits(arguments: argparse.Namespace, files: Sequence[MaskFile], layout: Layout) -> list[str]:

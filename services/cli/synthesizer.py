@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from biosynth.errors import BiosynthCallError
 from biosynth.v1.generation_pb2 import GenerateRequest, GenerateResponse, Model
 from biosynth.v1.reference_pb2 import RenderRequest, RenderResponse
 from biosynth.v1.types_pb2 import Appearance
@@ -97,7 +98,14 @@ class Synthesizer:
     zone: bool
 
     def make(self, ordered: Ordered) -> Sample:
-        """Make one. Raises what reading the mask and the services' calls raise."""
+        """Make one. Raises what reading the mask and the services' calls raise, naming the mask."""
+        try:
+            return self._make(ordered)
+        except BiosynthCallError as error:
+            error.message = f"image {ordered.name} of {self.masks}/{ordered.mask.name}: {error.message}"
+            raise
+
+    def _make(self, ordered: Ordered) -> Sample:
         truth, done = self._truth(ordered)
         reference = self._reference(truth)
         request = GenerateRequest(
@@ -112,7 +120,7 @@ class Synthesizer:
         line = {
             "name": ordered.name,
             "split": ordered.split,
-            "source": {"file": ordered.mask.name, "sha256": ordered.mask.sha256, "group": ordered.mask.group},
+            "source": {"file": ordered.mask.name, "sha256": ordered.mask.sha256, "group": ordered.mask.named_group},
             "augmentation": done,
             "height_px": truth.labels.shape[0],
             "width_px": truth.labels.shape[1],

@@ -1,4 +1,4 @@
-"""Elastic deformation: a smooth random displacement of all pixels (Simard et al., 2003; Ronneberger et al., 2015)."""
+"""Elastic deformation: a smooth random displacement of all pixels (docs/method.md, Augmented masks)."""
 
 from __future__ import annotations
 

@@ -12,11 +12,16 @@ FORMAT = "biosynth.order/1"
 
 @dataclass(frozen=True)
 class MaskFile:
-    """A mask by its name below the folder of masks; group: masks of one group are in one split."""
+    """A mask by its name below the folder of masks; named_group: as the user's pattern finds it, None without one."""
 
     name: str
     sha256: str
-    group: str
+    named_group: str | None = None
+
+    @property
+    def group(self) -> str:
+        """Masks of one group are in one split; without a pattern, those of one content: a copy would tell."""
+        return self.sha256 if self.named_group is None else self.named_group
 
 
 @dataclass(frozen=True)

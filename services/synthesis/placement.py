@@ -70,9 +70,11 @@ def _fixed(truth: Truth, pieces: NDArray[np.int32], count: int) -> Mask:
     if truth.wound is not None:
         fixed[pieces[cv2.dilate(truth.wound.view(np.uint8), _TOUCH) > 0]] = True
     inside = pieces > 0
-    pairs = np.unique(np.stack([truth.labels[inside], pieces[inside]]), axis=1)
-    _, of_label, times = np.unique(pairs[0], return_inverse=True, return_counts=True)
-    fixed[pairs[1][times[of_label] > 1]] = True  # an object in several pieces
+    # Each label with each piece that it has pixels in, as one number, which sorts faster than pairs.
+    pairs = np.unique(truth.labels[inside].astype(np.int64) * count + pieces[inside])
+    labels, owners = np.divmod(pairs, count)
+    _, of_label, times = np.unique(labels, return_inverse=True, return_counts=True)
+    fixed[owners[times[of_label] > 1]] = True  # an object in several pieces
     return fixed
 
 

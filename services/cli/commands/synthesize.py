@@ -17,6 +17,7 @@ from services.cli.folders import list_images
 from services.cli.numbers import COUNT, POSITIVE, SEED
 from services.cli.order_folder import MANIFEST, SHEET, OrderFolder
 from services.cli.ordering import make_order, split_counts
+from services.cli.pace import Pace
 from services.cli.places import Folder, Place, open_place
 from services.cli.session import add_endpoint, open_session
 from services.cli.synthesizer import Looks, Synthesizer, drawn_by
@@ -116,6 +117,7 @@ def _make(folder: OrderFolder, ours: Sequence[Batch], synthesizer: Synthesizer, 
     missing = folder.missing(ours)
     total, left = (sum(len(batch.images) for batch in some) for some in (ours, missing))
     images = ahead(synthesizer.make, (image for batch in missing for image in batch.images), usable_cores())
+    pace = Pace(console, left, "images")
     with console.progress(total=total, unit="image", initial=total - left) as bar:
         bar.set_description(f"model {synthesizer.drawn.model.name}")
         for batch in missing:
@@ -123,6 +125,7 @@ def _make(folder: OrderFolder, ours: Sequence[Batch], synthesizer: Synthesizer, 
             for _ in batch.images:
                 samples.append(next(images))
                 bar.update(1)
+                pace.step()
             folder.write(batch, samples)
     return left
 

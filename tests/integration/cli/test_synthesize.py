@@ -22,6 +22,8 @@ from services.common.storage.config import StoreConfig
 from services.common.storage.s3 import S3Store
 from tests.support.label_maps import discs
 from tests.support.pictures import nuclei_picture
+from tests.support.ports import free_ports
+from tests.support.processes import serving
 from tests.support.s3_servers import seaweedfs
 
 KINDS = ("uint8", "uint16", "int32", "int64")
@@ -266,6 +268,10 @@ def _colours(folder: Path) -> None:
     (folder / "bad.png").write_bytes(encode_png(np.random.default_rng(0).integers(0, 9, (8, 8, 3)).astype(np.uint8)))
 
 
+def _picture(folder: Path) -> None:
+    (folder / "bad.png").write_bytes(encode_png(nuclei_picture()))
+
+
 def _none(folder: Path) -> None:
     for path in [path for path in folder.rglob("*") if path.is_file()]:
         path.unlink()
@@ -281,6 +287,7 @@ def _all_empty(folder: Path) -> None:
     [
         (_float_mask, "bad.tif: expected a label map of whole numbers; got floating point samples of 32 bit"),
         (_colours, "bad.png: expected a label map in which each object has a grey value; got colours"),
+        (_picture, "bad.png: expected a label map; got a picture, whose values change from pixel to pixel"),
         (_none, "expected masks (.png, .tif, .tiff) in"),
         (_all_empty, "all 1 are empty"),
     ],
@@ -331,6 +338,19 @@ def test_results_among_masks_and_masks_among_results_are_refused(
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("mine")
     assert "it holds thesis.txt; choose another --out" in refused(capsys, masks, tmp_path / "full")[1]
+
+
+def test_deployed_services_make_the_same_images(masks: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.png").write_bytes(encode_png(nuclei_picture()))
+    order = ("--count", 5, "--like", tmp_path / "mine.png")
+    synthesize(masks, tmp_path / "here", *order)
+    [port] = free_ports(1)
+    address = f"127.0.0.1:{port}"
+    settings = {"BIOSYNTH_ADDRESS": address, "BIOSYNTH_STORE_PATH": str(tmp_path / "deployed")}
+    with serving(["services.cli", "serve"], {**os.environ, **settings}):
+        synthesize(masks, tmp_path / "there", *order, "--endpoint", address)
+    assert list((tmp_path / "deployed").rglob("generated.png"))
+    assert tree(tmp_path / "there") == tree(tmp_path / "here")
 
 
 def test_masks_and_results_may_be_in_the_configured_store(

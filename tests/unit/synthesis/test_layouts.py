@@ -38,9 +38,11 @@ def sample(number: int, split: str, scale: int = 1) -> Sample:
 
 def laid_out(folder: Path, name: str, with_splits: bool, scale: int = 1) -> list[dict[str, Any]]:
     """Write six samples, four of them for training; their lines."""
-    layout, mask = layouts()[name], MaskFile("m.png", "", "")
-    split = (lambda n: layout.held_out if n in (1, 4) else "train") if with_splits else lambda _n: layout.only
-    ordered = [Ordered(number, mask, split(number), 0, 0) for number in NUMBERS]
+    layout, mask = layouts()[name], MaskFile("m.png", "")
+    splits = (
+        ["train", layout.held_out, "train", "train", layout.held_out, "train"] if with_splits else [layout.only] * 6
+    )
+    ordered = [Ordered(number, mask, splits[number], 0, 0) for number in NUMBERS]
     lines: list[dict[str, Any]] = []
     for batch in batches(ordered, layout.batch):
         lines += _written(folder, layout.write(batch.name, _samples(batch, scale)), _samples(batch, scale))

@@ -29,8 +29,11 @@ class OrderFolder:
     place: Place
     layout: Layout
 
-    def claim(self, order: Order) -> None:
-        """Take the place for this order. Raises InvalidArgument where it is another's, or holds other files."""
+    def claim(self, order: Order, alone: bool) -> None:
+        """Take the place for this order. Raises InvalidArgument where it is another's, or holds other files.
+
+        alone: nobody else works on the order, so that what killed writers left can be removed.
+        """
         names = [name for name in self.place.names() if not name.rpartition("/")[2].startswith(".")]
         if ORDER in names:
             self._check(order)
@@ -41,6 +44,8 @@ class OrderFolder:
             )
         else:
             self.place.write(ORDER, _json(order.record))
+        if alone:
+            self.place.sweep()
 
     def _check(self, order: Order) -> None:
         try:

@@ -19,7 +19,7 @@ from services.cli.likeness import set_likeness
 from services.cli.places import Place
 from services.cli.run_record import generation_record
 from services.cli.session import Session
-from services.common.errors import NoFittingModel
+from services.common.errors import InvalidArgument, NoFittingModel
 from services.common.imaging.ometiff import encode_segmentation
 from services.pipeline.catalogue import catalogue_of
 from services.pipeline.plan import OPTIONAL_PARTS, Wish, wished_models
@@ -39,8 +39,11 @@ class Drawn:
     has_wound: bool
 
 
-def drawn_by(session: Session, asked: str) -> Drawn:
-    """The model that is asked for. Raises UnknownName, and NoFittingModel where a mask alone is not enough for it."""
+def drawn_by(session: Session, asked: str, zone: bool) -> Drawn:
+    """The model that is asked for; zone: it must draw wounds.
+
+    Raises UnknownName, NoFittingModel where a mask alone is not enough for it, and InvalidArgument.
+    """
     name, _, version = asked.partition("/")
     client = session.client
     models = client.list_models()
@@ -52,6 +55,8 @@ def drawn_by(session: Session, asked: str) -> Drawn:
         raise NoFittingModel(
             f"expected a model that draws one kind of objects, for a mask has one; {name} needs {', '.join(parts)}"
         )
+    if zone and "wound" not in parts:
+        raise InvalidArgument(f"expected --wound-zone for a model that draws wounds; {name} draws none")
     [model] = [model for model in models if (model.name, model.version) == (facts.name, facts.version)]
     return Drawn(model, objects[0], "wound" in parts)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from services.cli.console import Console
 from services.cli.folders import list_images
 from services.cli.numbers import COUNT, POSITIVE, SEED
 from services.cli.order_folder import MANIFEST, SHEET, OrderFolder
+from services.cli.order_options import pattern, shard, shares
 from services.cli.ordering import make_order, split_counts
 from services.cli.pace import Pace
 from services.cli.places import Folder, Place, open_place
@@ -63,17 +63,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results, or s3://BUCKET/FOLDER")
     parser.add_argument("--layout", choices=layouts(), default=next(iter(layouts())), help="which files; see above")
     parser.add_argument(
-        "--split", type=_split, metavar="A/B[/C]", help="shares of train and val (or test), such as 80/20 or 80/10/10"
+        "--split", type=shares, metavar="A/B[/C]", help="shares of train and val (or test), such as 80/20 or 80/10/10"
     )
     parser.add_argument(
-        "--group", type=_pattern, metavar="REGEX", help="what in masks' names says which must stay together"
+        "--group", type=pattern, metavar="REGEX", help="what in masks' names says which must stay together"
     )
     parser.add_argument(
         "--like", type=Path, metavar="IMAGE|FOLDER", help="imitate this image, or those of a folder in turn"
     )
     parser.add_argument("--like-channel", type=COUNT, metavar="N", help="channel of a multi-channel image, from 0")
     parser.add_argument("--wound-zone", action="store_true", help="find the wound between the cells of each mask")
-    parser.add_argument("--shard", type=_shard, default=(1, 1), metavar="I/N", help="make the Ith of N parts only")
+    parser.add_argument("--shard", type=shard, default=(1, 1), metavar="I/N", help="make the Ith of N parts only")
     parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="of every random choice (default 0)")
     add_appearance(parser)
     add_endpoint(parser)
@@ -82,31 +82,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command."""
     begin = time.monotonic()
-    masks, out = open_place(arguments.masks, os.environ), open_place(arguments.out, os.environ)
-    _refuse_nesting(masks, out)
+    masks, out = _places(arguments)
     looks, layout = _looks(arguments), layouts()[arguments.layout]
+    part, parts = arguments.shard
     with open_session(os.environ, arguments.endpoint) as session:
-        drawn = drawn_by(session, arguments.model)
-        if arguments.wound_zone and not drawn.has_wound:
-            raise InvalidArgument(f"expected --wound-zone for a model that draws wounds; {drawn.model.name} draws none")
+        drawn = drawn_by(session, arguments.model, arguments.wound_zone)
         order = make_order(arguments, masks, looks, drawn, layout, console)
         folder = OrderFolder(out, layout)
-        folder.claim(order)
-        all_batches = batches(order.images(), layout.batch)
-        part, parts = arguments.shard
-        if parts == 1:
-            out.sweep()
+        folder.claim(order, alone=parts == 1)
         synthesizer = Synthesizer(
             session, masks, drawn, Looks(looks, arguments.like_channel, drawn.model, session),
             appearance_of(arguments), arguments.wound_zone,
         )  # fmt: skip
-        made = _make(folder, all_batches[part - 1 :: parts], synthesizer, console)
+        whole = batches(order.images(), layout.batch)
+        made = _make(folder, whole[part - 1 :: parts], synthesizer, console)
     record: dict[str, Any] = {"out": str(out), "count": order.count, "made": made, "complete": False}
-    if missing := folder.missing(all_batches):
+    if missing := folder.missing(whole):
         left = sum(len(batch.images) for batch in missing)
         console.say(f"made {made} images; {left} of other shards are not there yet, and then the manifest is written")
     else:
-        lines = folder.finish(all_batches, drawn.part)
+        lines = folder.finish(whole, drawn.part)
         record |= {"complete": True, "splits": split_counts(line["split"] for line in lines if line["split"])}
         _tell(lines, made, out, time.monotonic() - begin, console)
     console.answer(record)
@@ -153,7 +148,9 @@ def _looks(arguments: argparse.Namespace) -> list[Path]:
     return list_images(like) if like.is_dir() else [like]
 
 
-def _refuse_nesting(masks: Place, out: Place) -> None:
+def _places(arguments: argparse.Namespace) -> tuple[Place, Place]:
+    """Of the masks and of the results. Raises InvalidArgument where one lies in the other."""
+    masks, out = (open_place(text, os.environ) for text in (arguments.masks, arguments.out))
     inner, outer = (
         Path(str(place)).resolve() if isinstance(place, Folder) else Path(str(place)) for place in (out, masks)
     )
@@ -161,24 +158,4 @@ def _refuse_nesting(masks: Place, out: Place) -> None:
         raise InvalidArgument(f"expected --out outside the folder of masks, where results would be masks; got {out}")
     if inner in outer.parents:
         raise InvalidArgument(f"expected --masks outside --out, whose files are an order's alone; got {masks}")
-
-
-def _split(text: str) -> list[int]:
-    shares = [int(part) for part in text.split("/") if part.isdecimal() and int(part) > 0]
-    if len(shares) not in (2, 3) or len(shares) != text.count("/") + 1:
-        raise argparse.ArgumentTypeError(f"expected shares such as 80/20 or 80/10/10; got {text!r}")
-    return shares
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise argparse.ArgumentTypeError(f"expected a regular expression such as '(plate\\d+)_'; {error}") from None
-
-
-def _shard(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
-        raise argparse.ArgumentTypeError(f"expected I/N with I from 1 to N, such as 1/4; got {text!r}")
-    return int(found[1]), int(found[2])
+    return masks, out

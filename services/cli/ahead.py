@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ahead(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
+def ahead(work: Callable[[T], R], items: Iterable[T], threads: int) -> Generator[R, None, None]:
     """The result for each item, in their order; never more than `threads` + 1 are begun and not yet taken.
 
     What `work` raises comes at the item's turn; what waits is then dropped, as it is where the iterator is closed.

@@ -63,7 +63,7 @@ def _looked_at(
         for name in names:
             data = masks.read_input(name)
             with naming(f"{masks}/{name}"):
-                truth = read_truth(name, data, drawn.part)
+                truth = read_truth(data, drawn.part)
                 if is_picture(truth.labels):
                     raise InvalidImage(
                         "expected a label map; got a picture, whose values change from pixel to pixel; keep masks in a "

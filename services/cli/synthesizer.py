@@ -138,7 +138,7 @@ class Synthesizer:
     def _truth(self, ordered: Ordered) -> tuple[Truth, dict[str, Any] | None]:
         name, done = ordered.mask.name, None
         with naming(f"{self.masks}/{name}"):
-            truth = read_truth(name, self.masks.read_input(name), self.drawn.part)
+            truth = read_truth(self.masks.read_input(name), self.drawn.part)
             if not self.drawn.has_wound:
                 truth = Truth(truth.labels)
             if ordered.round:

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from biosynth.contract import TIFF
+from biosynth.contract import PARTS, TIFF
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidSegmentation
+from services.common.imaging.formats.limits import ImageLimits
+from services.common.imaging.formats.tiff import TiffPlanes
 from services.common.imaging.images import decode_label_map
 from services.common.imaging.labels import Labels, Mask, Segmentation
 from services.common.imaging.ometiff import decode_segmentation
 
 SUFFIXES = (".png", ".tif", ".tiff")
-_SEGMENTATION = (".ome.tif", ".ome.tiff")
 
 
 @dataclass(frozen=True)
@@ -42,18 +43,27 @@ class Truth:
         return Segmentation(**named, wound=self.wound)
 
 
-def read_truth(name: str, data: bytes, part: str) -> Truth:
-    """The truth in a label map, or in a segmentation of `biosynth segment` or `biosynth combine` (.ome.tif).
+def read_truth(data: bytes, part: str) -> Truth:
+    """The truth in a label map, or in a segmentation of `biosynth segment` or `biosynth combine`.
 
     part: `cells` or `nuclei`, what of a segmentation is taken. Raises InvalidImage or InvalidSegmentation.
     """
-    if not (name.lower().endswith(_SEGMENTATION) and data.startswith(TIFF)):
+    if not _is_segmentation(data):
         return Truth(decode_label_map(data))
     found = decode_segmentation(data)
     labels: Labels | None = getattr(found, part)
     if labels is None:
         raise InvalidSegmentation(f"expected {part}, which the model draws; the file has {', '.join(found.parts)}")
     return Truth(labels, found.wound)
+
+
+def _is_segmentation(data: bytes) -> bool:
+    """Whether planes are named as ours are; other programs' OME-TIFFs of one plane are label maps."""
+    if not data.startswith(TIFF):
+        return False
+    limits = ImageLimits()
+    limits.check_file(data)
+    return {plane.name for plane in TiffPlanes(data, limits).planes} <= set(PARTS)
 
 
 def is_mask(name: str) -> bool:

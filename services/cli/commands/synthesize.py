@@ -6,6 +6,7 @@ import argparse
 import os
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +112,12 @@ def _make(folder: OrderFolder, ours: Sequence[Batch], synthesizer: Synthesizer, 
     """Make what is missing of these; returns how many images that were."""
     missing = folder.missing(ours)
     total, left = (sum(len(batch.images) for batch in some) for some in (ours, missing))
-    images = ahead(synthesizer.make, (image for batch in missing for image in batch.images), usable_cores())
+    wanted = (image for batch in missing for image in batch.images)
     pace = Pace(console, left, "images")
-    with console.progress(total=total, unit="image", initial=total - left) as bar:
+    with (
+        closing(ahead(synthesizer.make, wanted, usable_cores())) as images,
+        console.progress(total=total, unit="image", initial=total - left) as bar,
+    ):
         bar.set_description(f"model {synthesizer.drawn.model.name}")
         for batch in missing:
             samples = []
@@ -133,9 +137,10 @@ def _tell(lines: Sequence[dict[str, Any]], made: int, out: Place, seconds: float
             f"such as {warned[0]['name']}: {warned[0]['warnings'][0]}"
         )
     splits = split_counts(line["split"] for line in lines if line["split"])
-    shares = f" ({', '.join(f'{count} {split}' for split, count in splits.items())})" if len(splits) > 1 else ""
+    by_split = f" ({', '.join(f'{count} {split}' for split, count in splits.items())})" if len(splits) > 1 else ""
     console.say(
-        f"made {made} images in {seconds:.1f} s; {out} holds all {len(lines)}{shares}; look at {SHEET}, read {MANIFEST}"
+        f"made {made} images in {seconds:.1f} s; {out} holds all {len(lines)}{by_split}; look at {SHEET}, "
+        f"read {MANIFEST}"
     )
 
 

@@ -46,7 +46,7 @@ class Layout(Protocol):
         """The files of a batch of this name; its samples are of one split."""
 
     def finish(self, whole: Whole) -> Mapping[str, bytes]:
-        """The files that tell of all samples; to be written again where there are more."""
+        """The files that tell of all samples."""
 
 
 def folder_of(split: str) -> str:

@@ -18,6 +18,8 @@ import tifffile
 
 from services.cli.__main__ import main
 from services.common.imaging.images import decode_image, encode_png
+from services.common.imaging.labels import Segmentation
+from services.common.imaging.ometiff import encode_segmentation
 from services.common.storage.config import StoreConfig
 from services.common.storage.s3 import S3Store
 from tests.support.label_maps import discs
@@ -205,6 +207,23 @@ def test_phase_contrast_is_drawn_without_a_wound_or_with_the_zone_between_cells(
     )
     assert set(np.unique(without)) == {1, 2, 3} and set(np.unique(zone)) == {0, 1, 2, 3}
     assert (zone[:, 300:] == 0).mean() > 0.9
+
+
+def test_segmentations_bring_their_wound_and_the_pictures_beside_them_are_left_alone(tmp_path: Path) -> None:
+    only = tmp_path / "segmented"
+    only.mkdir()
+    wound = np.zeros((96, 128), np.bool_)
+    wound[:, 60:80] = True
+    cells = np.where(wound, 0, discs()).astype(np.int32)
+    (only / "a.ome.tif").write_bytes(encode_segmentation(Segmentation(cells=cells, wound=wound)))
+    (only / "a.objects.png").write_bytes(encode_png(np.zeros((96, 128, 3), np.uint8)))
+    (only / "a.objects.csv").write_text("part,label\n")
+    synthesize(only, tmp_path / "out", "--model", "phase-scratch", "--count", 3)
+    lines = manifest(tmp_path / "out")
+    assert {line["source"]["file"] for line in lines} == {"a.ome.tif"}
+    references = [decode_image((tmp_path / "out" / line["reference"]["file"]).read_bytes()) for line in lines]
+    np.testing.assert_array_equal(references[0] == 0, wound)
+    assert all((reference == 0).mean() == pytest.approx(wound.mean(), rel=0.1) for reference in references)
 
 
 def test_a_count_below_the_number_of_masks_takes_the_first(masks: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from services.cli.commands import (
     run,
     segment,
     serve,
+    synthesize,
     train,
     utility,
 )
@@ -35,6 +36,7 @@ DESCRIPTION = """\
 Microscopy images to label maps, and label maps to realistic images with known truth.
 
   biosynth run IMAGE --out DIR        the whole way, one command
+  biosynth synthesize --masks DIR     images by the hundred, with known truth
   biosynth info                       is there a GPU, what can be asked for
   biosynth serve                      the same services over gRPC, for other programs"""
 EPILOG = """\
@@ -46,6 +48,7 @@ COMMANDS: dict[str, Command] = {
     "segment": segment,
     "render": render,
     "generate": generate,
+    "synthesize": synthesize,
     "models": models,
     "info": info,
     "compare": compare,

@@ -1,0 +1,111 @@
+"""Reads the masks of an order and says which images are made of them."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from services.cli.appearance import values_of
+from services.cli.console import Console
+from services.cli.files import read_input
+from services.cli.folders import naming
+from services.cli.places import Place
+from services.cli.synthesizer import Drawn
+from services.common.errors import InvalidArgument, InvalidImage
+from services.evaluation.pictures import listed
+from services.synthesis.doubts import is_black_and_white, is_picture
+from services.synthesis.layouts.layout import TRAIN, Layout
+from services.synthesis.order import FORMAT, MaskFile, Order
+from services.synthesis.splits import assign_splits, group_of
+from services.synthesis.truth import SUFFIXES, is_mask, read_truth
+
+
+def make_order(
+    arguments: argparse.Namespace, masks: Place, looks: Sequence[Path], drawn: Drawn, layout: Layout, console: Console
+) -> Order:
+    """The order that the arguments describe, with every mask that it uses looked at.
+
+    Raises InvalidImage or InvalidSegmentation, naming the file, for one that is no mask, or where none shows an object;
+    InvalidArgument for splits that the masks do not allow.
+    """
+    names = [name for name in masks.names() if is_mask(name)]
+    if not names:
+        raise InvalidImage(f"expected masks ({', '.join(SUFFIXES)}) in {masks}; found none")
+    count: int = arguments.count or len(names)
+    files = _looked_at(names[:count], arguments, masks, drawn, console)
+    splits = _splits(arguments, files, layout)
+    record: dict[str, Any] = {
+        "format": FORMAT,
+        "count": count,
+        "seed": arguments.seed,
+        "model": {name: getattr(drawn.model, name) for name in ("name", "version", "sha256")},
+        "layout": arguments.layout,
+        "split": arguments.split,
+        "group": arguments.group.pattern if arguments.group else None,
+        "like": [{"file": path.name, "sha256": _sha256(read_input(path))} for path in looks],
+        "like channel": arguments.like_channel,
+        "appearance": values_of(arguments),
+        "wound zone": arguments.wound_zone,
+        "masks": [{"file": file.name, "sha256": file.sha256} for file in files],
+    }
+    return Order(count, arguments.seed, files, splits, record)
+
+
+def _looked_at(
+    names: Sequence[str], arguments: argparse.Namespace, masks: Place, drawn: Drawn, console: Console
+) -> list[MaskFile]:
+    files, empty, black_and_white = [], [], []
+    with console.progress(total=len(names), unit="mask") as bar:
+        bar.set_description("looking at masks")
+        for name in names:
+            data = masks.read_input(name)
+            with naming(f"{masks}/{name}"):
+                truth = read_truth(data, drawn.part)
+                if is_picture(truth.labels):
+                    raise InvalidImage(
+                        "expected a label map; got a picture, whose values change from pixel to pixel; keep masks in a "
+                        "folder of their own"
+                    )
+            empty += [] if truth.objects else [name]
+            black_and_white += [name] if is_black_and_white(truth.labels) else []
+            group = group_of(name, arguments.group) if arguments.group else None
+            files.append(MaskFile(name, _sha256(data), group))
+            bar.update(1)
+    if len(empty) == len(names):
+        raise InvalidImage(f"expected masks with objects (labels above 0) in {masks}; all {len(names)} are empty")
+    if empty:
+        console.warn(f"{len(empty)} of {len(names)} masks show no object: {listed(empty)}")
+    if black_and_white:
+        console.warn(
+            f"{len(black_and_white)} of {len(names)} masks have one label in several pieces, which is one object, not "
+            f"many; give each object a number of its own: {listed(black_and_white)}"
+        )
+    return files
+
+
+def _splits(arguments: argparse.Namespace, files: Sequence[MaskFile], layout: Layout) -> list[str]:
+    if not arguments.split:
+        if arguments.group:
+            raise InvalidArgument("expected --split with --group, such as --split 80/20; got none")
+        return [layout.only] * len(files)
+    named = (TRAIN, layout.held_out) if len(arguments.split) == 2 else (TRAIN, "val", "test")
+    return [named[number] for number in assign_splits([file.group for file in files], arguments.split, arguments.seed)]
+
+
+def split_counts(splits: Iterable[str]) -> dict[str, int]:
+    """How many there are of each split, by name.
+
+    >>> split_counts(["train", "val", "train"])
+    {'train': 2, 'val': 1}
+    """
+    counted: dict[str, int] = {}
+    for split in splits:
+        counted[split] = counted.get(split, 0) + 1
+    return counted
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,39 @@
+"""Files that can be read as label maps, and most likely are none."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from services.common.imaging.labels import Labels
+
+# Between neighbours, labels differ at borders alone: at a quarter of the pixels where objects are 5 px small and dense.
+# Greys of a picture differ nearly everywhere.
+_PICTURE_SHARE = 0.4
+_PICTURE_VALUES = 16
+
+
+def is_picture(labels: Labels) -> bool:
+    """Whether values change from pixel to pixel, as greys do. labels: (H, W).
+
+    >>> noise = np.random.default_rng(0).integers(1, 200, (40, 40)).astype(np.int32)
+    >>> is_picture(noise), is_picture(np.repeat(np.repeat(noise, 5, 0), 5, 1))
+    (True, False)
+    """
+    left, right = labels[:, :-1], labels[:, 1:]
+    both = (left > 0) & (right > 0)
+    if np.count_nonzero((left != right) & both) <= _PICTURE_SHARE * np.count_nonzero(both):
+        return False
+    return len(np.unique(labels)) > _PICTURE_VALUES
+
+
+def is_black_and_white(labels: Labels) -> bool:
+    """Whether there is one label, in several pieces: they would be one object. labels: (H, W).
+
+    >>> is_black_and_white(np.array([[255, 0, 255]], np.int32)), is_black_and_white(np.array([[1, 0, 2]], np.int32))
+    (True, False)
+    """
+    inside = labels > 0
+    if not inside.any() or int(labels.max()) != int(labels[inside].min()):
+        return False
+    return int(cv2.connectedComponents(inside.astype(np.uint8))[0]) > 2

@@ -24,9 +24,10 @@ class Console:
         """Tell people something even when quiet."""
         tqdm.write(text, file=sys.stderr)
 
-    def progress(self, total: int | None, unit: str) -> Any:
-        """Open a progress bar, a context manager; it shows itself on terminals only."""
-        return tqdm(total=total, unit=unit, file=sys.stderr, disable=True if self._quiet else None, leave=False)
+    def progress(self, total: int | None, unit: str, initial: int = 0) -> Any:
+        """Open a progress bar, a context manager; it shows itself on terminals only. initial: what was done before."""
+        disable = True if self._quiet else None
+        return tqdm(total=total, unit=unit, initial=initial, file=sys.stderr, disable=disable, leave=False)
 
     def answer(self, record: dict[str, Any], text: str = "") -> None:
         """Give the command's answer: the record as JSON, or the text."""

@@ -58,9 +58,9 @@ def is_segmentation(path: Path) -> bool:
 def read_labels(path: Path, part: str) -> Labels:
     """Read a part from a segmentation, or from a label map in which every value is an object."""
     data = read_input(path)
-    with _naming(path):
+    with naming(path):
         if not is_segmentation(path):
-            return decode_label_map(data).astype(np.int32)
+            return decode_label_map(data)
         found = getattr(decode_segmentation(data), part)
         if found is None:
             raise InvalidSegmentation(f"expected {part}; the segmentation has none")
@@ -84,7 +84,7 @@ class LabelledImages(Sequence[Picture]):
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
         path, shown = self._pairs[index]
-        with _naming(path):
+        with naming(path):
             image = decode_image(read_input(path), self._channel)
         labels: dict[str, Any] = {self._part: read_labels(shown, self._part)}
         return Picture(stem_of(path), image, Segmentation(**labels))
@@ -112,7 +112,7 @@ def open_labelled(folder: Path, labels: Path, part: str, channel: int | None = N
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def naming(path: Path | str) -> Iterator[None]:
     """Say in an error which file it is about."""
     try:
         yield

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from services.common.errors import InvalidImage, WrongChannel
 from services.common.imaging.formats import jpeg, png
 from services.common.imaging.formats.limits import ImageLimits
-from services.common.imaging.formats.tiff import TiffPlanes
+from services.common.imaging.formats.tiff import TiffPlanes, check_whole_numbers
 from services.common.steps import step
 
 __all__ = ["Image", "ImageLimits", "autocontrast", "decode_image", "decode_label_map", "encode_png"]
@@ -21,6 +21,7 @@ __all__ = ["Image", "ImageLimits", "autocontrast", "decode_image", "decode_label
 Image = NDArray[np.uint8] | NDArray[np.uint16]
 
 _DEFAULT = ImageLimits()
+_MOST_LABEL = int(np.iinfo(np.int32).max)
 
 
 @step("decode")
@@ -34,15 +35,34 @@ def decode_image(data: bytes, channel: int | None = None, limits: ImageLimits = 
     return _to_grey(_decode(data, channel, limits))
 
 
-def decode_label_map(data: bytes, limits: ImageLimits = _DEFAULT) -> Image:
-    """A label map of one plane, (H, W), uint8 or uint16 as stored. Raises as `decode_image`, and for colours.
+def decode_label_map(data: bytes, limits: ImageLimits = _DEFAULT) -> NDArray[np.int32]:
+    """A label map of one plane, (H, W) int32, from integers of any width, signed or not; 0 is the background.
 
-    Colours of labels, as in a picture of them or by a palette, are no numbers: their greys would be objects made up.
+    Raises as `decode_image`; InvalidImage for several planes, for colours (those of labels, as in a picture of them or
+    by a palette, are no numbers: their greys would be objects made up), and for labels below 0 or above 2**31 - 1.
     """
-    pixels = _decode(data, None, limits)
-    if pixels.ndim == 3 and (pixels[:, :, :1] != pixels[:, :, 1:3]).any():
-        raise InvalidImage("expected a label map in which each object has a grey value; got colours; save it as labels")
-    return _to_grey(pixels)
+    pixels = _decode_whole_numbers(data, limits) if data.startswith(TIFF) else _decode(data, None, limits)
+    if pixels.ndim == 3:
+        if (pixels[:, :, :1] != pixels[:, :, 1:3]).any():
+            raise InvalidImage(
+                "expected a label map in which each object has a grey value; got colours; save it as labels"
+            )
+        pixels = pixels[:, :, 0]
+    least, most = int(pixels.min()), int(pixels.max())
+    if least < 0 or most > _MOST_LABEL:
+        raise InvalidImage(
+            f"expected labels from 0 (background) to {_MOST_LABEL}; got {least if least < 0 else most}; number them "
+            "anew from 1"
+        )
+    return pixels.astype(np.int32)
+
+
+def _decode_whole_numbers(data: bytes, limits: ImageLimits) -> NDArray[Any]:
+    limits.check_file(data)
+    file = TiffPlanes(data, limits)
+    if len(file.planes) > 1:
+        raise InvalidImage(f"expected a label map of one plane; got {len(file.planes)} planes; save one file a plane")
+    return file.read(file.planes[0], check_whole_numbers)
 
 
 def _decode(data: bytes, channel: int | None, limits: ImageLimits) -> NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ from services.common.imaging.formats.tiff_pixel_size import pixel_size_um
 
 NONE, LZW, DEFLATE, OLD_DEFLATE, PACKBITS = 1, 5, 8, 32946, 32773
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = 0, 1, 2, 3
-_UNSIGNED, _FLOAT = 1, 3
+_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _PIECE, _SLICE = 1 << 20, 1 << 16
 # In these vendors' dialects the parser would follow private tags and open other files; we read plain pages alone.
 _PLAIN = dict.fromkeys(("is_lsm", "is_scanimage", "is_ndpi", "is_mmstack", "is_ndtiff", "is_stk"), False)
@@ -96,15 +96,16 @@ class TiffPlanes:
         with _damage_named():
             return pixel_size_um(self._pages[self._images[0]])
 
-    def read(self, plane: Plane) -> NDArray[Any]:
+    def read(self, plane: Plane, check: Callable[[Any, NDArray[Any]], None] | None = None) -> NDArray[Any]:
         """Samples of one plane, (H, W) or, of a colour image, (H, W, 3 or 4) as RGB(A); black is 0.
 
-        Raises InvalidImage where the samples are damaged or are not unsigned integers of 1, 8, 16 or 32 bit.
+        check: of the page and its samples; None: `check_samples`. Raises InvalidImage where the samples are damaged or
+        are not unsigned integers of 1, 8, 16 or 32 bit.
         """
         page = self._pages[plane.page]
         with _damage_named():
             pixels = self._decode(page, plane.page)
-            check_samples(page, pixels)
+            (check or check_samples)(page, pixels)
             if pixels.ndim == 3 and page.planarconfig == 2:
                 pixels = np.moveaxis(pixels, 0, 2)  # (S, H, W) -> (H, W, S)
             if plane.sample is not None:
@@ -188,6 +189,17 @@ def check_samples(page: Any, pixels: NDArray[Any]) -> None:
     if page.sampleformat == _FLOAT and (bad := int(np.count_nonzero(~np.isfinite(pixels)))):
         came += f" with {bad} NaN or infinite values"
     raise InvalidImage(f"expected unsigned samples of 8 or 16 bit, got {came}; convert the image to 16 bit")
+
+
+def check_whole_numbers(page: Any, pixels: NDArray[Any]) -> None:
+    """Raise InvalidImage unless samples are integers, signed or not, of 1 to 64 bit: as label maps have them."""
+    if page.sampleformat in (_UNSIGNED, _SIGNED) and pixels.dtype.kind in "biu":
+        return
+    kind = "floating point" if page.sampleformat == _FLOAT else "other"
+    raise InvalidImage(
+        f"expected a label map of whole numbers; got {kind} samples of {page.bitspersample} bit; save the labels as "
+        "integers"
+    )
 
 
 def _segment_bytes(page: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ def save_checkpoint(
     partial = folder / "checkpoint.partial"
     whole = {key: value.contiguous().clone() for key, value in tensors.items()}
     save_file(whole, partial, metadata={"state": json.dumps(state)})
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())  # else a machine that goes down could leave the new name with no bytes
     partial.replace(folder / FILE)
 
 

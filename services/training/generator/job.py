@@ -15,11 +15,14 @@ from services.generation.conditions import plane_count
 from services.generation.model import WEIGHTS
 from services.training.card import training_record
 from services.training.datasets.dataset import fingerprint, read_manifest
+from services.training.datasets.roles import check_schema
 from services.training.generator.crops import Crops, load_fields
 from services.training.generator.fidelity import measure_fidelity
 from services.training.generator.publish import Naming, describe, publish
 from services.training.generator.trainer import TrainConfig, Trainer
-from services.training.loop import Reporter, run
+from services.training.loop import run
+from services.training.ranks import Ranks
+from services.training.telling import Reporter
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,18 @@ class Job:
     remarks: str
 
 
-def train_generator(job: Job, reporter: Reporter) -> dict[str, Any]:
-    """Train, publish, measure and write the card; returns what was done, as JSON has it."""
-    torch.set_num_threads(usable_cores())
+def train_generator(job: Job, reporter: Reporter, ranks: Ranks) -> dict[str, Any]:
+    """Train, publish, measure and write the card; returns what was done, as JSON has it, where this process writes."""
+    torch.set_num_threads(max(1, usable_cores() // ranks.count))
     manifest = read_manifest(job.dataset)
-    fields = load_fields(job.dataset, manifest.chosen("train"), manifest.roles)
+    check_schema(manifest)
+    manifest.needed("val")  # before the long work
+    fields = load_fields(job.dataset, manifest.needed("train"), manifest.roles)
     crops = Crops(fields, manifest.roles.count, job.config.crop_px, np.random.default_rng(job.config.seed))
-    trainer = Trainer(job.config, plane_count(manifest.roles.count), crops, fingerprint(job.dataset))
+    trainer = Trainer(job.config, plane_count(manifest.roles.count), crops, fingerprint(job.dataset), ranks)
     run(trainer, job.work, reporter)
+    if not ranks.writes:
+        return {}
     counts = {split: len(manifest.chosen(split)) for split in ("train", "val")}
     record = training_record(manifest.name, counts, trainer.seconds, job.config)
     description = publish(trainer.average, job.naming, manifest, fields, record, job.out)

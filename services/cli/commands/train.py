@@ -65,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="YAML of hyper-parameters that differ from the defaults, named as in a card, such as {batch: 4}",
     )
     parser.add_argument(
+        "--last",
+        action="store_true",
+        help="of a generator: publish the last weights, also when training is over; default: those of the second half "
+        "in whose images a segmenter sees the labels of a few held-out fields most as in real images",
+    )
+    parser.add_argument(
         "--looks-only",
         action="store_true",
         help="of a generator: keep --out's weights, measure its training images' looks anew",
@@ -142,7 +148,8 @@ def _generator(arguments: argparse.Namespace, console: Console, ranks: Ranks) ->
     naming = Naming(_name(arguments), arguments.version or "1", arguments.description)
     remarks = _remarks(arguments.remarks)  # read now, so that a wrong path shows before the long training
     dataset = _dataset(arguments, console, ranks)
-    return train_generator(Job(dataset, config, _work(arguments), arguments.out, naming, remarks), console, ranks)
+    job = Job(dataset, config, _work(arguments), arguments.out, naming, remarks, keeps_best=not arguments.last)
+    return train_generator(job, console, ranks)
 
 
 def _segmenter(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class TrainConfig:
 
 
 class Trainer(Training):
-    """Trains a generator on crops. dataset: its fingerprint."""
+    """Trains a generator on crops. dataset: its fingerprint. best: averaged weights that an examination kept."""
 
     def __init__(self, config: TrainConfig, planes: int, crops: Crops, dataset: str = "", ranks: Ranks = ALONE) -> None:
         torch.manual_seed(config.seed)
@@ -51,13 +51,19 @@ class Trainer(Training):
         for network in (self.generator, self.discriminator):
             network.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        self.best = copy.deepcopy(self.average)
         rates = (config.learning_rate, config.discriminator_rate)
         networks: tuple[nn.Module, nn.Module] = (self.generator, self.discriminator)
         self.optimisers = [
             torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.99))
             for network, rate in zip(networks, rates, strict=True)
         ]
-        modules = {"generator": self.generator, "average": self.average, "discriminator": self.discriminator}
+        modules = {
+            "generator": self.generator,
+            "average": self.average,
+            "best": self.best,
+            "discriminator": self.discriminator,
+        }
         super().__init__(config, modules, self.optimisers, crops.generator, dataset, ranks)
 
     def train_step(self) -> dict[str, float]:

@@ -31,6 +31,7 @@ from services.training.datasets.dataset import (
 from services.training.loop import run
 from services.training.onnx_export import export_onnx
 from services.training.ranks import Ranks
+from services.training.segmenter.examination import Examination
 from services.training.segmenter.fields import choose_part, entries_by_source, read_eight_bit, read_field
 from services.training.segmenter.scores import Score, score
 from services.training.segmenter.sizes import typical_sizes
@@ -66,7 +67,8 @@ def train_segmenter(job: Job, reporter: Reporter, ranks: Ranks) -> dict[str, Any
     # Read now, so that a wrong file shows before the long training.
     tests = {source: [read_eight_bit(job.dataset, entry, part) for entry in some] for source, some in held_out.items()}
     trainer = Trainer(job.config, fields, fingerprint(job.dataset), ranks)
-    run(trainer, job.work, reporter)
+    examination = Examination(tests, part, job.work)
+    run(trainer, job.work, reporter, lambda: examination(trainer))
     if not ranks.writes:
         return {}
     counts = {source: len(entries) for source, entries in chosen.items()}

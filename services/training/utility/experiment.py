@@ -16,8 +16,9 @@ import torch
 from services.common.engines.cores import usable_cores
 from services.evaluation.average_precision import average_precision
 from services.segmentation.learned.segment import find_objects
+from services.training.engine import NetworkEngine
 from services.training.loop import resume_if_begun, train
-from services.training.segmenter.engine import NetworkEngine, undescribed
+from services.training.segmenter.engine import undescribed
 from services.training.segmenter.network import NetworkConfig
 from services.training.segmenter.trainer import TrainConfig, Trainer
 from services.training.stopping import Stop

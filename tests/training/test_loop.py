@@ -92,7 +92,7 @@ def test_weights_that_are_no_numbers_never_take_a_good_checkpoints_place(tmp_pat
     assert read_state(tmp_path)["step"] == 0
 
 
-class _Reports:
+class Reports:
     """Remembers what it is told."""
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ def test_a_log_is_told_step_losses_and_what_is_left_every_thirty_seconds(
     monkeypatch: pytest.MonkeyPatch, terminal: bool
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
-    reports, seconds = _Reports(), iter(range(0, 1000, 20))
+    reports, seconds = Reports(), iter(range(0, 1000, 20))
 
     class Curves:
         def add_scalar(self, name: str, value: float, step: int) -> None:

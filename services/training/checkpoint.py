@@ -54,8 +54,17 @@ def read_state(folder: Path) -> dict[str, Any]:
 def load_checkpoint(
     folder: Path, modules: Mapping[str, nn.Module], optimisers: Sequence[torch.optim.Optimizer]
 ) -> None:
-    """Put networks, optimisers and torch's random generator into the state that was saved."""
+    """Put networks, optimisers and torch's random generator into the state that was saved.
+
+    Raises InvalidArgument, before anything is changed, for a file that has other networks.
+    """
     tensors = load_file(folder / FILE)
+    for name, module in modules.items():
+        if _under(tensors, name).keys() != module.state_dict().keys():
+            raise InvalidArgument(
+                f"expected weights of the {name} as this version has them in {folder / FILE}; another wrote it; "
+                "choose another --work"
+            )
     for name, module in modules.items():
         module.load_state_dict(_under(tensors, name))
     for index, optimiser in enumerate(optimisers):

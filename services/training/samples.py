@@ -53,8 +53,8 @@ def outlined(image: NDArray[np.uint8], labels: Labels, colour: tuple[int, int, i
 def write_samples(folder: Path, step: int, titles: Sequence[str], rows: Sequence[Sequence[NDArray[np.uint8]]]) -> None:
     """Write samples/step-N.png. rows: panels of one field each, (H, W) or (H, W, 3), as many as titles."""
     panels = [[panel if panel.ndim == 3 else np.repeat(panel[:, :, None], 3, axis=2) for panel in row] for row in rows]
-    height, width = (max(panel.shape[axis] for row in panels for panel in row) for axis in (0, 1))
-    drawn = [np.concatenate([_framed(panel, height, width) for panel in row], axis=1) for row in panels]
+    width = max(panel.shape[1] for row in panels for panel in row)
+    drawn = [np.concatenate([_framed(panel, width) for panel in row], axis=1) for row in panels]
     banner = np.full((_TITLE_PX, drawn[0].shape[1], 3), _WHITE, np.uint8)
     for number, title in enumerate(titles):
         at = (number * (width + _GAP_PX) + 2, _TITLE_PX - 7)
@@ -64,6 +64,6 @@ def write_samples(folder: Path, step: int, titles: Sequence[str], rows: Sequence
     place.write_bytes(encode_png(np.concatenate([banner, *drawn])))
 
 
-def _framed(panel: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    room = ((0, height + _GAP_PX - panel.shape[0]), (0, width + _GAP_PX - panel.shape[1]), (0, 0))
+def _framed(panel: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    room = ((0, _GAP_PX), (0, width + _GAP_PX - panel.shape[1]), (0, 0))
     return np.asarray(np.pad(panel, room, constant_values=_WHITE), np.uint8)

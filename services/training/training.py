@@ -78,7 +78,7 @@ class Training(ABC):
         save_checkpoint(folder, self._modules, self._optimisers, state)
 
     def resume(self, folder: Path) -> None:
-        """Continue from a checkpoint. Raises InvalidArgument for other hyper-parameters, or another dataset."""
+        """Continue from a checkpoint. Raises InvalidArgument for one of other hyper-parameters, data or networks."""
         state, path = read_state(folder), folder / FILE
         if state["config"] != self._hyper_parameters:
             raise InvalidArgument(
@@ -91,7 +91,7 @@ class Training(ABC):
             )
         load_checkpoint(folder, self._modules, self._optimisers)
         self._random.bit_generator.state = state["random"]
-        self.step, self.seconds, self.notes = int(state["step"]), float(state["seconds"]), state["notes"]
+        self.step, self.seconds, self.notes = int(state["step"]), float(state["seconds"]), dict(state.get("notes", {}))
 
     def check_losses(self, step: int, losses: Mapping[str, float], folder: Path) -> None:
         """Raise ConfigError where a loss of any process is no number."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -28,7 +29,7 @@ def trainer_of(dataset: Path, ranks: Ranks = ALONE) -> Trainer:
 
 def gradients(trainer: Trainer) -> dict[str, Tensor]:
     """Of the last step, by the parameter's name."""
-    networks = {"generator": trainer.generator, "discriminator": trainer.discriminator}
+    networks: dict[str, Any] = {"generator": trainer.generator, "discriminator": trainer.discriminator}
     return {
         f"{name}.{key}": parameter.grad.clone()
         for name, network in networks.items()

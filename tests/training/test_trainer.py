@@ -103,6 +103,16 @@ def test_a_checkpoint_of_other_hyper_parameters_is_refused(dataset: Path, tmp_pa
         _trainer(dataset, replace(TINY, learning_rate=1e-3)).resume(tmp_path)
 
 
+def test_a_checkpoint_of_a_former_version_is_refused(dataset: Path, tmp_path: Path) -> None:
+    former = _trainer(dataset, TINY)
+    former._modules = {name: module for name, module in former._modules.items() if name != "best"}
+    former.save(tmp_path)
+    with pytest.raises(
+        InvalidArgument, match=r"expected weights of the best as this version has them .* another --work"
+    ):
+        _trainer(dataset, TINY).resume(tmp_path)
+
+
 def test_a_damaged_checkpoint_is_named(dataset: Path, tmp_path: Path) -> None:
     trainer = _trainer(dataset, TINY)
     trainer.save(tmp_path)

@@ -126,7 +126,10 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         try:
             console.answer(train(arguments, console, ranks))
         except TrainingInterrupted as interrupted:
-            console.say(f"{interrupted}, which is saved; to go on, type\n  biosynth {shlex.join(arguments.typed)}")
+            program = (
+                f"torchrun --nproc-per-node {ranks.count} --module services.cli" if ranks.count > 1 else "biosynth"
+            )
+            console.say(f"{interrupted}, which is saved; to go on, type\n  {program} {shlex.join(arguments.typed)}")
             sys.exit(128 + interrupted.signal)
 
 

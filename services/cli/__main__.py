@@ -66,6 +66,7 @@ COMMANDS: dict[str, Command] = {
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse the arguments, run the command, and exit with its code."""
     arguments = _parser().parse_args(argv)
+    arguments.typed = list(sys.argv[1:] if argv is None else argv)  # for what is to be typed again
     console = Console(arguments.json, arguments.quiet)
     try:
         COMMANDS[arguments.command].execute(arguments, console)

@@ -21,7 +21,7 @@ from services.evaluation.pictures import Picture, PictureSet, listed
 
 SUFFIXES = (*(f".{extension}" for extension in EXTENSIONS), ".tiff", ".jpeg")
 _SEGMENTATION = (".ome.tif", ".ome.tiff")
-_LABELS = (*_SEGMENTATION, ".png", ".tif", ".tiff")  # the first that is there counts
+LABEL_SUFFIXES = (*_SEGMENTATION, ".png", ".tif", ".tiff")  # the first that is there counts
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -47,7 +47,7 @@ def stem_of(path: Path) -> str:
 
 def find_labels(folder: Path, name: str) -> Path | None:
     """The segmentation or label map called `name` in a folder; None where there is none."""
-    return next((path for suffix in _LABELS if (path := folder / f"{name}{suffix}").is_file()), None)
+    return next((path for suffix in LABEL_SUFFIXES if (path := folder / f"{name}{suffix}").is_file()), None)
 
 
 def is_segmentation(path: Path) -> bool:
@@ -91,7 +91,14 @@ class LabelledImages(Sequence[Picture]):
 
 
 def open_labelled(folder: Path, labels: Path, part: str, channel: int | None = None) -> PictureSet:
-    """The images of a folder with their labels; none is read yet.
+    """The images of a folder with their labels; none is read yet. Raises as `pair_up`."""
+    pairs = pair_up(folder, labels)
+    names = tuple(stem_of(path) for path, _ in pairs)
+    return PictureSet(folder.resolve().name, names, LabelledImages(pairs, part, channel))
+
+
+def pair_up(folder: Path, labels: Path) -> list[tuple[Path, Path]]:
+    """Each image of a folder and its labels in another.
 
     Raises InvalidImage for a folder without images or with two of one name, InvalidArgument for images without labels.
     """
@@ -104,11 +111,10 @@ def open_labelled(folder: Path, labels: Path, part: str, channel: int | None = N
     found = [find_labels(labels, name) for name in names]
     if absent := [name for name, path in zip(names, found, strict=True) if path is None]:
         raise InvalidArgument(
-            f"expected labels ({', '.join(_LABELS)}) in {labels} under the name of every image of {folder}; "
+            f"expected labels ({', '.join(LABEL_SUFFIXES)}) in {labels} under the name of every image of {folder}; "
             f"there are none for {len(absent)} of {len(names)}: {listed(absent)}"
         )
-    pairs = [(path, shown) for path, shown in zip(paths, found, strict=True) if shown]
-    return PictureSet(folder.resolve().name, tuple(names), LabelledImages(pairs, part, channel))
+    return [(path, shown) for path, shown in zip(paths, found, strict=True) if shown]
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ def save_checkpoint(
     partial = folder / "checkpoint.partial"
     whole = {key: value.contiguous().clone() for key, value in tensors.items()}
     save_file(whole, partial, metadata={"state": json.dumps(state)})
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())  # else a machine that goes down could leave the new name with no bytes
     partial.replace(folder / FILE)
 
 
@@ -51,8 +54,17 @@ def read_state(folder: Path) -> dict[str, Any]:
 def load_checkpoint(
     folder: Path, modules: Mapping[str, nn.Module], optimisers: Sequence[torch.optim.Optimizer]
 ) -> None:
-    """Put networks, optimisers and torch's random generator into the state that was saved."""
+    """Put networks, optimisers and torch's random generator into the state that was saved.
+
+    Raises InvalidArgument, before anything is changed, for a file that has other networks.
+    """
     tensors = load_file(folder / FILE)
+    for name, module in modules.items():
+        if _under(tensors, name).keys() != module.state_dict().keys():
+            raise InvalidArgument(
+                f"expected weights of the {name} as this version has them in {folder / FILE}; another wrote it; "
+                "choose another --work"
+            )
     for name, module in modules.items():
         module.load_state_dict(_under(tensors, name))
     for index, optimiser in enumerate(optimisers):

@@ -1,140 +1,78 @@
-"""The training loop: one process, resumable bit for bit on a CPU, whatever is trained."""
+"""The training loop: from a checkpoint, where there is one, to the last step, whatever is trained."""
 
 from __future__ import annotations
 
-import json
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
 
-import numpy as np
-import torch
-from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
-from services.common.errors import InvalidArgument
-from services.training.checkpoint import FILE, load_checkpoint, read_state, save_checkpoint
+from services.training.checkpoint import FILE
+from services.training.stopping import Stop, TrainingInterrupted
+from services.training.telling import Reporter, Telling
+from services.training.training import Training
 
-_LOG_EVERY = 50
-
-
-class Reporter(Protocol):
-    """Tells people how the training goes, as the command line's console does."""
-
-    def say(self, text: str) -> None:
-        """Tell something in words."""
-
-    def progress(self, total: int | None, unit: str) -> Any:
-        """Open a progress bar, a context manager with `update` and `set_postfix`."""
+CHECKPOINT_SECONDS = 300.0
+# How often a training is looked at: pictures, and how good it is.
+EXAMINATIONS = 20
 
 
-class Training(ABC):
-    """Holds, saves and resumes all that a step changes; subclasses define the step.
+def run(training: Training, folder: Path, reporter: Reporter, examine: Callable[[], None] = lambda: None) -> None:
+    """Train to the last step, from the checkpoint in `folder` where there is one; logs for TensorBoard go there too.
 
-    config: hyper-parameters, a dataclass with `steps` among them. modules: networks and averages by name. random: the
-    generator that batches are drawn with. dataset: its fingerprint.
+    examine: called about 20 times, evenly, and after the last step, in the process that writes. Raises as `train`.
     """
-
-    def __init__(
-        self,
-        config: Any,
-        modules: Mapping[str, nn.Module],
-        optimisers: Sequence[torch.optim.Optimizer],
-        random: np.random.Generator,
-        dataset: str,
-    ) -> None:
-        # As a checkpoint gives them back, with lists for tuples.
-        self._hyper_parameters: dict[str, Any] = json.loads(json.dumps(asdict(config)))
-        self.steps: int = config.steps
-        self._modules, self._optimisers, self._random, self._dataset = modules, optimisers, random, dataset
-        self.step, self.seconds = 0, 0.0
-
-    @abstractmethod
-    def train_step(self) -> dict[str, float]:
-        """Do one step, count it in `self.step`, and return the losses by name."""
-
-    def save(self, folder: Path) -> None:
-        """Write a checkpoint: networks, averages, optimisers and the state of every random generator."""
-        state = {
-            "step": self.step,
-            "seconds": self.seconds,
-            "dataset": self._dataset,
-            "config": self._hyper_parameters,
-            "random": self._random.bit_generator.state,
-        }
-        save_checkpoint(folder, self._modules, self._optimisers, state)
-
-    def resume(self, folder: Path) -> None:
-        """Continue from a checkpoint. Raises InvalidArgument for other hyper-parameters, or another dataset."""
-        state, path = read_state(folder), folder / FILE
-        if state["config"] != self._hyper_parameters:
-            raise InvalidArgument(
-                f"expected the hyper-parameters of {path}; {_differences(state['config'], self._hyper_parameters)}; "
-                "ask for those, or choose another --work"
-            )
-        if state["dataset"] != self._dataset:
-            raise InvalidArgument(
-                f"expected the dataset that {path} was trained on; this differs; choose another --work"
-            )
-        load_checkpoint(folder, self._modules, self._optimisers)
-        self._random.bit_generator.state = state["random"]
-        self.step, self.seconds = int(state["step"]), float(state["seconds"])
-
-
-def run(training: Training, folder: Path, reporter: Reporter) -> None:
-    """Train to the last step, from the checkpoint in `folder` where there is one; logs for TensorBoard go there too."""
-    if resume_if_begun(training, folder):
-        reporter.say(f"going on from step {training.step} of {folder}")
-    with SummaryWriter(str(folder)) as writer, reporter.progress(training.steps, "step") as bar:
-        bar.update(training.step)
-        train(training, folder, _logger(writer, bar))
+    with Stop() as stop:
+        if resume_if_begun(training, folder):
+            reporter.say(f"going on from step {training.step} of {folder}")
+        if not training.ranks.writes:
+            train(training, folder, stop, lambda _step, _losses: None)
+            return
+        reporter.say(
+            f"training steps {training.step} to {training.steps}; a checkpoint every {CHECKPOINT_SECONDS / 60:.0f} "
+            f"minutes in {folder}"
+        )
+        with SummaryWriter(str(folder)) as curves, Telling(reporter, curves, training.step, training.steps) as tell:
+            train(training, folder, stop, tell, examine)
 
 
 def resume_if_begun(training: Training, folder: Path) -> bool:
     """Continue from the checkpoint in `folder`, which is made where there is none; returns whether there was one."""
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / FILE).is_file():
-        return False
-    training.resume(folder)
-    return True
+    found = (folder / FILE).is_file()
+    training.ranks.wait()  # none looks after another has written
+    if found:
+        training.resume(folder)
+    return found
 
 
 def train(
     training: Training,
     folder: Path,
+    stop: Stop,
     log: Callable[[int, Mapping[str, float]], None],
-    checkpoint_every: int = 250,
+    examine: Callable[[], None] = lambda: None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> None:
-    """Run to the last step; checkpoints on the way and at the end. log: called after each step with its losses."""
+    """Run to the last step; checkpoints now and then, at the end, and when interrupted.
+
+    stop: open; log: called after each step with its losses; examine: see `run`. Raises TrainingInterrupted after SIGINT
+    or SIGTERM, ConfigError as soon as a loss is no number; the last checkpoint is a good one then.
+    """
+    every, saved = max(1, training.steps // EXAMINATIONS), time.monotonic()
     while training.step < training.steps:
         start, step = time.monotonic(), training.step
-        values = training.train_step()
+        losses = training.train_step()
         training.seconds += time.monotonic() - start
-        log(step, values)
-        if training.step % checkpoint_every == 0:
+        training.check_losses(step, losses, folder)
+        log(step, losses)
+        if training.step % every == 0 or training.step == training.steps:
+            examine()
+        if asked := training.ranks.largest(stop.signal):
             training.save(folder)
+            raise TrainingInterrupted(asked, training.step)
+        if time.monotonic() - saved >= checkpoint_seconds:
+            training.save(folder)
+            saved = time.monotonic()
     training.save(folder)
-
-
-def _differences(former: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
-    """What differs between two sets of hyper-parameters, in words.
-
-    >>> _differences({"steps": 100, "seed": 0}, {"steps": 200, "seed": 0})
-    'steps is 100 there and 200 here'
-    """
-    names = [name for name in {**former, **asked} if former.get(name) != asked.get(name)]
-    return ", ".join(f"{name} is {former.get(name)} there and {asked.get(name)} here" for name in names)
-
-
-def _logger(writer: Any, bar: Any) -> Callable[[int, Mapping[str, float]], None]:
-    def log(step: int, values: Mapping[str, float]) -> None:
-        bar.update(1)
-        if step % _LOG_EVERY == 0:
-            bar.set_postfix({name: f"{value:.3f}" for name, value in values.items()})
-            for name, value in values.items():
-                writer.add_scalar(name, value, step)
-
-    return log

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.common.errors import ConfigError
-from services.training.segmenter.hyper import read_hyper_parameters
+from services.training.hyper import read_hyper_parameters
 from services.training.segmenter.trainer import TrainConfig
 
 RECIPES = Path(__file__).parents[2] / "services/training/segmenter/recipes"

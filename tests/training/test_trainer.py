@@ -16,6 +16,7 @@ from services.training.datasets.dataset import read_manifest
 from services.training.generator.crops import Crops, load_fields
 from services.training.generator.trainer import TrainConfig, Trainer
 from services.training.loop import train
+from services.training.stopping import Stop
 
 TINY = TrainConfig(steps=6, batch=2, crop_px=32, width=20, blocks=1, discriminator_width=8, bfloat16=False, seed=3)
 
@@ -69,12 +70,12 @@ def test_a_checkpoint_loaded_and_saved_is_the_same_file(dataset: Path, tmp_path:
 def test_train_stops_at_the_last_step_and_leaves_a_checkpoint(dataset: Path, tmp_path: Path) -> None:
     logged: list[int] = []
     trainer = _trainer(dataset, TINY)
-    train(trainer, tmp_path, lambda step, _: logged.append(step), checkpoint_every=4)
+    train(trainer, tmp_path, Stop(), lambda step, _: logged.append(step), checkpoint_seconds=0.0)
     assert logged == list(range(6))
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
     again = _trainer(dataset, TINY)
     again.resume(tmp_path)
-    train(again, tmp_path, lambda step, _: logged.append(step))
+    train(again, tmp_path, Stop(), lambda step, _: logged.append(step))
     assert len(logged) == 6
 
 
@@ -100,6 +101,16 @@ def test_a_checkpoint_of_other_hyper_parameters_is_refused(dataset: Path, tmp_pa
     _trainer(dataset, TINY).save(tmp_path)
     with pytest.raises(InvalidArgument, match=r"; learning_rate is 0.0004 there and 0.001 here; ask for those, or"):
         _trainer(dataset, replace(TINY, learning_rate=1e-3)).resume(tmp_path)
+
+
+def test_a_checkpoint_of_a_former_version_is_refused(dataset: Path, tmp_path: Path) -> None:
+    former = _trainer(dataset, TINY)
+    former._modules = {name: module for name, module in former._modules.items() if name != "best"}
+    former.save(tmp_path)
+    with pytest.raises(
+        InvalidArgument, match=r"expected weights of the best as this version has them .* another --work"
+    ):
+        _trainer(dataset, TINY).resume(tmp_path)
 
 
 def test_a_damaged_checkpoint_is_named(dataset: Path, tmp_path: Path) -> None:

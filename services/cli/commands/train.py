@@ -1,33 +1,53 @@
-"""`biosynth train`: a generator or a segmenter from a dataset."""
+"""`biosynth train`: a generator or a segmenter from a dataset, or from folders of images and labels."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.cli.console import Console
 from services.cli.numbers import POSITIVE, SEED
+from services.cli.order_options import pattern, shares
+from services.cli.own_dataset import dataset_of
 from services.common.errors import ConfigError
+from services.training.datasets.own import SCHEMAS
 from services.training.generator.looks import renew_looks
 
-PARTS = ("cells", "nuclei")
-HELP = "train a generator or a segmenter on a dataset (needs torch: the `training` extra)"
-DESCRIPTION = """\
-Trains on a dataset made by `biosynth dataset` and writes a model folder that works without torch, with its card:
+if TYPE_CHECKING:
+    from services.training.ranks import Ranks
 
-  generator   references to images; half an hour on two cores gives a usable model
+HELP = "train a generator or a segmenter on your own images (needs torch: the `training` extra)"
+DESCRIPTION = """\
+Trains on images with labels and writes a model folder that works without torch, with its card:
+
+  generator   labels to images; half an hour on two cores gives a usable model
   segmenter   images to the cells or nuclei that people labelled; an hour gives a good one
 
-Interrupted, the same command goes on from its last checkpoint. Losses go to TensorBoard logs beside checkpoints."""
+From two folders, the labels of a.tif being a.png or a.tif, each object a number of its own, 0 the background:
+
+  biosynth train generator --images DIR --labels DIR --part nuclei --out models/my-nuclei
+  biosynth train segmenter --images DIR --labels DIR --part cells --group '(plate1_[A-H][0-9]+)_' --out my-cells
+
+or from a dataset that `biosynth dataset` made: biosynth train generator DATASET --out models/my-nuclei
+
+Ctrl-C ends after the step at hand and saves; the same command goes on from there, with the same result. A checkpoint is
+written every 5 minutes. Beside the checkpoint in OUT.training: samples/*.png, held-out fields to look at while it
+trains, and losses (tensorboard --logdir OUT.training). In logs, a line every 30 seconds tells losses and what is left.
+
+Several processes, each with its share of every batch, on the cores of this machine:
+  torchrun --nproc-per-node 2 --module services.cli train generator ..."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("what", choices=("generator", "segmenter"), help="what to train")
-    parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder made by `biosynth dataset`")
+    parser.add_argument("dataset", type=Path, nargs="?", metavar="DATASET", help="folder made by `biosynth dataset`")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="model folder, such as models/my-cells")
+    _add_folders(parser)
     parser.add_argument("--name", metavar="NAME", help="default: the folder's name")
     parser.add_argument(
         "--version",
@@ -42,74 +62,133 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--hyper",
         type=Path,
         metavar="FILE",
-        help="of a segmenter: YAML of hyper-parameters that differ from the defaults, named as in a card",
+        help="YAML of hyper-parameters that differ from the defaults, named as in a card, such as {batch: 4}",
     )
     parser.add_argument(
-        "--part", default="", choices=PARTS, help="of a segmenter: what to find; default: what has labels"
+        "--last",
+        action="store_true",
+        help="of a generator: publish the last weights, also when training is over; default: those of the second half "
+        "in whose images a segmenter sees the labels of a few held-out fields most as in real images",
     )
     parser.add_argument(
         "--looks-only",
         action="store_true",
         help="of a generator: keep --out's weights, measure its training images' looks anew",
     )
-    parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="default 0")
+    parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="of weights, crops and split; default 0")
+
+
+def _add_folders(parser: argparse.ArgumentParser) -> None:
+    folders = parser.add_argument_group("from folders instead of a DATASET")
+    folders.add_argument("--images", type=Path, metavar="DIR", help="images, 8 or 16 bit: PNG, TIFF or JPEG")
+    folders.add_argument(
+        "--labels", type=Path, metavar="DIR", help="label maps of the same names: PNG or TIFF, integers of any width"
+    )
+    folders.add_argument(
+        "--part",
+        default="",
+        choices=sorted(SCHEMAS),
+        help="what the labels show; of a DATASET with labels of both: what a segmenter is to find",
+    )
+    folders.add_argument(
+        "--split",
+        type=shares,
+        default=[80, 20],
+        metavar="A/B",
+        help="shares of images to train on and to hold out, drawn by --seed; default 80/20; at least one is held out",
+    )
+    folders.add_argument(
+        "--group",
+        type=pattern,
+        metavar="REGEX",
+        help="what it finds in a file name (its first group, if it has one) is the field's; tiles of one field stay on "
+        "one side of the split; default: each image is a field",
+    )
+    folders.add_argument("--channel", type=int, metavar="N", help="of images with several channels, from 0")
 
 
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command."""
-    if arguments.looks_only and arguments.what != "generator":
-        raise ConfigError("expected --looks-only with `train generator`: only generators have looks")
     if arguments.looks_only:
-        model = renew_looks(arguments.out, arguments.dataset, arguments.version or "")
-        console.say(f"wrote {len(model.records)} looks to {arguments.out}, now {model.name} {model.version}")
-        console.answer({"model": model.name, "version": model.version, "looks": len(model.records)})
+        _renew_looks(arguments, console)
         return
     try:
-        console.answer(
-            _generator(arguments, console) if arguments.what == "generator" else _segmenter(arguments, console)
-        )
+        from services.training.ranks import join
+        from services.training.stopping import TrainingInterrupted
     except ImportError as error:
         raise ConfigError(
             f"training needs torch ({error}); install the `training` extra, or run `make test-training`"
         ) from error
+    train = _generator if arguments.what == "generator" else _segmenter
+    with join() as ranks:
+        if not ranks.writes:
+            console = Console(as_json=False, quiet=True)
+        try:
+            console.answer(train(arguments, console, ranks))
+        except TrainingInterrupted as interrupted:
+            program = (
+                f"torchrun --nproc-per-node {ranks.count} --module services.cli" if ranks.count > 1 else "biosynth"
+            )
+            console.say(f"{interrupted}, which is saved; to go on, type\n  {program} {shlex.join(arguments.typed)}")
+            sys.exit(128 + interrupted.signal)
 
 
-def _generator(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+def _renew_looks(arguments: argparse.Namespace, console: Console) -> None:
+    if arguments.what != "generator":
+        raise ConfigError("expected --looks-only with `train generator`: only generators have looks")
+    dataset = dataset_of(arguments, _work(arguments), console)
+    model = renew_looks(arguments.out, dataset, arguments.version or "")
+    console.say(f"wrote {len(model.records)} looks to {arguments.out}, now {model.name} {model.version}")
+    console.answer({"model": model.name, "version": model.version, "looks": len(model.records)})
+
+
+def _generator(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> dict[str, Any]:
     from services.training.generator.job import Job, train_generator
     from services.training.generator.publish import Naming
     from services.training.generator.trainer import TrainConfig
 
-    job = Job(
-        dataset=arguments.dataset,
-        config=TrainConfig(steps=arguments.steps or TrainConfig.steps, seed=arguments.seed),
-        work=_work(arguments),
-        out=arguments.out,
-        naming=Naming(_name(arguments), arguments.version or "1", arguments.description),
-        remarks=_remarks(arguments.remarks),  # read now, so that a wrong path shows before the long training
-    )
-    return train_generator(job, console)
+    config = _config(arguments, TrainConfig(seed=arguments.seed))
+    naming = Naming(_name(arguments), arguments.version or "1", arguments.description)
+    remarks = _remarks(arguments.remarks)  # read now, so that a wrong path shows before the long training
+    dataset = _dataset(arguments, console, ranks)
+    job = Job(dataset, config, _work(arguments), arguments.out, naming, remarks, keeps_best=not arguments.last)
+    return train_generator(job, console, ranks)
 
 
-def _segmenter(arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    from services.training.segmenter.hyper import read_hyper_parameters
+def _segmenter(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> dict[str, Any]:
     from services.training.segmenter.job import Job, train_segmenter
     from services.training.segmenter.trainer import TrainConfig
 
-    config = TrainConfig(seed=arguments.seed)
-    if arguments.hyper:
-        config = read_hyper_parameters(arguments.hyper, config)
+    config, version = _config(arguments, TrainConfig(seed=arguments.seed)), _whole(arguments.version or "1")
+    remarks = _remarks(arguments.remarks)
     job = Job(
-        dataset=arguments.dataset,
-        config=replace(config, steps=arguments.steps or config.steps),
+        dataset=_dataset(arguments, console, ranks),
+        config=config,
         work=_work(arguments),
         out=arguments.out,
         name=_name(arguments),
-        version=_whole(arguments.version or "1"),
+        version=version,
         description=arguments.description,
-        remarks=_remarks(arguments.remarks),
+        remarks=remarks,
         part=arguments.part,
     )
-    return train_segmenter(job, console)
+    return train_segmenter(job, console, ranks)
+
+
+def _dataset(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> Path:
+    """The dataset to train on; one process makes it, where it is to be made."""
+    if ranks.writes:
+        dataset_of(arguments, _work(arguments), console)
+    ranks.wait()
+    return dataset_of(arguments, _work(arguments), console)
+
+
+def _config(arguments: argparse.Namespace, config: Any) -> Any:
+    from services.training.hyper import read_hyper_parameters
+
+    if arguments.hyper:
+        config = read_hyper_parameters(arguments.hyper, config)
+    return replace(config, steps=arguments.steps or config.steps)
 
 
 def _work(arguments: argparse.Namespace) -> Path:

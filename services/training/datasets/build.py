@@ -66,28 +66,33 @@ def build(recipe: Recipe, root: Path, folder: Path) -> Iterator[Job]:
     (folder / MANIFEST).unlink(missing_ok=True)
     for job in jobs:
         try:
-            _write_pair(job, root, schema, folder)
+            image = decode_image(job.path.read_bytes())
+            segmentation = _segmentation(job, root, image, schema)
+            write_pair(_entry(job, instances(schema)), image, segmentation, schema, folder)
         except BiosynthError as error:
             raise InvalidArgument(f"{job.path}: {error.message}") from error
         yield job
     provenance = tuple(f"{source.name}: {source.credit}" for source in recipe.sources)
-    entries = tuple(_entry(job, _instances(schema)) for job in jobs)
+    entries = tuple(_entry(job, instances(schema)) for job in jobs)
     write_manifest(
         folder, DatasetManifest(recipe.name, schema.name, schema.version, roles_of(schema), entries, provenance)
     )
 
 
-def _write_pair(job: Job, root: Path, schema: Schema, folder: Path) -> None:
-    image = decode_image(job.path.read_bytes())
-    segmentation = _segmentation(job, root, image, schema)
+def write_pair(entry: Entry, image: Image, segmentation: Segmentation, schema: Schema, folder: Path) -> None:
+    """Draw and write one pair with its labels. Raises InvalidArgument for sizes that differ."""
     if segmentation.shape != image.shape:
         raise InvalidArgument(f"expected labels of the image's size, {image.shape}; got {segmentation.shape}")
     rendered = render(segmentation, schema, image=image)
-    entry = _entry(job, _instances(schema))
     for part, name in entry.labels.items():
         (folder / name).write_bytes(encode_png(_sixteen_bit(getattr(segmentation, part))))
     (folder / entry.image).write_bytes(encode_png(to_eight_bit(image)))
     (folder / entry.reference).write_bytes(encode_png(rendered.reference))
+
+
+def instances(schema: Schema) -> list[str]:
+    """The parts that references show and that have instances: their labels are kept beside the pair."""
+    return [part for part in ("cells", "nuclei") if part in schema.parts]
 
 
 def _segmentation(job: Job, root: Path, image: Image, schema: Schema) -> Segmentation:
@@ -111,11 +116,6 @@ def _sixteen_bit(labels: Labels) -> NDArray[np.uint16]:
     if labels.max(initial=0) > np.iinfo(np.uint16).max:
         raise InvalidArgument(f"expected labels up to 65535, which a 16-bit PNG can hold; got {labels.max()}")
     return labels.astype(np.uint16)
-
-
-def _instances(schema: Schema) -> list[str]:
-    """The parts that references show and that have instances: their labels are kept beside the pair."""
-    return [part for part in ("cells", "nuclei") if part in schema.parts]
 
 
 def _entry(job: Job, parts: Sequence[str]) -> Entry:

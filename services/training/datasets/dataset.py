@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -48,6 +49,18 @@ class DatasetManifest:
     def chosen(self, split: str) -> list[Entry]:
         """Return the entries of one split."""
         return [entry for entry in self.entries if entry.split == split]
+
+    def needed(self, split: str) -> list[Entry]:
+        """Return the entries of one split. Raises InvalidArgument for none."""
+        if not (found := self.chosen(split)):
+            counts = ", ".join(
+                f"{count} {name}" for name, count in sorted(Counter(e.split for e in self.entries).items())
+            )
+            raise InvalidArgument(
+                f"expected at least one {split} field in dataset {self.name}; got {counts or 'no fields'}; change the "
+                "split and make it again with `biosynth dataset`"
+            )
+        return found
 
 
 def write_manifest(folder: Path, manifest: DatasetManifest) -> None:
@@ -103,8 +116,13 @@ def read_pair(folder: Path, entry: Entry) -> tuple[NDArray[np.float32], NDArray[
     image, reference = (cv2.imread(str(folder / name), cv2.IMREAD_UNCHANGED) for name in (entry.image, entry.reference))
     if image is None or reference is None or image.ndim != 2 or image.shape != reference.shape:
         raise InvalidArgument(f"expected grey {entry.image} and {entry.reference} of one size in {folder}")
-    if image.dtype != np.uint8 or reference.dtype != np.uint8:
-        raise InvalidArgument(f"expected {entry.image} and {entry.reference} of 8 bit in {folder}")
+    for name, plane in ((entry.image, image), (entry.reference, reference)):
+        if plane.dtype != np.uint8:
+            numbers = "" if np.isfinite(plane).all() else ", some of them no numbers (NaN) or infinite"
+            raise InvalidArgument(
+                f"expected {entry.image} and {entry.reference} of 8 bit in {folder}; {name} holds {plane.dtype}"
+                + numbers
+            )
     return image.astype(np.float32) / 255.0, reference.astype(np.uint8, copy=False)
 
 

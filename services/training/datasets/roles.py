@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from services.common.errors import InvalidSchema
+from services.common.errors import InvalidArgument, InvalidSchema
 from services.generation.roles import LevelRoles
 from services.reference.schema import Schema
+from services.reference.schemas import named
+from services.training.datasets.dataset import DatasetManifest
 
 
 def roles_of(schema: Schema) -> LevelRoles:
@@ -33,3 +35,15 @@ def _role(source: str) -> str:
     if "boundary" in source:
         return "boundary"
     return "interior" if source.startswith(("cell", "nucle")) else "background"
+
+
+def check_schema(manifest: DatasetManifest) -> None:
+    """Raise InvalidArgument for a dataset whose levels are not those of its schema: a model would learn others."""
+    schema = named(manifest.schema_name)
+    roles = roles_of(schema)
+    if (manifest.schema_version, manifest.roles) != (schema.version, roles):
+        raise InvalidArgument(
+            f"expected dataset {manifest.name} under {schema.name} v{schema.version}, {roles.count} levels; got "
+            f"v{manifest.schema_version}, {manifest.roles.count} levels, or levels that mean something else; make it "
+            "again with `biosynth dataset`"
+        )

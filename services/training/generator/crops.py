@@ -42,9 +42,19 @@ def load_fields(folder: Path, entries: Sequence[Entry], roles: LevelRoles) -> li
     fields = []
     for entry in entries:
         image, reference = read_pair(folder, entry)
+        check_levels(entry, reference, roles)
         objects = find_objects(reference, roles)
         fields.append(Field(entry, image, reference, objects, measure(image, reference, objects, roles)))
     return fields
+
+
+def check_levels(entry: Entry, reference: NDArray[np.uint8], roles: LevelRoles) -> None:
+    """Raise InvalidArgument for a reference with levels that the dataset's schema lacks."""
+    if (highest := int(reference.max())) >= roles.count:
+        raise InvalidArgument(
+            f"expected levels 0 to {roles.count - 1} in {entry.reference}, as the dataset's schema has; got {highest}; "
+            "make the dataset again"
+        )
 
 
 def pad_to(field: Field, size: int) -> Field:

@@ -79,11 +79,16 @@ def _rows(title: str, found: Sequence[Fidelity], segmenter: str, labelled_by: st
     ]
 
 
+def judged(image: NDArray[np.uint8], labels: Labels, segmenter: str, part: str) -> tuple[float, float]:
+    """AP at 0.5 and mean AP of a segmenter in an image, against its labels; both (H, W)."""
+    found: Labels = getattr(builtin_segmenters()[segmenter].segment(image), part)
+    score = average_precision(labels, found)
+    return float(score[0]), float(score.mean())
+
+
 def _compare(
     image: NDArray[np.float32], made: NDArray[np.uint8], labels: Labels, segmenter: str, part: str
 ) -> Fidelity:
     real = np.rint(image * 255.0).astype(np.uint8)
-    judge = builtin_segmenters()[segmenter].segment
-    scores = [average_precision(labels, getattr(judge(field), part)) for field in (real, made)]
-    pairs = [(float(score[0]), float(score.mean())) for score in scores]
+    pairs = [judged(field, labels, segmenter, part) for field in (real, made)]
     return Fidelity(pairs[0], pairs[1], spectrum_distance(image, made.astype(np.float32) / 255.0))

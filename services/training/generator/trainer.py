@@ -14,7 +14,8 @@ from services.training.average import update_average
 from services.training.generator import losses
 from services.training.generator.crops import Batch, Crops
 from services.training.generator.discriminator import Discriminator
-from services.training.loop import Training
+from services.training.ranks import ALONE, Ranks
+from services.training.training import Training
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class TrainConfig:
 
 
 class Trainer(Training):
-    """Trains a generator on crops. dataset: its fingerprint."""
+    """Trains a generator on crops. dataset: its fingerprint. best: averaged weights that an examination kept."""
 
-    def __init__(self, config: TrainConfig, planes: int, crops: Crops, dataset: str = "") -> None:
+    def __init__(self, config: TrainConfig, planes: int, crops: Crops, dataset: str = "", ranks: Ranks = ALONE) -> None:
         torch.manual_seed(config.seed)
         self.config, self.crops = config, crops
         self.generator = Generator(NetworkConfig(planes, config.width, config.blocks))
@@ -50,23 +51,29 @@ class Trainer(Training):
         for network in (self.generator, self.discriminator):
             network.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        self.best = copy.deepcopy(self.average)
         rates = (config.learning_rate, config.discriminator_rate)
         networks: tuple[nn.Module, nn.Module] = (self.generator, self.discriminator)
         self.optimisers = [
             torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.99))
             for network, rate in zip(networks, rates, strict=True)
         ]
-        modules = {"generator": self.generator, "average": self.average, "discriminator": self.discriminator}
-        super().__init__(config, modules, self.optimisers, crops.generator, dataset)
+        modules = {
+            "generator": self.generator,
+            "average": self.average,
+            "best": self.best,
+            "discriminator": self.discriminator,
+        }
+        super().__init__(config, modules, self.optimisers, crops.generator, dataset, ranks)
 
     def train_step(self) -> dict[str, float]:
         """One step of each network; returns the losses."""
         self._set_rates()
-        planes, target, scale = _tensors(self.crops.batch(self.config.batch))
+        planes, target, scale = _tensors(self.crops.batch(self.config.batch), self.ranks.part(self.config.batch))
         conditions, target = planes[:, : self.judged], losses.squash(target)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bfloat16):
             clean = self.generator(planes).float()
-            seen = losses.squash(losses.camera(clean, scale, torch.randn_like(clean)))
+            seen = losses.squash(losses.camera(clean, scale, self.ranks.noise_like(clean)))
             values = {"discriminator": self._step_discriminator(conditions, target, seen.detach())}
             values |= self._step_generator(conditions, target, seen, clean)
         update_average(self.average, self.generator, self.step, self.config.ema_decay)
@@ -75,7 +82,7 @@ class Trainer(Training):
 
     def _step_discriminator(self, conditions: Tensor, target: Tensor, seen: Tensor) -> float:
         loss = losses.discriminator_loss(self.discriminator(conditions, target), self.discriminator(conditions, seen))
-        _descend(self.optimisers[1], loss)
+        self.descend(self.optimisers[1], loss)
         return float(loss.detach())
 
     def _step_generator(self, conditions: Tensor, target: Tensor, seen: Tensor, clean: Tensor) -> dict[str, float]:
@@ -89,7 +96,7 @@ class Trainer(Training):
             "coarse": (self.config.coarse_weight, losses.coarse_loss(losses.squash(clean), target)),
             "texture": (self.config.texture_weight, losses.texture_loss(seen, target)),
         }
-        _descend(self.optimisers[0], torch.stack([weight * loss for weight, loss in weights.values()]).sum())
+        self.descend(self.optimisers[0], torch.stack([weight * loss for weight, loss in weights.values()]).sum())
         self.discriminator.requires_grad_(True)
         return {name: float(loss.detach()) for name, (_, loss) in weights.items()}
 
@@ -101,12 +108,6 @@ class Trainer(Training):
             optimiser.param_groups[0]["lr"] = rate * max(factor, 0.01)
 
 
-def _descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    optimiser.step()
-
-
-def _tensors(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    planes, target, scale = (torch.from_numpy(array) for array in (batch.planes, batch.target, batch.scale))
+def _tensors(batch: Batch, part: slice) -> tuple[Tensor, Tensor, Tensor]:
+    planes, target, scale = (torch.from_numpy(array[part]) for array in (batch.planes, batch.target, batch.scale))
     return planes.contiguous(memory_format=torch.channels_last), target, scale

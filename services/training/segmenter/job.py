@@ -28,12 +28,15 @@ from services.training.datasets.dataset import (
     fingerprint,
     read_manifest,
 )
-from services.training.loop import Reporter, run
+from services.training.loop import run
 from services.training.onnx_export import export_onnx
+from services.training.ranks import Ranks
+from services.training.segmenter.examination import Examination
 from services.training.segmenter.fields import choose_part, entries_by_source, read_eight_bit, read_field
 from services.training.segmenter.scores import Score, score
 from services.training.segmenter.sizes import typical_sizes
 from services.training.segmenter.trainer import TrainConfig, Trainer
+from services.training.telling import Reporter
 
 
 @dataclass(frozen=True)
@@ -54,17 +57,20 @@ class Job:
     part: str = ""
 
 
-def train_segmenter(job: Job, reporter: Reporter) -> dict[str, Any]:
-    """Train, publish, measure and write the card; returns what was done, as JSON has it."""
-    torch.set_num_threads(usable_cores())
+def train_segmenter(job: Job, reporter: Reporter, ranks: Ranks) -> dict[str, Any]:
+    """Train, publish, measure and write the card; returns what was done, as JSON has it, where this process writes."""
+    torch.set_num_threads(max(1, usable_cores() // ranks.count))
     manifest = read_manifest(job.dataset)
     part = choose_part(manifest, job.part)
     chosen, held_out = (entries_by_source(manifest, split) for split in ("train", "val"))
     fields = [[read_field(job.dataset, entry, part) for entry in entries] for entries in chosen.values()]
     # Read now, so that a wrong file shows before the long training.
     tests = {source: [read_eight_bit(job.dataset, entry, part) for entry in some] for source, some in held_out.items()}
-    trainer = Trainer(job.config, fields, fingerprint(job.dataset))
-    run(trainer, job.work, reporter)
+    trainer = Trainer(job.config, fields, fingerprint(job.dataset), ranks)
+    examination = Examination(tests, part, job.work)
+    run(trainer, job.work, reporter, lambda: examination(trainer))
+    if not ranks.writes:
+        return {}
     counts = {source: len(entries) for source, entries in chosen.items()}
     record = training_record(manifest.name, counts, trainer.seconds, job.config)
     model = _publish(job, part, trainer, record, typical_sizes(fields))

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import nn
 
 from services.training.average import update_average
-from services.training.loop import Training
+from services.training.ranks import ALONE, Ranks
 from services.training.segmenter.crops import Augmentation, Crops, LabelledField
 from services.training.segmenter.losses import segmentation_losses
 from services.training.segmenter.network import NetworkConfig, SegmenterNetwork
+from services.training.training import Training
 
 _WARM_UP_STEPS = 200
 _LAST_RATE = 0.02  # of the learning rate
@@ -40,7 +40,13 @@ class TrainConfig:
 class Trainer(Training):
     """Trains a segmenter on labelled fields, kind by kind. dataset: their fingerprint."""
 
-    def __init__(self, config: TrainConfig, sources: Sequence[Sequence[LabelledField]], dataset: str = "") -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        sources: Sequence[Sequence[LabelledField]],
+        dataset: str = "",
+        ranks: Ranks = ALONE,
+    ) -> None:
         torch.manual_seed(config.seed)
         self.config = config
         self.crops = Crops(sources, config.crop_px, config.augmentation, np.random.default_rng(config.seed))
@@ -50,19 +56,17 @@ class Trainer(Training):
             self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         modules = {"network": self.network, "average": self.average}
-        super().__init__(config, modules, [self.optimiser], self.crops.generator, dataset)
+        super().__init__(config, modules, [self.optimiser], self.crops.generator, dataset, ranks)
 
     def train_step(self) -> dict[str, float]:
         """One step; returns the losses."""
         self.optimiser.param_groups[0]["lr"] = self.config.learning_rate * rate_at(self.step, self.config.steps)
-        images, targets = (torch.from_numpy(planes) for planes in self.crops.batch(self.config.batch))
+        part = self.ranks.part(self.config.batch)
+        images, targets = (torch.from_numpy(planes[part]) for planes in self.crops.batch(self.config.batch))
         with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bfloat16):
             output, _ = self.network(images.contiguous(memory_format=torch.channels_last))
         losses = segmentation_losses(output.float(), targets)
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT)
-        self.optimiser.step()
+        self.descend(self.optimiser, torch.stack(list(losses.values())).sum(), _LARGEST_GRADIENT)
         update_average(self.average, self.network, self.step, self.config.ema_decay)
         self.step += 1
         return {name: loss.item() for name, loss in losses.items()}

@@ -16,15 +16,16 @@ import torch
 from services.common.engines.cores import usable_cores
 from services.evaluation.average_precision import average_precision
 from services.segmentation.learned.segment import find_objects
+from services.training.engine import NetworkEngine
 from services.training.loop import resume_if_begun, train
-from services.training.segmenter.engine import NetworkEngine, undescribed
+from services.training.segmenter.engine import undescribed
 from services.training.segmenter.network import NetworkConfig
 from services.training.segmenter.trainer import TrainConfig, Trainer
+from services.training.stopping import Stop
 from services.training.utility.arms import Arm, HeldOutField
 
 # Small and quick: what counts is the difference between arms, not how good a segmenter gets.
 CONFIG = TrainConfig(steps=1200, batch=8, crop_px=128, network=NetworkConfig((8, 16, 32, 48)))
-_CHECKPOINT_STEPS = 200
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,10 @@ class Experiment:
             tell(config.steps)
             return Outcome(**json.loads(done.read_text(encoding="utf-8")))
         trainer = Trainer(config, arm.sources, self._dataset)
-        if resume_if_begun(trainer, folder):
-            tell(trainer.step)
-        train(trainer, folder, lambda _step, _losses: tell(1), _CHECKPOINT_STEPS)
+        with Stop() as stop:
+            if resume_if_begun(trainer, folder):
+                tell(trainer.step)
+            train(trainer, folder, stop, lambda _step, _losses: tell(1))
         outcome = self._tested(arm.name, seed, trainer)
         unfinished = done.with_suffix(".partial")
         unfinished.write_text(json.dumps(asdict(outcome)), encoding="utf-8")

@@ -10,12 +10,11 @@ from typing import Any, TypeVar
 import yaml
 
 from services.common.errors import ConfigError
-from services.training.segmenter.trainer import TrainConfig
 
 T = TypeVar("T")
 
 
-def read_hyper_parameters(path: Path, config: TrainConfig) -> TrainConfig:
+def read_hyper_parameters(path: Path, config: T) -> T:
     """`config` with what a YAML file says, named as in a card: `{steps: 9000, network: {widths: [16, 32, 64, 192]}}`.
 
     Raises ConfigError for a file that cannot be read, a name that there is not, or a value of another kind.

@@ -1,0 +1,38 @@
+"""A tiny generator's training whose norms are frozen, so that a batch may be shared out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from services.generation.conditions import plane_count
+from services.training.datasets.dataset import read_manifest
+from services.training.generator.crops import Crops, load_fields
+from services.training.generator.trainer import TrainConfig, Trainer
+from services.training.ranks import ALONE, Ranks
+
+TINY = TrainConfig(steps=6, batch=4, crop_px=32, width=20, blocks=1, discriminator_width=8, bfloat16=False)
+
+
+def trainer_of(dataset: Path, ranks: Ranks = ALONE) -> Trainer:
+    """One that has done no step."""
+    manifest = read_manifest(dataset)
+    fields = load_fields(dataset, manifest.chosen("train"), manifest.roles)
+    crops = Crops(fields, manifest.roles.count, TINY.crop_px, np.random.default_rng(TINY.seed))
+    trainer = Trainer(TINY, plane_count(manifest.roles.count), crops, "disks", ranks)
+    trainer.discriminator.eval()
+    return trainer
+
+
+def gradients(trainer: Trainer) -> dict[str, Tensor]:
+    """Of the last step, by the parameter's name."""
+    networks: dict[str, Any] = {"generator": trainer.generator, "discriminator": trainer.discriminator}
+    return {
+        f"{name}.{key}": parameter.grad.clone()
+        for name, network in networks.items()
+        for key, parameter in network.named_parameters()
+        if parameter.grad is not None
+    }

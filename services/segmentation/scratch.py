@@ -30,8 +30,8 @@ def find_scratch_learned(image: Image, objects: Objects, wound_of: WoundOf) -> F
     """Cells that a network found, `objects`, and the wound. image: (H, W).
 
     Where the network is not at home in the image, cells that it is sure of are kept, and the others are by texture: it
-    was trained on cells that stand apart, and a confluent sheet is little like them. Of cells brighter than the ground
-    in dark rims it has seen none, and what it is sure of there is none.
+    was trained on cells that stand apart, and a confluent sheet is little like them. Cells brighter than the ground in
+    dark rims it knows from inverted crops only, and of those it is too seldom sure.
     """
     if objects.is_sure:
         segmentation = Segmentation(cells=objects.labels, wound=wound_of(image, objects.labels))

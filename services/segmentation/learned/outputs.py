@@ -24,7 +24,8 @@ VOTE_SCATTER = 0.27
 VOTE_SIGMA_PX = (1.0, 6.0)
 LEAST_VOTES = 6.0
 DISTANCE_SIGMA_PX = 1.0
-SMALLEST_PX = 12
+# What is smaller, in pixels or as a share of the median area, is debris: the share was tuned on training fields too.
+SMALLEST_PX, SMALLEST_SHARE = 12, 0.08
 # Votes are counted in bands of so many rows, since lists of pixels take ten times the memory of a plane.
 BAND_ROWS = 256
 
@@ -42,7 +43,9 @@ def objects_of(output: NDArray[np.float32]) -> Labels:
     seeds, _ = ndimage.label(_centres(output, mask, sigma) & mask, np.ones((3, 3)))
     stop_if_abandoned()
     depth = cv2.GaussianBlur(output[DISTANCE], (0, 0), DISTANCE_SIGMA_PX)
-    return tidy(watershed(-depth, seeds, mask=mask), SMALLEST_PX)
+    parts = watershed(-depth, seeds, mask=mask)
+    areas = np.bincount(parts.ravel())[1:]
+    return tidy(parts, max(SMALLEST_PX, SMALLEST_SHARE * float(np.median(areas))) if areas.size else 0)
 
 
 def mean_offset(output: NDArray[np.float32]) -> float:

@@ -17,8 +17,8 @@ from services.segmentation.learned.model import SegmenterDescription
 from services.segmentation.learned.normalisation import normalised
 from services.segmentation.learned.outputs import DOWN, confidence_of, mean_offset, objects_of
 
-# Most of a side of a tile without halo: large, since halos are computed twice; small enough for 0.7 GB of activations.
-TILE_PX = 1536
+# Most of a side of a tile without halo: large, since halos are computed twice; small enough for 0.4 GB of activations.
+TILE_PX = 1024
 # Magnifications nearer to 1 than this factor gain nothing.
 LEAST_CHANGE = 1.2
 # A network that is less sure than SURE, on average over the pixels of what it finds, looks at smaller copies too, since

@@ -72,6 +72,8 @@ def typed(text: str, folder: Path) -> tuple[int, str]:
         )  # fmt: skip
         try:
             code = shell.wait(timeout=120)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"after 120 s the commands still run, and have said:\n{said.read_text()}")
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -51,21 +52,22 @@ class Tile:
 
 
 def cut(height: int, width: int, side: int, halo: int, stride: int) -> Iterator[Tile]:
-    """Tile an image of (height, width), both divisible by `stride`, row by row, in few tiles of about one size.
+    """Tile an image of (height, width), both divisible by `stride`, row by row, in tiles of about one size.
 
-    side: most of a side of an inner, a multiple of stride; halo: at least the reach of the receptive field, a multiple
-    of stride, so that every outer starts on the network's grid (docs/method.md, Exact tiling). Raises ValueError for no
+    side: an inner has at most the pixels of a square of this side, a multiple of stride; of all such grids the one with
+    the shortest seams, along which halos are read twice. halo: at least the reach of the receptive field, a multiple of
+    stride, so that every outer starts on the network's grid (docs/method.md, Exact tiling). Raises ValueError for no
     multiples.
 
-    >>> for tile in cut(4, 16, side=12, halo=4, stride=4): print(tile.outer.slices[1], tile.inner.slices[1])
-    slice(0, 12, None) slice(0, 8, None)
-    slice(4, 16, None) slice(8, 16, None)
+    >>> for tile in cut(4, 40, side=10, halo=5, stride=1): print(tile.outer.slices[1], tile.inner.slices[1])
+    slice(0, 25, None) slice(0, 20, None)
+    slice(15, 40, None) slice(20, 40, None)
     """
     if side % stride or halo % stride or height % stride or width % stride:
         raise ValueError(
             f"expected height, width, side and halo divisible by {stride}; got {height}, {width}, {side}, {halo}"
         )
-    rows, columns = _even(height, side, stride), _even(width, side, stride)
+    rows, columns = _grid(height, width, side, stride)
     for top in range(0, height, rows):
         for left in range(0, width, columns):
             inner = Box(top, left, min(top + rows, height), min(left + columns, width))
@@ -78,10 +80,24 @@ def cut(height: int, width: int, side: int, halo: int, stride: int) -> Iterator[
             yield Tile(outer, inner)
 
 
-def _even(length: int, most: int, stride: int) -> int:
-    """The least multiple of `stride` that, with as few parts as `most` allows, covers a length."""
-    parts = -(-length // most)
-    return -(-length // (parts * stride)) * stride if parts else stride
+def _grid(height: int, width: int, side: int, stride: int) -> tuple[int, int]:
+    """Rows and columns of an inner, so that its area is at most that of `side` and the seams are shortest."""
+    best, shortest = (side, side), math.inf
+    for down in range(1, height // stride + 1):
+        rows = _even(height, down, stride)
+        columns = side * side // rows // stride * stride
+        if not columns:  # rows too tall for the area
+            continue
+        across = -(-width // columns)
+        seams = (down - 1) * width + (across - 1) * height
+        if seams < shortest:
+            best, shortest = (rows, _even(width, across, stride)), seams
+    return best
+
+
+def _even(length: int, parts: int, stride: int) -> int:
+    """The least multiple of `stride` with which so many parts cover a length."""
+    return -(-length // (parts * stride)) * stride
 
 
 def run_tiles(

@@ -17,8 +17,9 @@ from services.segmentation.learned.model import SegmenterDescription
 from services.segmentation.learned.normalisation import normalised
 from services.segmentation.learned.outputs import DOWN, confidence_of, mean_offset, objects_of
 
-# Most of a side of a tile without halo: large, since halos are computed twice; small enough for 0.4 GB of activations.
-TILE_PX = 1024
+# Tiles have at most the pixels of a square of this side, without halo: large, since halos are computed twice, and so
+# that two make a frame of 1536x2048; small enough for 0.6 GB of activations.
+TILE_PX = 1280
 # Magnifications nearer to 1 than this factor gain nothing.
 LEAST_CHANGE = 1.2
 # A network that is less sure than SURE, on average over the pixels of what it finds, looks at smaller copies too, since

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -30,15 +32,22 @@ def test_the_inners_cover_every_pixel_exactly_once(case: Case) -> None:
 
 
 @given(cases())
-def test_tiles_are_as_few_as_their_side_allows_and_none_is_larger(case: Case) -> None:
+def test_no_tile_is_larger_than_a_square_of_the_side_and_seams_are_no_longer_than_those_of_squares(case: Case) -> None:
     height, width, side, *_ = case
     inners = [tile.inner for tile in cut(*case)]
-    assert max(max(inner.bottom - inner.top, inner.right - inner.left) for inner in inners) <= side
-    assert len(inners) <= -(-height // side) * -(-width // side)
+    assert max((inner.bottom - inner.top) * (inner.right - inner.left) for inner in inners) <= side * side
+    down, across = (len({edge(inner) for inner in inners}) for edge in (attrgetter("top"), attrgetter("left")))
+    squares = (-(-height // side) - 1) * width + (-(-width // side) - 1) * height
+    assert (down - 1) * width + (across - 1) * height <= squares
 
 
 def test_tiles_are_about_as_large_as_each_other() -> None:
-    assert [tile.inner.slices[1] for tile in cut(8, 40, side=32, halo=4, stride=4)] == [slice(0, 20), slice(20, 40)]
+    assert [tile.inner.slices[1] for tile in cut(32, 40, side=32, halo=4, stride=4)] == [slice(0, 20), slice(20, 40)]
+
+
+def test_a_frame_is_halved_where_a_square_would_quarter_it() -> None:
+    inners = [tile.inner.slices for tile in cut(1536, 2048, side=1280, halo=64, stride=8)]
+    assert inners == [(slice(0, 1536), slice(0, 1024)), (slice(0, 1536), slice(1024, 2048))]
 
 
 @given(cases())

@@ -1,4 +1,4 @@
-"""The network's input planes: levels as one-hot, the look of the objects, the acquisition, and texture noise."""
+"""The network's input planes: levels as one-hot, the look of the objects, glow, the acquisition, and texture noise."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from numpy.typing import NDArray
 from services.generation.appearance import QUANTUM, Appearance, Look
 
 # Gaussian sigmas (px) of the noise that the network is given: mixing scales of texture is easier than making them.
-TEXTURE_SCALES_PX = (0.7, 1.5, 3.0)
-# object mean, object deviation, noise, sharpness, and the texture noises, which come last
-EXTRA_PLANES = 4 + len(TEXTURE_SCALES_PX)
+# The widest are those of uneven grounds, beyond what the network sees at once.
+TEXTURE_SCALES_PX = (0.7, 1.5, 3.0, 8.0, 24.0)
+# Gaussian sigmas (px) of the objects' light out of focus, which reaches farther than the network sees.
+GLOW_SCALES_PX = (6.0, 24.0)
+# Wider Gaussians are computed on a grid of a third of their sigma.
+_FINE_SIGMA_PX = 3.0
+# object mean, object deviation, glow, noise, sharpness, and the texture noises, which come last
+EXTRA_PLANES = 4 + len(GLOW_SCALES_PX) + len(TEXTURE_SCALES_PX)
 
 
 def plane_count(levels: int) -> int:
@@ -28,25 +33,40 @@ def acquisition_values(appearance: Appearance) -> tuple[float, float]:
 
 def draw_texture(shape: tuple[int, int], generator: np.random.Generator) -> NDArray[np.float32]:
     """Draw unit-variance noise at each texture scale. Returns (scales, H, W) float32."""
+    return np.stack([_noise(shape, sigma, generator) for sigma in TEXTURE_SCALES_PX])
+
+
+def glow_of(objects: NDArray[np.int32], look: Look) -> NDArray[np.float32]:
+    """The objects' mean brightness, blurred at each glow scale, for a whole image.
+
+    objects: (H, W), 0 = background. Returns (scales, H, W) float32.
+    """
+    bright = _table(look)[objects, 0]
     planes = []
-    for sigma in TEXTURE_SCALES_PX:
-        white = generator.standard_normal(shape, np.float32)
-        smooth = cv2.GaussianBlur(white, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
-        # Deviation of white noise after a Gaussian: 1 / (2 sigma sqrt(pi)); accurate enough for the smallest sigma too.
-        planes.append(smooth * np.float32(2.0 * sigma * np.sqrt(np.pi)))
+    for sigma in GLOW_SCALES_PX:
+        step = _step(sigma)
+        size = tuple(max(1, round(length / step)) for length in reversed(bright.shape))
+        coarse = cv2.resize(bright, size, interpolation=cv2.INTER_AREA) if step > 1 else bright
+        planes.append(_enlarged(cv2.GaussianBlur(coarse, (0, 0), sigma / step), bright.shape))
     return np.stack(planes)
 
 
 def build_planes(
-    reference: NDArray[np.uint8], objects: NDArray[np.int32], look: Look, texture: NDArray[np.float32], levels: int
+    reference: NDArray[np.uint8],
+    objects: NDArray[np.int32],
+    look: Look,
+    glow: NDArray[np.float32],
+    texture: NDArray[np.float32],
+    levels: int,
 ) -> NDArray[np.float32]:
-    """Stack the input planes of one image.
+    """Stack the input planes of an image, or of a window of one.
 
-    reference, objects: (H, W). texture: (scales, H, W) from `draw_texture`. Returns (planes, H, W) float32.
+    reference, objects: (H, W). glow, texture: (scales, H, W) from `glow_of` and `draw_texture`, of the same window.
+    Returns (planes, H, W) float32.
 
     >>> look = Look(Appearance(0.1, 0.3, 0.2, 0.0, 0.5), np.array([[1.2, 0.3]], np.float32))
     >>> reference = objects = np.array([[0, 1, 1]], np.uint8)
-    >>> build_planes(reference, objects, look, np.zeros((3, 1, 3), np.float32), levels=2)[:4, 0]
+    >>> build_planes(reference, objects, look, np.zeros((2, 1, 3)), np.zeros((5, 1, 3)), levels=2)[:4, 0]
     array([[1. , 0. , 0. ],
            [0. , 1. , 1. ],
            [0. , 1.2, 1.2],
@@ -55,8 +75,37 @@ def build_planes(
     height, width = reference.shape
     planes = np.zeros((plane_count(levels), height, width), np.float32)
     np.put_along_axis(planes[:levels], reference[None].astype(np.intp), 1.0, 0)
-    table = np.concatenate([np.zeros((1, 2), np.float32), look.objects])
+    table = _table(look)
     planes[levels], planes[levels + 1] = table[objects, 0], table[objects, 1]
-    planes[levels + 2], planes[levels + 3] = acquisition_values(look.appearance)
-    planes[levels + 4 :] = texture
+    values = levels + 2 + len(glow)
+    planes[levels + 2 : values] = glow
+    planes[values], planes[values + 1] = acquisition_values(look.appearance)
+    planes[values + 2 :] = texture
     return planes
+
+
+def _table(look: Look) -> NDArray[np.float32]:
+    """Mean and deviation by label, zeros for the background."""
+    return np.concatenate([np.zeros((1, 2), np.float32), look.objects])
+
+
+def _noise(shape: tuple[int, int], sigma: float, generator: np.random.Generator) -> NDArray[np.float32]:
+    step = _step(sigma)
+    coarse = tuple(-(-length // step) for length in shape)
+    white = generator.standard_normal(coarse, np.float32)
+    smooth = cv2.GaussianBlur(white, (0, 0), sigma / step, borderType=cv2.BORDER_REFLECT)
+    # Deviation of white noise after a Gaussian: 1 / (2 sigma sqrt(pi)); accurate enough for the smallest sigma too.
+    smooth = smooth * np.float32(2.0 * sigma / step * np.sqrt(np.pi))
+    full = cv2.resize(smooth, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR) if step > 1 else smooth
+    return np.asarray(full[: shape[0], : shape[1]], np.float32)
+
+
+def _enlarged(plane: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    if plane.shape == shape:
+        return plane
+    return np.asarray(cv2.resize(plane, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _step(sigma: float) -> int:
+    """Pixels between the points of the grid on which a Gaussian is computed."""
+    return max(1, int(sigma / _FINE_SIGMA_PX))

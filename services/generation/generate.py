@@ -13,11 +13,11 @@ from services.common.engines.engine import Engine
 from services.common.errors import InvalidReference, at
 from services.common.imaging.tiling import Window
 from services.generation.appearance import MINIMUM_BACKGROUND, Appearance, Look
-from services.generation.conditions import build_planes, draw_texture
+from services.generation.conditions import build_planes, draw_texture, glow_of
 from services.generation.looks import describe_labels, draw, fitted, unlike
 from services.generation.model import ModelDescription
 from services.generation.roles import find_objects
-from services.generation.tilings import TILE_PX, Tiling, run_tiled
+from services.generation.tilings import TILE_PX, Tiling, halo_of, run_tiled
 
 ALGORITHM_VERSION = 2
 # How far an image's contrast may be off from what was asked for: the network knows best how parts of it relate.
@@ -55,9 +55,12 @@ def generate(
     ordered: appearance values that take the place of others. like: a look to imitate; None: one is drawn from training
     images whose labels are like the reference. tiling: how the image is put together (docs/method.md, Tiling).
     tile_px: side of the tiles of `exact`. Raises InvalidReference for a level that the schema lacks, ImageTooLarge for
-    more pixels than the tiling takes, InvalidArgument for a name or value in `ordered` that no appearance has, and for
-    a look without objects.
+    more pixels than the tiling takes, InvalidArgument for a name or value in `ordered` that no appearance has, for a
+    look without objects, and for a tiling that the model's network is not made for.
     """
+    with at("tiling"):
+        if not tiling.patched:
+            halo_of(model)  # a model that has none is refused before any work
     with at("reference"):
         tiling.check(reference.size)
         check_levels(reference, model)
@@ -90,11 +93,12 @@ def generate_as(
     # The network needs sizes divisible by its stride. What is added below and to the right is cut off again.
     rest = ((0, -height % model.stride_px), (0, -width % model.stride_px))
     reference, objects = np.pad(reference, rest, mode="edge"), np.pad(objects, rest, mode="edge")
-    texture = draw_texture(reference.shape, generator)
+    texture, glow = draw_texture(reference.shape, generator), glow_of(objects, look)
     stop_if_abandoned()
 
     def planes_in(window: Window) -> NDArray[np.float32]:
-        return build_planes(reference[window], objects[window], look, texture[:, *window], model.roles.count)
+        there = (glow[:, *window], texture[:, *window])
+        return build_planes(reference[window], objects[window], look, *there, model.roles.count)
 
     clean = run_tiled(tiling, engine, model, planes_in, reference.shape, tile_px)
     engine.rest()

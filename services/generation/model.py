@@ -16,9 +16,7 @@ from services.generation.appearance import Appearance
 from services.generation.looks import AppearanceRecord, LabelStatistics
 from services.generation.roles import LevelRoles
 
-FORMAT = "biosynth.generator/2"
-# Before records told of their labels and kind; read as records that fit any reference (looks.nearest).
-FORMER_FORMAT = "biosynth.generator/1"
+FORMAT = "biosynth.generator/3"  # which planes a network sees is part of it
 DESCRIPTION, WEIGHTS, TORCH_WEIGHTS, CARD = "model.json", "model.onnx", "model.safetensors", "CARD.md"
 SHIPPED = Path(__file__).parent / "models"
 
@@ -33,7 +31,7 @@ class ModelDescription:
     schema_name: str
     schema_version: int
     roles: LevelRoles
-    halo_px: int
+    halo_px: int | None  # None: no halo is wide enough, the network is for patches
     stride_px: int
     parameters: int
     sha256: str  # of the ONNX file
@@ -94,8 +92,8 @@ def read_model(folder: Path) -> StoredModel:
     try:
         text = path.read_text(encoding="utf-8")
         body = json.loads(text)
-        if body.pop("format") not in (FORMAT, FORMER_FORMAT):
-            raise ValueError(f"expected format {FORMAT} or {FORMER_FORMAT}")
+        if (found := body.pop("format")) != FORMAT:
+            raise ValueError(f"expected format {FORMAT}, got {found!r:.40}; train the model again for this version")
         body["roles"] = LevelRoles(**{name: tuple(levels) for name, levels in body["roles"].items()})
         body["records"] = tuple(_read_record(record) for record in body["records"])
         if not body["records"]:
@@ -119,6 +117,8 @@ def _check_numbers(description: ModelDescription) -> None:
     """Refuse numbers with which the first call would divide by zero or run out of memory."""
     for name, low, high in (("halo_px", 0, 4096), ("stride_px", 1, 256), ("schema_version", 1, 10**6)):
         value = getattr(description, name)
+        if name == "halo_px" and value is None:
+            continue
         if type(value) is not int or not low <= value <= high:
             raise ValueError(f"expected {name} from {low} to {high}, got {value!r:.40}")
 

@@ -1,13 +1,15 @@
-"""The default generator: fully convolutional, finite receptive field, no normalisation, resize-convolutions."""
+"""The default generator: fully convolutional, finite receptive field, no normalisation, texture from given noise."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
+
+from services.common.errors import ConfigError
+from services.generation.conditions import TEXTURE_SCALES_PX
 
 STRIDE = 4
 
@@ -21,11 +23,16 @@ class NetworkConfig:
     blocks: int = 4
 
     @property
+    def stride_px(self) -> int:
+        """Sides of its input are multiples of this."""
+        return STRIDE
+
+    @property
     def halo_px(self) -> int:
         """Reach of the receptive field to each side, rounded up to the total stride."""
-        # stem 2 (3x3 at stride 2), squeeze 2, blocks 2 convolutions of 4 px each, rise 2, finish 1, last 1;
-        # resampling by 2 (unshuffle, nearest) can add up to 1 + 2 px of misalignment.
-        reach = 2 + 2 + 8 * self.blocks + 2 + 1 + 1 + 3
+        # In px: stem 2 (3x3 at stride 2) and squeeze 2; two convolutions of 4 for each block; two of 2 at half size,
+        # two of 1 at full size, the last 1; unshuffling and bilinear enlargement by 2, twice, 6.
+        reach = 2 + 2 + 8 * self.blocks + 4 + 2 + 1 + 6
         return -(-reach // STRIDE) * STRIDE
 
 
@@ -45,7 +52,11 @@ class ResidualBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """Planes of `conditions.build_planes` to one normalised image plane."""
+    """Planes of `conditions.build_planes` to one normalised image plane.
+
+    Fine texture is the given noise times gains that the network makes of what it sees. Gains are smooth where features
+    of a coarse grid are enlarged; texture made of such features would be woven in the grid's rhythm instead.
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -55,27 +66,40 @@ class Generator(nn.Module):
         self.squeeze = nn.Conv2d(half, config.width, 3, stride=2, padding=1)
         self.blocks = nn.Sequential(*[ResidualBlock(config.width) for _ in range(config.blocks)])
         self.narrow = nn.Conv2d(config.width, half, 1)
-        self.rise = nn.Conv2d(2 * half, half, 3, padding=1)
+        self.at_half = ResidualBlock(half)
         self.narrow_again = nn.Conv2d(half, full, 1)
-        self.finish = nn.Conv2d(full + config.planes, full, 3, padding=1)
-        self.last = nn.Conv2d(full, 1, 3, padding=1)
+        self.fine = nn.Conv2d(config.planes, full, 3, padding=1)
+        self.at_full = ResidualBlock(full)
+        self.last = nn.Conv2d(full, 1 + len(TEXTURE_SCALES_PX), 3, padding=1)
 
     def forward(self, planes: Tensor) -> Tensor:
         """(B, planes, H, W) float to (B, 1, H, W); H and W divisible by 4."""
-        stem = F.relu(self.stem(F.pixel_unshuffle(planes, 2)))  # (B, w/2, H/2, W/2)
-        deep = self.blocks(F.relu(self.squeeze(stem)))  # (B, w, H/4, W/4)
-        # A 1x1 convolution commutes with nearest resizing: narrow first, it is four times cheaper there.
-        risen = F.interpolate(self.narrow(deep), scale_factor=2.0, mode="nearest")
-        risen = F.relu(self.rise(torch.cat([risen, stem], 1)))  # (B, w/2, H/2, W/2)
-        risen = F.interpolate(self.narrow_again(risen), scale_factor=2.0, mode="nearest")
-        risen = F.relu(self.finish(torch.cat([risen, planes], 1)))  # (B, w/5, H, W)
-        image: Tensor = self.last(risen)  # (B, 1, H, W)
-        return image
+        stem = self.stem(F.pixel_unshuffle(planes, 2))  # (B, w/2, H/2, W/2)
+        deep = self.blocks(self.squeeze(F.relu(stem)))  # (B, w, H/4, W/4)
+        # A 1x1 convolution commutes with bilinear enlargement: narrow first, it is four times cheaper there.
+        risen = self.at_half(_enlarged(self.narrow(F.relu(deep))) + stem)  # (B, w/2, H/2, W/2)
+        risen = self.at_full(_enlarged(self.narrow_again(F.relu(risen))) + self.fine(planes))  # (B, w/5, H, W)
+        image, gains = self.last(F.relu(risen)).split([1, len(TEXTURE_SCALES_PX)], 1)
+        texture = planes[:, -len(TEXTURE_SCALES_PX) :]
+        result: Tensor = image + (gains * texture).sum(1, keepdim=True)  # (B, 1, H, W)
+        return result
+
+
+def _enlarged(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 def read_generator(weights: bytes) -> Generator:
-    """The network of a safetensors file, whose shapes tell its hyper-parameters."""
+    """The network of a safetensors file, whose shapes tell its hyper-parameters.
+
+    Raises ConfigError for the weights of another network, such as a baseline's.
+    """
     state = load(weights)
+    if "squeeze.weight" not in state:
+        raise ConfigError(
+            "expected weights of the default network; got another's: baselines are run by ONNX Runtime, so set "
+            "BIOSYNTH_DEVICE=cpu, or take this model away"
+        )
     blocks = {name.split(".")[1] for name in state if name.startswith("blocks.")}
     width, planes = state["squeeze.weight"].shape[0], state["stem.weight"].shape[1] // 4
     network = Generator(NetworkConfig(planes, width, len(blocks)))

@@ -166,7 +166,7 @@ def model_message(model: ModelDescription) -> generation_pb2.Model:
         schema_name=model.schema_name,
         schema_version=str(model.schema_version),
         sha256=model.sha256,
-        halo_px=model.halo_px,
+        halo_px=model.halo_px or 0,
         parameters=model.parameters,
         description=model.description,
     )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.engines.engine import Engine
-from services.common.errors import ImageTooLarge
+from services.common.errors import ImageTooLarge, InvalidArgument
 from services.common.imaging.tiling import Window, run_tiles
 from services.generation.model import ModelDescription
 from services.generation.patches import PATCH_PX, run_patches
@@ -30,6 +30,11 @@ class Tiling(StrEnum):
     BLEND = "blend"
     CONCAT = "concat"
 
+    @property
+    def patched(self) -> bool:
+        """Whether patches are drawn each for itself."""
+        return self in (Tiling.BLEND, Tiling.CONCAT)
+
     def check(self, pixels: int) -> None:
         """Raise ImageTooLarge where so many pixels are more than this way can take."""
         if self is Tiling.WHOLE and pixels > WHOLE_PIXELS:
@@ -39,6 +44,21 @@ class Tiling(StrEnum):
                 got=pixels,
                 limit=WHOLE_PIXELS,
             )
+
+
+def halo_of(model: ModelDescription) -> int:
+    """The halo of exact tiling. Raises InvalidArgument for a network that none is wide enough for."""
+    if model.halo_px is None:
+        raise InvalidArgument(
+            f"expected tiling blend or concat for model {model.name}, whose network sees patches of {PATCH_PX} px; got "
+            "exact or whole"
+        )
+    return model.halo_px
+
+
+def usual_tiling(model: ModelDescription) -> Tiling:
+    """The best that a model has: exact, or blend where its network is for patches."""
+    return Tiling.BLEND if model.halo_px is None else Tiling.EXACT
 
 
 def run_tiled(
@@ -53,9 +73,10 @@ def run_tiled(
 
     planes_in: as for `run_tiles`. tile_px: side of the tiles of `exact`, without their halo.
     """
-    if tiling in (Tiling.BLEND, Tiling.CONCAT):
+    if tiling.patched:
         return run_patches(engine.run, planes_in, shape, OVERLAP_PX if tiling is Tiling.BLEND else 0)
+    halo = halo_of(model)
     # The whole is a single tile, which needs no halo.
-    side, halo = (max(shape), 0) if tiling is Tiling.WHOLE else (tile_px, model.halo_px)
+    side, halo = (max(shape), 0) if tiling is Tiling.WHOLE else (tile_px, halo)
     image: NDArray[np.float32] = run_tiles(engine.run, planes_in, shape, side, halo, model.stride_px)[0]
     return image

@@ -28,7 +28,8 @@ def export_onnx(network: nn.Module, planes: int, stride: int, outputs: Sequence[
     """
     # A copy: the caller's network keeps its mode and its memory format.
     network = copy.deepcopy(network).float().eval().to(memory_format=torch.contiguous_format)
-    example = torch.randn(1, planes, 16 * stride, 24 * stride)
+    steps = max(2, min(16, 512 // stride))
+    example = torch.randn(1, planes, steps * stride, steps * 3 // 2 * stride)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(_graph(network, example, stride, outputs))
     with torch.no_grad():

@@ -23,6 +23,7 @@ def trainer_of(dataset: Path, ranks: Ranks = ALONE) -> Trainer:
     fields = load_fields(dataset, manifest.chosen("train"), manifest.roles)
     crops = Crops(fields, manifest.roles.count, TINY.crop_px, np.random.default_rng(TINY.seed))
     trainer = Trainer(TINY, plane_count(manifest.roles.count), crops, "disks", ranks)
+    assert trainer.discriminator is not None
     trainer.discriminator.eval()
     return trainer
 

@@ -80,3 +80,19 @@ def test_a_perfect_judge_has_no_loss_and_a_fooled_one_gives_the_generator_none()
     assert losses.discriminator_loss(generated, real) == 1
     assert losses.adversarial_loss(real) == 0
     assert losses.adversarial_loss(generated) == 1
+
+
+def test_a_weave_costs_more_than_other_noise_of_the_same_kind() -> None:
+    draw = torch.Generator().manual_seed(0)
+    one, other = (torch.randn(4, 1, 128, 128, generator=draw) for _ in range(2))
+    down, right = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
+    woven = other + torch.cos(torch.pi * down / 2) * torch.cos(torch.pi * right / 2)  # a period of 4 px
+    assert losses.spectrum_loss(one, one) == 0.0
+    assert losses.spectrum_loss(other, one) < losses.spectrum_loss(woven, one) / 1.2
+
+
+def test_texture_that_is_too_coarse_costs_more_than_texture_elsewhere() -> None:
+    draw = torch.Generator().manual_seed(0)
+    one, other = (torch.randn(4, 1, 128, 128, generator=draw) for _ in range(2))
+    coarse = torch.nn.functional.avg_pool2d(other, 3, 1, 1) * 3.0  # as much power, at longer periods
+    assert losses.spectrum_loss(coarse, one) > 3.0 * losses.spectrum_loss(other, one)

@@ -10,6 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: the `training` extra")
 
+from torch import nn
+
 from services.common.errors import InvalidArgument
 from services.generation.conditions import plane_count
 from services.training.datasets.dataset import read_manifest
@@ -81,10 +83,11 @@ def test_train_stops_at_the_last_step_and_leaves_a_checkpoint(dataset: Path, tmp
 
 def test_a_step_changes_both_networks_and_the_average(dataset: Path) -> None:
     trainer = _trainer(dataset, TINY)
-    networks = (trainer.generator, trainer.discriminator, trainer.average)
+    assert trainer.discriminator is not None
+    networks: tuple[nn.Module, ...] = (trainer.generator, trainer.discriminator, trainer.average)
     before = [[value.detach().clone() for value in network.parameters()] for network in networks]
     values = trainer.train_step()
-    assert set(values) == {"discriminator", "adversarial", "matching", "coarse", "texture"}
+    assert set(values) == {"discriminator", "adversarial", "matching", "coarse", "texture", "spectrum"}
     assert all(np.isfinite(value) for value in values.values())
     for network, old in zip(networks, before, strict=True):
         assert any(not torch.equal(value, was) for value, was in zip(network.parameters(), old, strict=True))

@@ -565,7 +565,9 @@ class Model(_message.Message):
     sha256: _builtins.str
     """SHA-256 of the weights, lower-case hex."""
     halo_px: _builtins.int
-    """How far the receptive field of an output pixel reaches to each side."""
+    """How far the receptive field of an output pixel reaches to each side; 0: over the whole input, so that tilings blend
+    and concat alone can be asked for.
+    """
     parameters: _builtins.int
     """Number of trained parameters."""
     description: _builtins.str

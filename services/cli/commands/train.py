@@ -14,6 +14,7 @@ from services.cli.numbers import POSITIVE, SEED
 from services.cli.order_options import pattern, shares
 from services.cli.own_dataset import dataset_of
 from services.common.errors import ConfigError
+from services.common.names import check_name
 from services.training.datasets.own import SCHEMAS
 from services.training.generator.looks import renew_looks
 
@@ -59,10 +60,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work", type=Path, metavar="DIR", help="checkpoints and logs; default: OUT.training")
     parser.add_argument("--steps", type=POSITIVE, metavar="N", help="default 5000 for generators, 6000 for segmenters")
     parser.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="of a generator: hyper-parameters to begin with: default, or a baseline to compare with, l1 or "
+        "pix2pix-unet256 (docs/models.md, Baselines)",
+    )
+    parser.add_argument(
         "--hyper",
         type=Path,
         metavar="FILE",
-        help="YAML of hyper-parameters that differ from the defaults, named as in a card, such as {batch: 4}",
+        help="YAML of hyper-parameters that differ from the preset's, named as in a card, such as {batch: 4}",
     )
     parser.add_argument(
         "--last",
@@ -144,10 +151,12 @@ def _renew_looks(arguments: argparse.Namespace, console: Console) -> None:
 
 def _generator(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> dict[str, Any]:
     from services.training.generator.job import Job, train_generator
+    from services.training.generator.presets import PRESETS
     from services.training.generator.publish import Naming
-    from services.training.generator.trainer import TrainConfig
 
-    config = _config(arguments, TrainConfig(seed=arguments.seed))
+    preset = "default" if arguments.preset is None else arguments.preset
+    check_name("preset", preset, PRESETS)
+    config = _config(arguments, replace(PRESETS[preset], seed=arguments.seed))
     naming = Naming(_name(arguments), arguments.version or "1", arguments.description)
     remarks = _remarks(arguments.remarks)  # read now, so that a wrong path shows before the long training
     dataset = _dataset(arguments, console, ranks)
@@ -159,6 +168,8 @@ def _segmenter(arguments: argparse.Namespace, console: Console, ranks: Ranks) ->
     from services.training.segmenter.job import Job, train_segmenter
     from services.training.segmenter.trainer import TrainConfig
 
+    if arguments.preset is not None:
+        raise ConfigError("expected --preset with `train generator`; a segmenter's settings are given by --hyper")
     config, version = _config(arguments, TrainConfig(seed=arguments.seed)), _whole(arguments.version or "1")
     remarks = _remarks(arguments.remarks)
     job = Job(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument
 from services.generation.appearance import Look, measure
-from services.generation.conditions import build_planes, draw_texture
+from services.generation.conditions import build_planes, draw_texture, glow_of
 from services.generation.roles import LevelRoles, find_objects
 from services.training.augmentation import Symmetry
 from services.training.datasets.dataset import Entry, read_pair
@@ -26,6 +26,7 @@ class Field:
     reference: NDArray[np.uint8]
     objects: NDArray[np.int32]
     look: Look
+    glow: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ def load_fields(folder: Path, entries: Sequence[Entry], roles: LevelRoles) -> li
         image, reference = read_pair(folder, entry)
         check_levels(entry, reference, roles)
         objects = find_objects(reference, roles)
-        fields.append(Field(entry, image, reference, objects, measure(image, reference, objects, roles)))
+        look = measure(image, reference, objects, roles)
+        fields.append(Field(entry, image, reference, objects, look, glow_of(objects, look)))
     return fields
 
 
@@ -70,22 +72,26 @@ def pad_to(field: Field, size: int) -> Field:
         np.pad(field.reference, window, mode="symmetric"),
         np.pad(field.objects, window, mode="symmetric"),
         field.look,
+        np.pad(field.glow, ((0, 0), *window), mode="symmetric"),
     )
 
 
 class Crops:
     """Draws batches: first a source, then a field, then an origin and one of the eight symmetries of the square.
 
+    jitter: fields are continued by mirroring until windows can move by so many pixels at least.
     Raises InvalidArgument where no field shows an object.
     """
 
-    def __init__(self, fields: Sequence[Field], levels: int, size: int, generator: np.random.Generator) -> None:
+    def __init__(
+        self, fields: Sequence[Field], levels: int, size: int, generator: np.random.Generator, jitter: int = 0
+    ) -> None:
         if not any(len(field.look.objects) for field in fields):
             raise InvalidArgument(f"expected training fields that show objects; got {len(fields)} fields without any")
         self.levels, self.size, self.generator = levels, size, generator
         sources: dict[str, list[Field]] = {}
         for field in fields:
-            sources.setdefault(field.entry.source, []).append(pad_to(field, size))
+            sources.setdefault(field.entry.source, []).append(pad_to(field, size + jitter))
         # Sources are equally likely, however many fields each has; within one, fields by the root of their area.
         self.sources = [(group, _weights(group)) for _, group in sorted(sources.items())]
 
@@ -103,7 +109,8 @@ class Crops:
         window = (slice(top, top + self.size), slice(left, left + self.size))
         turn = Symmetry.draw(self.generator)
         texture = draw_texture((self.size, self.size), self.generator)
-        planes = build_planes(field.reference[window], field.objects[window], field.look, texture, self.levels)
+        glow = field.glow[:, *window]
+        planes = build_planes(field.reference[window], field.objects[window], field.look, glow, texture, self.levels)
         appearance = field.look.appearance
         target = (field.image[window] - appearance.background) / appearance.contrast
         scale = (appearance.background, appearance.contrast, appearance.noise)

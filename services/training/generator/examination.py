@@ -13,8 +13,8 @@ from services.common.imaging.labels import Labels
 from services.generation.appearance import Look, measure
 from services.generation.generate import generate_as
 from services.generation.model import ModelDescription
-from services.generation.network import STRIDE
 from services.generation.roles import find_objects
+from services.generation.tilings import usual_tiling
 from services.training.datasets.dataset import DatasetManifest, Entry, read_pair
 from services.training.engine import NetworkEngine
 from services.training.generator.crops import check_levels
@@ -89,7 +89,8 @@ class Examination:
         model = _undescribed(self._manifest, trainer)
         generator = np.random.default_rng(list(example.entry.id.encode()))  # the same noise each time
         engine = NetworkEngine(trainer.average)
-        return generate_as(example.reference, example.objects, example.look, model, engine, generator)
+        tiling = usual_tiling(model)
+        return generate_as(example.reference, example.objects, example.look, model, engine, generator, tiling)
 
     def _example(self, dataset: Path, entry: Entry) -> _Example:
         image, reference = read_pair(dataset, entry)
@@ -112,7 +113,7 @@ def _undescribed(manifest: DatasetManifest, trainer: Trainer) -> ModelDescriptio
         schema_version=manifest.schema_version,
         roles=manifest.roles,
         halo_px=trainer.average.config.halo_px,
-        stride_px=STRIDE,
+        stride_px=trainer.average.config.stride_px,
         parameters=0,
         sha256="",
         safetensors_sha256="",

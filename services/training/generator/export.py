@@ -9,13 +9,13 @@ import torch
 from safetensors.torch import save_file
 
 from services.generation.model import TORCH_WEIGHTS, WEIGHTS
-from services.generation.network import STRIDE, Generator
+from services.training.generator.architectures import Network
 from services.training.onnx_export import export_onnx
 
 
-def export(network: Generator, folder: Path) -> tuple[str, str]:
+def export(network: Network, folder: Path) -> tuple[str, str]:
     """Write `model.onnx` and `model.safetensors`; returns their sha256. Raises ConfigError as `export_onnx`."""
-    sha256 = export_onnx(network, network.config.planes, STRIDE, ["image"], folder / WEIGHTS)
+    sha256 = export_onnx(network, network.config.planes, network.config.stride_px, ["image"], folder / WEIGHTS)
     path = folder / TORCH_WEIGHTS
     weights = {
         name: tensor.float().contiguous(memory_format=torch.contiguous_format)

@@ -17,6 +17,7 @@ from services.generation.appearance import measure
 from services.generation.generate import generate_as
 from services.generation.model import ModelDescription
 from services.generation.roles import find_objects
+from services.generation.tilings import usual_tiling
 from services.segmentation.builtin import builtin_segmenters
 from services.training.datasets.dataset import DatasetManifest, Entry, read_pair
 
@@ -61,7 +62,7 @@ def _of_field(
     look = measure(image, reference, objects, model.roles)
     # The field's name as seed: the same field gives the same image in any dataset.
     generator = np.random.default_rng(list(entry.id.encode()))
-    made = generate_as(reference, objects, look, model, engine, generator)
+    made = generate_as(reference, objects, look, model, engine, generator, usual_tiling(model))
     return _compare(image, made, objects, segmenter, part)
 
 

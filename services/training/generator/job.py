@@ -50,7 +50,8 @@ def train_generator(job: Job, reporter: Reporter, ranks: Ranks) -> dict[str, Any
     check_schema(manifest)
     examination = Examination(job.dataset, manifest, job.work, job.keeps_best)
     fields = load_fields(job.dataset, manifest.needed("train"), manifest.roles)
-    crops = Crops(fields, manifest.roles.count, job.config.crop_px, np.random.default_rng(job.config.seed))
+    random, config = np.random.default_rng(job.config.seed), job.config
+    crops = Crops(fields, manifest.roles.count, config.crop_px, random, config.jitter_px)
     trainer = Trainer(job.config, plane_count(manifest.roles.count), crops, fingerprint(job.dataset), ranks)
     run(trainer, job.work, reporter, lambda: examination(trainer))
     if not ranks.writes:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 # Normalised brightness is compressed beyond this, so that a hot spot does not dominate a batch.
 KNEE = 2.0
+# Power below that of rounding says nothing.
+_LEAST_POWER = 1e-5
 
 
 def camera(clean: Tensor, scale: Tensor, noise: Tensor) -> Tensor:
@@ -29,18 +33,27 @@ def squash(image: Tensor) -> Tensor:
     return bent * image.sign()
 
 
-def discriminator_loss(real: list[list[Tensor]], generated: list[list[Tensor]]) -> Tensor:
-    """Least squares (Mao et al. 2017): real to 1, generated to 0; mean over scales."""
-    losses = [
-        (((r[-1].float() - 1.0) ** 2).mean() + (g[-1].float() ** 2).mean()) / 2.0
-        for r, g in zip(real, generated, strict=True)
-    ]
+def least_squares(verdict: Tensor, wanted: float) -> Tensor:
+    """How far verdicts are from what is wanted (Mao et al. 2017)."""
+    return ((verdict.float() - wanted) ** 2).mean()
+
+
+def cross_entropy(verdict: Tensor, wanted: float) -> Tensor:
+    """The same where verdicts are log odds (Goodfellow et al. 2014; for the generator, its non-saturating form)."""
+    return F.binary_cross_entropy_with_logits(verdict.float(), torch.full_like(verdict, wanted, dtype=torch.float32))
+
+
+def discriminator_loss(
+    real: list[list[Tensor]], generated: list[list[Tensor]], miss: Callable[[Tensor, float], Tensor] = least_squares
+) -> Tensor:
+    """Real to 1, generated to 0, halved; mean over scales."""
+    losses = [(miss(r[-1], 1.0) + miss(g[-1], 0.0)) / 2.0 for r, g in zip(real, generated, strict=True)]
     return torch.stack(losses).mean()
 
 
-def adversarial_loss(generated: list[list[Tensor]]) -> Tensor:
-    """Least squares: generated to 1; mean over scales."""
-    return torch.stack([((g[-1].float() - 1.0) ** 2).mean() for g in generated]).mean()
+def adversarial_loss(generated: list[list[Tensor]], miss: Callable[[Tensor, float], Tensor] = least_squares) -> Tensor:
+    """Generated to 1; mean over scales."""
+    return torch.stack([miss(g[-1], 1.0) for g in generated]).mean()
 
 
 def matching_loss(real: list[list[Tensor]], generated: list[list[Tensor]]) -> Tensor:
@@ -72,3 +85,21 @@ def texture_loss(seen: Tensor, target: Tensor) -> Tensor:
 def _local_deviation(image: Tensor) -> Tensor:
     mean, square = F.avg_pool2d(image, 5, 1, 2), F.avg_pool2d(image * image, 5, 1, 2)
     return (square - mean * mean).clamp(min=1e-6).sqrt()
+
+
+def spectrum_loss(seen: Tensor, target: Tensor, side: int = 32) -> Tensor:
+    """Mean absolute difference of log power spectra, in natural logarithms.
+
+    seen, target: (B, 1, H, W). Of each image, the mean power of windows of `side` that overlap by half, tapered by a
+    Hann window; frequency by frequency, so that a grid's rhythm shows as much as texture that is too coarse.
+    """
+    return F.l1_loss(_log_power(seen, side), _log_power(target, side))
+
+
+def _log_power(image: Tensor, side: int) -> Tensor:
+    """(B, 1, H, W) to (B, side, side // 2 + 1)."""
+    windows = image.float().unfold(2, side, side // 2).unfold(3, side, side // 2).flatten(1, 3)
+    windows = windows - windows.mean((-2, -1), keepdim=True)
+    taper = torch.hann_window(side, device=image.device)
+    power = torch.fft.rfft2(windows * taper * taper[:, None]).abs().square().mean(1)
+    return (power / side**2 + _LEAST_POWER).log()

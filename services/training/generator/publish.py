@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from services.generation.model import CARD, ModelDescription, write_description
-from services.generation.network import STRIDE, Generator
+from services.generation.patches import PATCH_PX
 from services.training.card import write_card
 from services.training.datasets.dataset import DatasetManifest
+from services.training.generator.architectures import Network
 from services.training.generator.crops import Field
 from services.training.generator.export import export
 from services.training.generator.looks import records_of
@@ -26,7 +27,7 @@ class Naming:
 
 
 def publish(
-    network: Generator,
+    network: Network,
     naming: Naming,
     manifest: DatasetManifest,
     fields: Sequence[Field],
@@ -46,7 +47,7 @@ def publish(
         schema_version=manifest.schema_version,
         roles=manifest.roles,
         halo_px=network.config.halo_px,
-        stride_px=STRIDE,
+        stride_px=network.config.stride_px,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         sha256=sha256,
         safetensors_sha256=safetensors_sha256,
@@ -63,10 +64,19 @@ def describe(
     """Write CARD.md: what the model is, what it was trained on, what was measured, how it looks."""
     facts = (
         f"Input: references under `{model.schema_name}` v{model.schema_version}; output: one 8-bit grey channel.",
-        f"Network: fully convolutional, {model.parameters:,} parameters, halo {model.halo_px} px, no normalisation.",
+        _network(model),
         f"Weights: `model.onnx`, sha256 `{model.sha256}`; the same for torch in `model.safetensors`.",
         "Licence of the weights: Apache-2.0.",
     )
     rows = ("| what | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in metrics))
     title, last = f"{model.name} {model.version}", ("How it looks", remarks)
     write_card(folder / CARD, title, model.description, facts, model.training, provenance, rows, last)
+
+
+def _network(model: ModelDescription) -> str:
+    if model.halo_px is None:
+        return (
+            f"Network: {model.parameters:,} parameters, for patches of {PATCH_PX} px, so that tilings `blend` and "
+            "`concat` alone can run it: a baseline."
+        )
+    return f"Network: fully convolutional, {model.parameters:,} parameters, halo {model.halo_px} px, no normalisation."

@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
+from services.common.errors import ConfigError
 from services.generation.conditions import TEXTURE_SCALES_PX
-from services.generation.network import Generator, NetworkConfig
 from services.training.average import update_average
 from services.training.generator import losses
+from services.training.generator.architectures import OWN, build_discriminator, build_generator
 from services.training.generator.crops import Batch, Crops
-from services.training.generator.discriminator import Discriminator
 from services.training.ranks import ALONE, Ranks
 from services.training.training import Training
+
+# Losses by name: the weight of each, and what computes it.
+Terms: TypeAlias = dict[str, tuple[float, Callable[[], Tensor]]]
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Hyper-parameters of one training, saved beside the weights."""
+    """Hyper-parameters of one training, saved beside the weights.
 
+    A loss of weight 0 is not computed; without adversarial and matching loss there is no discriminator. blocks: of
+    pix2pix its steps down. jitter_px: how far windows may reach into the mirrored surroundings of a field.
+    """
+
+    architecture: str = OWN
     steps: int = 5000
     batch: int = 8
     crop_px: int = 128
+    jitter_px: int = 0
     learning_rate: float = 4e-4
     discriminator_rate: float = 4e-4
+    beta2: float = 0.99
     discriminator_width: int = 40
+    cross_entropy: bool = False
+    adversarial_weight: float = 1.0
     coarse_weight: float = 4.0
     matching_weight: float = 2.0
     texture_weight: float = 8.0
+    spectrum_weight: float = 1.0
+    l1_weight: float = 0.0
     ema_decay: float = 0.999
     width: int = 80
     blocks: int = 4
@@ -42,28 +59,31 @@ class Trainer(Training):
     """Trains a generator on crops. dataset: its fingerprint. best: averaged weights that an examination kept."""
 
     def __init__(self, config: TrainConfig, planes: int, crops: Crops, dataset: str = "", ranks: Ranks = ALONE) -> None:
+        if not any(value for name, value in asdict(config).items() if name.endswith("_weight")):
+            raise ConfigError("expected a loss with a weight above 0; got 0 for all of them")
         torch.manual_seed(config.seed)
         self.config, self.crops = config, crops
-        self.generator = Generator(NetworkConfig(planes, config.width, config.blocks))
+        self.generator = build_generator(config.architecture, planes, config.width, config.blocks)
+        if config.crop_px % (stride := self.generator.config.stride_px):
+            raise ConfigError(f"expected crop_px as a multiple of {stride}, the network's stride; got {config.crop_px}")
         # The discriminator sees all planes that the generator does, except the texture noise, which comes last.
         self.judged = planes - len(TEXTURE_SCALES_PX)
-        self.discriminator = Discriminator(self.judged, config.discriminator_width)
-        for network in (self.generator, self.discriminator):
-            network.to(memory_format=torch.channels_last)
+        self.discriminator = (
+            build_discriminator(config.architecture, self.judged, config.discriminator_width)
+            if config.adversarial_weight or config.matching_weight
+            else None
+        )
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.best = copy.deepcopy(self.average)
-        rates = (config.learning_rate, config.discriminator_rate)
-        networks: tuple[nn.Module, nn.Module] = (self.generator, self.discriminator)
+        modules = {"generator": self.generator, "average": self.average, "best": self.best}
+        learning: list[tuple[nn.Module, float]] = [(self.generator, config.learning_rate)]
+        if self.discriminator is not None:
+            modules["discriminator"] = self.discriminator
+            learning.append((self.discriminator, config.discriminator_rate))
+        self.rates = [rate for _, rate in learning]
         self.optimisers = [
-            torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, 0.99))
-            for network, rate in zip(networks, rates, strict=True)
+            torch.optim.Adam(network.parameters(), lr=rate, betas=(0.5, config.beta2)) for network, rate in learning
         ]
-        modules = {
-            "generator": self.generator,
-            "average": self.average,
-            "best": self.best,
-            "discriminator": self.discriminator,
-        }
         super().__init__(config, modules, self.optimisers, crops.generator, dataset, ranks)
 
     def train_step(self) -> dict[str, float]:
@@ -74,37 +94,58 @@ class Trainer(Training):
         with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bfloat16):
             clean = self.generator(planes).float()
             seen = losses.squash(losses.camera(clean, scale, self.ranks.noise_like(clean)))
-            values = {"discriminator": self._step_discriminator(conditions, target, seen.detach())}
+            values = self._step_discriminator(conditions, target, seen.detach())
             values |= self._step_generator(conditions, target, seen, clean)
         update_average(self.average, self.generator, self.step, self.config.ema_decay)
         self.step += 1
         return values
 
-    def _step_discriminator(self, conditions: Tensor, target: Tensor, seen: Tensor) -> float:
-        loss = losses.discriminator_loss(self.discriminator(conditions, target), self.discriminator(conditions, seen))
-        self.descend(self.optimisers[1], loss)
-        return float(loss.detach())
+    def _step_discriminator(self, conditions: Tensor, target: Tensor, seen: Tensor) -> dict[str, float]:
+        if self.discriminator is None:
+            return {}
+        self.discriminator.requires_grad_(True)
+        verdicts = [self.discriminator(conditions, image) for image in (target, seen)]
+        self.descend(self.optimisers[1], loss := losses.discriminator_loss(verdicts[0], verdicts[1], self._miss))
+        self.discriminator.requires_grad_(False)  # the generator's step learns from it, and teaches it nothing
+        return {"discriminator": float(loss.detach())}
 
     def _step_generator(self, conditions: Tensor, target: Tensor, seen: Tensor, clean: Tensor) -> dict[str, float]:
-        self.discriminator.requires_grad_(False)
-        with torch.no_grad():
-            real = self.discriminator(conditions, target)
-        generated = self.discriminator(conditions, seen)
-        weights = {
-            "adversarial": (1.0, losses.adversarial_loss(generated)),
-            "matching": (self.config.matching_weight, losses.matching_loss(real, generated)),
-            "coarse": (self.config.coarse_weight, losses.coarse_loss(losses.squash(clean), target)),
-            "texture": (self.config.texture_weight, losses.texture_loss(seen, target)),
+        squashed, config = losses.squash(clean), self.config
+        terms = {
+            **self._by_judge(conditions, target, seen),
+            "coarse": (config.coarse_weight, lambda: losses.coarse_loss(squashed, target)),
+            "texture": (config.texture_weight, lambda: losses.texture_loss(seen, target)),
+            "spectrum": (config.spectrum_weight, lambda: losses.spectrum_loss(seen, target)),
+            # Of the image before the camera: its noise, which nobody could foresee, has no place in a difference.
+            "l1": (config.l1_weight, lambda: F.l1_loss(squashed, target)),
         }
-        self.descend(self.optimisers[0], torch.stack([weight * loss for weight, loss in weights.values()]).sum())
-        self.discriminator.requires_grad_(True)
-        return {name: float(loss.detach()) for name, (_, loss) in weights.items()}
+        weighed = {name: (weight, loss()) for name, (weight, loss) in terms.items() if weight}
+        self.descend(self.optimisers[0], torch.stack([weight * loss for weight, loss in weighed.values()]).sum())
+        return {name: float(loss.detach()) for name, (_, loss) in weighed.items()}
+
+    def _by_judge(self, conditions: Tensor, target: Tensor, seen: Tensor) -> Terms:
+        if (judge := self.discriminator) is None:
+            return {}
+        generated = judge(conditions, seen)
+
+        def matching() -> Tensor:
+            with torch.no_grad():
+                real = judge(conditions, target)
+            return losses.matching_loss(real, generated)
+
+        return {
+            "adversarial": (self.config.adversarial_weight, lambda: losses.adversarial_loss(generated, self._miss)),
+            "matching": (self.config.matching_weight, matching),
+        }
+
+    @property
+    def _miss(self) -> Callable[[Tensor, float], Tensor]:
+        return losses.cross_entropy if self.config.cross_entropy else losses.least_squares
 
     def _set_rates(self) -> None:
         """Constant for the first half of the steps, then linearly towards 0."""
         factor = min(1.0, 2.0 * (1.0 - self.step / self.config.steps))
-        rates = (self.config.learning_rate, self.config.discriminator_rate)
-        for optimiser, rate in zip(self.optimisers, rates, strict=True):
+        for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
             optimiser.param_groups[0]["lr"] = rate * max(factor, 0.01)
 
 

@@ -19,9 +19,9 @@ from biosynth.v1.types_pb2 import Content
 from services.common.imaging.images import encode_png
 from tests.support.pictures import nuclei_picture
 
-# Sides of squares: of four tiles of a generator, of four as large ones, and of four tiles of a segmenter.
+# Sides of squares: of two tiles of a generator, of four, and of two tiles of a segmenter.
 SIDE, LARGE, SEGMENTED = 800, 1500, 1600
-TILES = 4
+TILES = 2
 
 
 def _reference(side: int) -> Content:
@@ -74,7 +74,7 @@ def test_all_who_share_a_computation_are_told_and_get_the_result(client: Client)
 def test_a_run_tells_of_tiles_inside_its_stages(client: Client) -> None:
     told: list[Progress] = []
     client.run(image=nuclei_picture(SEGMENTED, SEGMENTED, 3), segmenter="nuclei", on_progress=told.append)
-    for stage, tiles in (("segment", TILES), ("generate", 9)):
+    for stage, tiles in (("segment", TILES), ("generate", 6)):
         begun, *inside, ended = [progress for progress in told if progress.stage == stage]
         assert (begun.done, begun.steps, ended.done, ended.steps) == (False, 0, True, 0)
         assert inside[0].steps_done == 1

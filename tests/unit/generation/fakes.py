@@ -15,8 +15,8 @@ from services.generation.model import ModelDescription
 from services.generation.roles import LevelRoles
 
 ROLES = LevelRoles(background=(0,), interior=(1,), boundary=(2,))
-# Planes of a model with three levels: one-hot 0 to 2, object mean, object deviation, noise, sharpness, textures.
-INTERIOR, MEAN, DEVIATION, TEXTURE = 1, 3, 4, 7
+# Planes of a model with three levels: one-hot 0 to 2, object mean, deviation, two of glow, noise, sharpness, textures.
+INTERIOR, MEAN, DEVIATION, TEXTURE = 1, 3, 4, 9
 LOOKS = (
     AppearanceRecord(Appearance(0.1, 0.3, 0.2, 0.02, 0.5), ((0.8, 0.2), (1.2, 0.4))),
     AppearanceRecord(Appearance(0.2, 0.4, 0.1, 0.01, 0.3), ((0.9, 0.1), (1.1, 0.3), (1.0, 0.2))),

@@ -61,7 +61,7 @@ def _without(key: str) -> dict[str, Any]:
 def _body() -> dict[str, Any]:
     appearance = {"background": 0.1, "contrast": 0.2, "spread": 0.1, "noise": 0.0, "sharpness": 0.1}
     return {
-        "format": "biosynth.generator/1",
+        "format": FORMAT,
         **dict.fromkeys(("name", "version", "description", "schema_name", "sha256", "safetensors_sha256"), "x"),
         **dict.fromkeys(("schema_version", "halo_px", "stride_px", "parameters"), 4),
         "roles": {"background": [0], "interior": [1], "boundary": [2]},
@@ -75,13 +75,21 @@ def test_the_description_that_is_spoiled_below_is_a_good_one(tmp_path: Path) -> 
     assert read_model(tmp_path).description.halo_px == 4
 
 
-def test_a_file_of_before_records_told_of_their_labels_is_read_as_it_was(tmp_path: Path) -> None:
-    (tmp_path / DESCRIPTION).write_text(json.dumps(_body()))
-    [former] = read_model(tmp_path).description.records
-    assert (former.labels, former.kind) == (None, "")
+def test_a_model_for_patches_has_no_halo(tmp_path: Path) -> None:
+    (tmp_path / DESCRIPTION).write_text(json.dumps({**_body(), "halo_px": None}))
+    assert read_model(tmp_path).description.halo_px is None
+
+
+def test_a_model_of_another_format_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / DESCRIPTION).write_text(json.dumps({**_body(), "format": "biosynth.generator/2"}))
+    with pytest.raises(ConfigError, match="train the model again for this version"):
+        read_model(tmp_path)
+
+
+def test_a_record_tells_of_its_labels_and_kind(tmp_path: Path) -> None:
     labels = {"object_px": 12.0, "density": 300.0, "background": 0.7}
     described = [{**_body()["records"][0], "labels": labels, "kind": "stained"}]
-    (tmp_path / DESCRIPTION).write_text(json.dumps({**_body(), "format": FORMAT, "records": described}))
+    (tmp_path / DESCRIPTION).write_text(json.dumps({**_body(), "records": described}))
     [record] = read_model(tmp_path).description.records
     assert (record.labels, record.kind) == (LabelStatistics(**labels), "stained")
 
@@ -97,7 +105,6 @@ def test_a_file_of_before_records_told_of_their_labels_is_read_as_it_was(tmp_pat
         "[]",
         '"text"',
         "null",
-        json.dumps({**_body(), "format": "biosynth.generator/3"}),
         json.dumps({**_body(), "roles": [0, 1, 2]}),
         json.dumps({**_body(), "records": [{}]}),
         json.dumps({**_body(), "records": []}),

@@ -5,24 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
-from services.generation.conditions import plane_count
-from services.training.datasets.dataset import read_manifest
-from services.training.generator.crops import Crops, load_fields
 from services.training.generator.trainer import TrainConfig, Trainer
 from services.training.ranks import ALONE, Ranks
+from tests.training.untrained import untrained
 
 TINY = TrainConfig(steps=6, batch=4, crop_px=32, width=20, blocks=1, discriminator_width=8, bfloat16=False)
 
 
 def trainer_of(dataset: Path, ranks: Ranks = ALONE) -> Trainer:
     """One that has done no step."""
-    manifest = read_manifest(dataset)
-    fields = load_fields(dataset, manifest.chosen("train"), manifest.roles)
-    crops = Crops(fields, manifest.roles.count, TINY.crop_px, np.random.default_rng(TINY.seed))
-    trainer = Trainer(TINY, plane_count(manifest.roles.count), crops, "disks", ranks)
+    trainer = untrained(dataset, TINY, ranks)
     assert trainer.discriminator is not None
     trainer.discriminator.eval()
     return trainer

@@ -25,7 +25,7 @@ from services.training.datasets.dataset import read_manifest
 from services.training.generator.crops import Crops, load_fields
 from services.training.generator.pix2pix import PatchGan, UNet, UNetConfig
 from services.training.generator.presets import PRESETS
-from services.training.generator.trainer import TrainConfig, Trainer
+from tests.training.untrained import untrained
 from tests.unit.generation.fakes import disks
 
 BASELINES = sorted(set(PRESETS) - {"default"})
@@ -40,13 +40,6 @@ NARROW: dict[str, dict[str, Any]] = {
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
-
-
-def _trainer(dataset: Path, config: TrainConfig) -> Trainer:
-    manifest = read_manifest(dataset)
-    fields = load_fields(dataset, manifest.chosen("train"), manifest.roles)
-    crops = Crops(fields, 3, config.crop_px, np.random.default_rng(config.seed), config.jitter_px)
-    return Trainer(config, plane_count(3), crops)
 
 
 def _count(network: nn.Module) -> int:
@@ -91,15 +84,15 @@ def test_a_baseline_has_its_losses_and_no_others_and_resumes_bit_for_bit(
     dataset: Path, tmp_path: Path, name: str, told: set[str]
 ) -> None:
     config = replace(PRESETS[name], steps=4, **NARROW[name])
-    whole = _trainer(dataset, config)
+    whole = untrained(dataset, config)
     expected = [whole.train_step() for _ in range(4)]
     assert all(set(losses) == told for losses in expected)
     assert (whole.discriminator is None) == (name == "l1")
 
-    first = _trainer(dataset, config)
+    first = untrained(dataset, config)
     seen = [first.train_step() for _ in range(2)]
     first.save(tmp_path)
-    second = _trainer(dataset, config)
+    second = untrained(dataset, config)
     second.resume(tmp_path)
     assert seen + [second.train_step() for _ in range(2)] == expected
     for key, value in whole.average.state_dict().items():
@@ -110,7 +103,7 @@ def test_a_baseline_has_its_losses_and_no_others_and_resumes_bit_for_bit(
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_a_baseline_learns(dataset: Path, name: str) -> None:
-    trainer = _trainer(dataset, replace(PRESETS[name], steps=40, learning_rate=2e-3, **NARROW[name]))
+    trainer = untrained(dataset, replace(PRESETS[name], steps=40, learning_rate=2e-3, **NARROW[name]))
     values = [trainer.train_step()["l1"] for _ in range(40)]
     assert np.mean(values[-10:]) < 0.7 * np.mean(values[:5])
 
@@ -155,7 +148,7 @@ def test_windows_move_by_the_jitter_in_fields_that_are_no_larger_than_a_crop(dat
 )
 def test_what_cannot_be_trained_is_told(dataset: Path, change: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
-        _trainer(dataset, replace(PRESETS[PIX2PIX], width=2, discriminator_width=2, **change))
+        untrained(dataset, replace(PRESETS[PIX2PIX], width=2, discriminator_width=2, **change))
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,10 @@ torch = pytest.importorskip("torch", reason="training needs torch: the `training
 from torch import nn
 
 from services.common.errors import InvalidArgument
-from services.generation.conditions import plane_count
-from services.training.datasets.dataset import read_manifest
-from services.training.generator.crops import Crops, load_fields
 from services.training.generator.trainer import TrainConfig, Trainer
 from services.training.loop import train
 from services.training.stopping import Stop
+from tests.training.untrained import untrained
 
 TINY = TrainConfig(steps=6, batch=2, crop_px=32, width=20, blocks=1, discriminator_width=8, bfloat16=False, seed=3)
 
@@ -26,13 +24,6 @@ TINY = TrainConfig(steps=6, batch=2, crop_px=32, width=20, blocks=1, discriminat
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
-
-
-def _trainer(dataset: Path, config: TrainConfig) -> Trainer:
-    manifest = read_manifest(dataset)
-    fields = load_fields(dataset, manifest.chosen("train"), manifest.roles)
-    crops = Crops(fields, manifest.roles.count, config.crop_px, np.random.default_rng(config.seed))
-    return Trainer(config, plane_count(manifest.roles.count), crops)
 
 
 def _checkpoint(trainer: Trainer, folder: Path) -> bytes:
@@ -43,14 +34,14 @@ def _checkpoint(trainer: Trainer, folder: Path) -> bytes:
 @pytest.mark.parametrize("bfloat16", [False, True])
 def test_a_resumed_training_goes_on_bit_for_bit(dataset: Path, tmp_path: Path, bfloat16: bool) -> None:
     config = replace(TINY, bfloat16=bfloat16)
-    whole = _trainer(dataset, config)
+    whole = untrained(dataset, config)
     expected = [whole.train_step() for _ in range(6)]
 
-    first = _trainer(dataset, config)
+    first = untrained(dataset, config)
     seen = [first.train_step() for _ in range(3)]
     first.save(tmp_path)
     torch.manual_seed(99)  # as in another process, whose own generators must not matter
-    second = _trainer(dataset, replace(config))
+    second = untrained(dataset, replace(config))
     second.crops.generator.random(7)
     second.resume(tmp_path)
     assert second.step == 3
@@ -61,28 +52,28 @@ def test_a_resumed_training_goes_on_bit_for_bit(dataset: Path, tmp_path: Path, b
 
 
 def test_a_checkpoint_loaded_and_saved_is_the_same_file(dataset: Path, tmp_path: Path) -> None:
-    trainer = _trainer(dataset, TINY)
+    trainer = untrained(dataset, TINY)
     trainer.train_step()
     saved = _checkpoint(trainer, tmp_path)
-    other = _trainer(dataset, TINY)
+    other = untrained(dataset, TINY)
     other.resume(tmp_path)
     assert _checkpoint(other, tmp_path / "again") == saved
 
 
 def test_train_stops_at_the_last_step_and_leaves_a_checkpoint(dataset: Path, tmp_path: Path) -> None:
     logged: list[int] = []
-    trainer = _trainer(dataset, TINY)
+    trainer = untrained(dataset, TINY)
     train(trainer, tmp_path, Stop(), lambda step, _: logged.append(step), checkpoint_seconds=0.0)
     assert logged == list(range(6))
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
-    again = _trainer(dataset, TINY)
+    again = untrained(dataset, TINY)
     again.resume(tmp_path)
     train(again, tmp_path, Stop(), lambda step, _: logged.append(step))
     assert len(logged) == 6
 
 
 def test_a_step_changes_both_networks_and_the_average(dataset: Path) -> None:
-    trainer = _trainer(dataset, TINY)
+    trainer = untrained(dataset, TINY)
     assert trainer.discriminator is not None
     networks: tuple[nn.Module, ...] = (trainer.generator, trainer.discriminator, trainer.average)
     before = [[value.detach().clone() for value in network.parameters()] for network in networks]
@@ -95,29 +86,29 @@ def test_a_step_changes_both_networks_and_the_average(dataset: Path) -> None:
 
 
 def test_training_lowers_the_coarse_loss(dataset: Path) -> None:
-    trainer = _trainer(dataset, replace(TINY, steps=80, learning_rate=2e-3))
+    trainer = untrained(dataset, replace(TINY, steps=80, learning_rate=2e-3))
     values = [trainer.train_step()["coarse"] for _ in range(80)]
     assert np.mean(values[-10:]) < 0.5 * np.mean(values[:10])
 
 
 def test_a_checkpoint_of_other_hyper_parameters_is_refused(dataset: Path, tmp_path: Path) -> None:
-    _trainer(dataset, TINY).save(tmp_path)
+    untrained(dataset, TINY).save(tmp_path)
     with pytest.raises(InvalidArgument, match=r"; learning_rate is 0.0004 there and 0.001 here; ask for those, or"):
-        _trainer(dataset, replace(TINY, learning_rate=1e-3)).resume(tmp_path)
+        untrained(dataset, replace(TINY, learning_rate=1e-3)).resume(tmp_path)
 
 
 def test_a_checkpoint_of_a_former_version_is_refused(dataset: Path, tmp_path: Path) -> None:
-    former = _trainer(dataset, TINY)
+    former = untrained(dataset, TINY)
     former._modules = {name: module for name, module in former._modules.items() if name != "best"}
     former.save(tmp_path)
     with pytest.raises(
         InvalidArgument, match=r"expected weights of the best as this version has them .* another --work"
     ):
-        _trainer(dataset, TINY).resume(tmp_path)
+        untrained(dataset, TINY).resume(tmp_path)
 
 
 def test_a_damaged_checkpoint_is_named(dataset: Path, tmp_path: Path) -> None:
-    trainer = _trainer(dataset, TINY)
+    trainer = untrained(dataset, TINY)
     trainer.save(tmp_path)
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[:1000])

@@ -18,7 +18,7 @@ from services.segmentation.learned.normalisation import normalised
 from services.segmentation.learned.outputs import DOWN, confidence_of, mean_offset, objects_of
 
 # Tiles have at most the pixels of a square of this side, without halo: large, since halos are computed twice, and so
-# that two make a frame of 1536x2048; small enough for 0.6 GB of activations.
+# that two make a frame of 1536x2048; small enough for what is reckoned (serving/memory.py).
 TILE_PX = 1280
 # Magnifications nearer to 1 than this factor gain nothing.
 LEAST_CHANGE = 1.2

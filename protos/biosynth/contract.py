@@ -23,7 +23,15 @@ SCHEMA_KEYWORD = "biosynth-schema"
 READABLE = ("inputs/", "results/", "datasets/")
 MAX_THICKNESS_PX = 64
 # The largest value of each of an appearance's fields; the smallest is 0.
-APPEARANCE_LIMITS = {"background": 1.0, "contrast": 1.0, "spread": 8.0, "noise": 1.0, "sharpness": 8.0}
+APPEARANCE_LIMITS = {
+    "background": 1.0,
+    "contrast": 1.0,
+    "spread": 8.0,
+    "noise": 1.0,
+    "sharpness": 8.0,
+    "grain": 1.0,
+    "unevenness": 1.0,
+}
 
 # Of a model, as in the store's keys and in labels of metrics.
 MODEL_NAME, MODEL_VERSION = "[a-z0-9][a-z0-9-]*", r"[0-9]+(?:\.[0-9]+)*"

@@ -5,6 +5,7 @@ docs/method.md, Appearance, defines each value.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -12,12 +13,12 @@ import numpy as np
 from biosynth.contract import APPEARANCE_LIMITS
 from numpy.typing import NDArray
 
-from services.common.imaging.noise import noise_deviation
+from services.generation.grain import QUANTUM, ROUNDING, grain_variance, pixel_noise
+from services.generation.ground import ground_of, unevenness
 from services.generation.roles import LevelRoles
 
 # Fewer background pixels than this share say nothing about the background's brightness.
 MINIMUM_BACKGROUND = 0.01
-QUANTUM = 1.0 / 255.0  # one grey level
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Appearance:
     spread: float
     noise: float
     sharpness: float
+    grain: float = 0.0
+    unevenness: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,17 @@ def measure(
     contrast = max(float(deviation.mean()) if deviation.size else 0.0, QUANTUM)
     normal = (image - background) / contrast
     means, deviations = _object_statistics(normal, objects)
+    noise = pixel_noise(image, outside)
+    rest = noise**2 + ROUNDING
     return Look(
         Appearance(
             background=background,
             contrast=contrast,
             spread=min(float(means.std()) if means.size else 0.0, APPEARANCE_LIMITS["spread"]),
-            noise=min(noise_deviation(image, outside), APPEARANCE_LIMITS["noise"]),
+            noise=min(noise, APPEARANCE_LIMITS["noise"]),
             sharpness=min(_sharpness(normal, objects > 0), APPEARANCE_LIMITS["sharpness"]),
+            grain=min(math.sqrt(grain_variance(image, np.abs(normal), objects, rest)), APPEARANCE_LIMITS["grain"]),
+            unevenness=min(unevenness(image, ground_of(objects), rest), APPEARANCE_LIMITS["unevenness"]),
         ),
         np.stack([means, deviations], 1).astype(np.float32),
     )
@@ -70,7 +77,20 @@ def measure(
 def _background(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float:
     if outside.mean() < MINIMUM_BACKGROUND:
         return float(np.percentile(image, 1))
-    return float(np.median(image[outside]))
+    return _median(image[outside])
+
+
+def _median(values: NDArray[np.float32]) -> float:
+    """Median of grey levels, inside the middle one by its share of pixels: a dark ground is a few levels in all.
+
+    >>> round(_median(np.array([1, 1, 2, 2, 2], np.float32) / 255) * 255, 3)
+    1.667
+    """
+    counts = np.bincount(np.rint(values / QUANTUM).astype(np.intp))
+    below = np.cumsum(counts)
+    level = int(np.searchsorted(below, values.size / 2))
+    before = below[level] - counts[level]
+    return float((level - 0.5 + (values.size / 2 - before) / counts[level]) * QUANTUM)
 
 
 def _sharpness(normal: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:

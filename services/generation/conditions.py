@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.generation.appearance import QUANTUM, Appearance, Look
+from services.generation.appearance import Appearance, Look
+from services.generation.grain import QUANTUM
 
 # Gaussian sigmas (px) of the noise that the network is given: mixing scales of texture is easier than making them.
 # The widest are those of uneven grounds, beyond what the network sees at once.
@@ -33,7 +34,19 @@ def acquisition_values(appearance: Appearance) -> tuple[float, float]:
 
 def draw_texture(shape: tuple[int, int], generator: np.random.Generator) -> NDArray[np.float32]:
     """Draw unit-variance noise at each texture scale. Returns (scales, H, W) float32."""
-    return np.stack([_noise(shape, sigma, generator) for sigma in TEXTURE_SCALES_PX])
+    return np.stack([smooth_noise(shape, sigma, generator) for sigma in TEXTURE_SCALES_PX])
+
+
+def smooth_noise(shape: tuple[int, int], sigma: float, generator: np.random.Generator) -> NDArray[np.float32]:
+    """Draw unit-variance noise smoothed by a Gaussian. sigma: px. Returns (H, W)."""
+    step = _step(sigma)
+    coarse = tuple(-(-length // step) for length in shape)
+    white = generator.standard_normal(coarse, np.float32)
+    smooth = cv2.GaussianBlur(white, (0, 0), sigma / step, borderType=cv2.BORDER_REFLECT)
+    # Deviation of white noise after a Gaussian: 1 / (2 sigma sqrt(pi)); accurate enough for the smallest sigma too.
+    smooth = smooth * np.float32(2.0 * sigma / step * np.sqrt(np.pi))
+    full = cv2.resize(smooth, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR) if step > 1 else smooth
+    return np.asarray(full[: shape[0], : shape[1]], np.float32)
 
 
 def glow_of(objects: NDArray[np.int32], look: Look) -> NDArray[np.float32]:
@@ -87,17 +100,6 @@ def build_planes(
 def _table(look: Look) -> NDArray[np.float32]:
     """Mean and deviation by label, zeros for the background."""
     return np.concatenate([np.zeros((1, 2), np.float32), look.objects])
-
-
-def _noise(shape: tuple[int, int], sigma: float, generator: np.random.Generator) -> NDArray[np.float32]:
-    step = _step(sigma)
-    coarse = tuple(-(-length // step) for length in shape)
-    white = generator.standard_normal(coarse, np.float32)
-    smooth = cv2.GaussianBlur(white, (0, 0), sigma / step, borderType=cv2.BORDER_REFLECT)
-    # Deviation of white noise after a Gaussian: 1 / (2 sigma sqrt(pi)); accurate enough for the smallest sigma too.
-    smooth = smooth * np.float32(2.0 * sigma / step * np.sqrt(np.pi))
-    full = cv2.resize(smooth, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR) if step > 1 else smooth
-    return np.asarray(full[: shape[0], : shape[1]], np.float32)
 
 
 def _enlarged(plane: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -12,14 +12,15 @@ from services.common.abandonment import stop_if_abandoned
 from services.common.engines.engine import Engine
 from services.common.errors import InvalidReference, at
 from services.common.imaging.tiling import Window
-from services.generation.appearance import MINIMUM_BACKGROUND, Appearance, Look
+from services.generation.appearance import MINIMUM_BACKGROUND, Look
+from services.generation.camera import expose
 from services.generation.conditions import build_planes, draw_texture, glow_of
 from services.generation.looks import describe_labels, draw, fitted, unlike
 from services.generation.model import ModelDescription
 from services.generation.roles import find_objects
 from services.generation.tilings import TILE_PX, Tiling, halo_of, run_tiled
 
-ALGORITHM_VERSION = 2
+ALGORITHM_VERSION = 3
 # How far an image's contrast may be off from what was asked for: the network knows best how parts of it relate.
 CONTRAST_TOLERANCE = 0.1
 # Objects that differ less than this from the background, in units of the contrast, are left so: there is no signal.
@@ -92,7 +93,23 @@ def generate_as(
     height, width = reference.shape
     # The network needs sizes divisible by its stride. What is added below and to the right is cut off again.
     rest = ((0, -height % model.stride_px), (0, -width % model.stride_px))
-    reference, objects = np.pad(reference, rest, mode="edge"), np.pad(objects, rest, mode="edge")
+    whole = np.pad(reference, rest, mode="edge"), np.pad(objects, rest, mode="edge")
+    clean = _clean(*whole, look, model, engine, generator, tiling, tile_px)[:height, :width]
+    engine.rest()
+    return expose(calibrated(clean, objects), objects, look.appearance, generator)
+
+
+def _clean(
+    reference: NDArray[np.uint8],
+    objects: NDArray[np.int32],
+    look: Look,
+    model: ModelDescription,
+    engine: Engine,
+    generator: np.random.Generator,
+    tiling: Tiling,
+    tile_px: int,
+) -> NDArray[np.float32]:
+    """Run the network. Its input is given back before the image is exposed, which takes as much again."""
     texture, glow = draw_texture(reference.shape, generator), glow_of(objects, look)
     stop_if_abandoned()
 
@@ -100,9 +117,7 @@ def generate_as(
         there = (glow[:, *window], texture[:, *window])
         return build_planes(reference[window], objects[window], look, *there, model.roles.count)
 
-    clean = run_tiled(tiling, engine, model, planes_in, reference.shape, tile_px)
-    engine.rest()
-    return expose(calibrated(clean[:height, :width], objects[:height, :width]), look.appearance, generator)
+    return run_tiled(tiling, engine, model, planes_in, reference.shape, tile_px)
 
 
 def check_levels(reference: NDArray[np.uint8], model: ModelDescription) -> None:
@@ -131,15 +146,3 @@ def calibrated(clean: NDArray[np.float32], objects: NDArray[np.int32]) -> NDArra
     contrast = float(np.abs(clean[inside]).mean()) if inside.any() else 1.0
     held = min(max(contrast, 1.0 - CONTRAST_TOLERANCE), 1.0 + CONTRAST_TOLERANCE)
     return clean * np.float32(held / contrast if contrast > LEAST_CONTRAST else 1.0)
-
-
-def expose(clean: NDArray[np.float32], look: Appearance, generator: np.random.Generator) -> NDArray[np.uint8]:
-    """Turn the normalised image into camera counts: background and contrast, noise, rounding.
-
-    >>> look = Appearance(background=0.2, contrast=0.4, spread=0.0, noise=0.0, sharpness=0.0)
-    >>> expose(np.array([[0.0, 1.0, 3.0]], np.float32), look, np.random.default_rng(0))
-    array([[ 51, 153, 255]], dtype=uint8)
-    """
-    noise = generator.standard_normal(clean.shape, np.float32)
-    counts = 255.0 * (look.background + look.contrast * clean + look.noise * noise)
-    return np.clip(np.rint(counts), 0, 255).astype(np.uint8)

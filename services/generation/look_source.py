@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 
 import numpy as np
-from biosynth.contract import APPEARANCE_LIMITS
 from biosynth.v1 import generation_pb2, types_pb2
 from numpy.typing import NDArray
 
@@ -61,7 +60,9 @@ def look_source(request: generation_pb2.GenerateRequest, runtime: Runtime) -> Lo
 def look_of(message: types_pb2.Look) -> Look:
     """A look that a caller sent. Raises InvalidArgument where it is not whole, or has values that no image has."""
     appearance = ordered_values(message.appearance)
-    if lacking := [name for name in APPEARANCE_LIMITS if name not in appearance]:
+    # Those that came later may lack, and are 0: looks were kept before there were any.
+    needed = [field.name for field in fields(Appearance) if field.default is MISSING]
+    if lacking := [name for name in needed if name not in appearance]:
         raise InvalidArgument(
             f"expected every appearance value in a look; it lacks {', '.join(lacking)}",
             field=f"appearance.{lacking[0]}",

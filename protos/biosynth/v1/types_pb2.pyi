@@ -354,6 +354,8 @@ class Appearance(_message.Message):
     SPREAD_FIELD_NUMBER: _builtins.int
     NOISE_FIELD_NUMBER: _builtins.int
     SHARPNESS_FIELD_NUMBER: _builtins.int
+    GRAIN_FIELD_NUMBER: _builtins.int
+    UNEVENNESS_FIELD_NUMBER: _builtins.int
     background: _builtins.float
     """Median brightness of the background, 0 to 1 of full scale."""
     contrast: _builtins.float
@@ -364,6 +366,14 @@ class Appearance(_message.Message):
     """Standard deviation of the pixel noise, 0 to 1 of full scale."""
     sharpness: _builtins.float
     """Detail below 1 px relative to that between 1 and 4 px, dimensionless, at least 0; a hint to the network."""
+    grain: _builtins.float
+    """Standard deviation of the fine grain inside objects that are as bright as the contrast, beside the noise, 0 to 1 of
+    full scale; its variance grows with brightness. In a look, unset is 0.
+    """
+    unevenness: _builtins.float
+    """Standard deviation of the ground's brightness between objects, beside the noise, 0 to 1 of full scale. In a look,
+    unset is 0.
+    """
     def __init__(
         self,
         *,
@@ -372,31 +382,41 @@ class Appearance(_message.Message):
         spread: _builtins.float | None = ...,
         noise: _builtins.float | None = ...,
         sharpness: _builtins.float | None = ...,
+        grain: _builtins.float | None = ...,
+        unevenness: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_background", b"_background", "_contrast", b"_contrast", "_noise", b"_noise", "_sharpness", b"_sharpness", "_spread", b"_spread", "background", b"background", "contrast", b"contrast", "noise", b"noise", "sharpness", b"sharpness", "spread", b"spread"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_background", b"_background", "_contrast", b"_contrast", "_grain", b"_grain", "_noise", b"_noise", "_sharpness", b"_sharpness", "_spread", b"_spread", "_unevenness", b"_unevenness", "background", b"background", "contrast", b"contrast", "grain", b"grain", "noise", b"noise", "sharpness", b"sharpness", "spread", b"spread", "unevenness", b"unevenness"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_background", b"_background", "_contrast", b"_contrast", "_noise", b"_noise", "_sharpness", b"_sharpness", "_spread", b"_spread", "background", b"background", "contrast", b"contrast", "noise", b"noise", "sharpness", b"sharpness", "spread", b"spread"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_background", b"_background", "_contrast", b"_contrast", "_grain", b"_grain", "_noise", b"_noise", "_sharpness", b"_sharpness", "_spread", b"_spread", "_unevenness", b"_unevenness", "background", b"background", "contrast", b"contrast", "grain", b"grain", "noise", b"noise", "sharpness", b"sharpness", "spread", b"spread", "unevenness", b"unevenness"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__background: _TypeAlias = _typing.Literal["background"]  # noqa: Y015
     _WhichOneofArgType__background: _TypeAlias = _typing.Literal["_background", b"_background"]  # noqa: Y015
     _WhichOneofReturnType__contrast: _TypeAlias = _typing.Literal["contrast"]  # noqa: Y015
     _WhichOneofArgType__contrast: _TypeAlias = _typing.Literal["_contrast", b"_contrast"]  # noqa: Y015
+    _WhichOneofReturnType__grain: _TypeAlias = _typing.Literal["grain"]  # noqa: Y015
+    _WhichOneofArgType__grain: _TypeAlias = _typing.Literal["_grain", b"_grain"]  # noqa: Y015
     _WhichOneofReturnType__noise: _TypeAlias = _typing.Literal["noise"]  # noqa: Y015
     _WhichOneofArgType__noise: _TypeAlias = _typing.Literal["_noise", b"_noise"]  # noqa: Y015
     _WhichOneofReturnType__sharpness: _TypeAlias = _typing.Literal["sharpness"]  # noqa: Y015
     _WhichOneofArgType__sharpness: _TypeAlias = _typing.Literal["_sharpness", b"_sharpness"]  # noqa: Y015
     _WhichOneofReturnType__spread: _TypeAlias = _typing.Literal["spread"]  # noqa: Y015
     _WhichOneofArgType__spread: _TypeAlias = _typing.Literal["_spread", b"_spread"]  # noqa: Y015
+    _WhichOneofReturnType__unevenness: _TypeAlias = _typing.Literal["unevenness"]  # noqa: Y015
+    _WhichOneofArgType__unevenness: _TypeAlias = _typing.Literal["_unevenness", b"_unevenness"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__background) -> _WhichOneofReturnType__background | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__contrast) -> _WhichOneofReturnType__contrast | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__grain) -> _WhichOneofReturnType__grain | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__noise) -> _WhichOneofReturnType__noise | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sharpness) -> _WhichOneofReturnType__sharpness | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__spread) -> _WhichOneofReturnType__spread | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__unevenness) -> _WhichOneofReturnType__unevenness | None: ...
 
 Global___Appearance: _TypeAlias = Appearance  # noqa: Y015
 
@@ -411,7 +431,7 @@ class Look(_message.Message):
     OBJECT_DEVIATIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def appearance(self) -> Global___Appearance:
-        """The appearance; every value must be set."""
+        """The appearance; every value must be set, but for grain and unevenness."""
 
     @_builtins.property
     def object_means(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:

@@ -34,7 +34,7 @@ def test_of_two_orders_for_one_value_the_last_counts() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("blur=1", "a name among background, contrast, spread, noise, sharpness; got 'blur=1'"),
+        ("blur=1", "a name among background, contrast, spread, noise, sharpness, grain, unevenness; got 'blur=1'"),
         ("noise", "expected a number for noise; got ''"),
         ("noise=loud", "expected a number for noise; got 'loud'"),
         ("=1", "expected NAME=VALUE"),

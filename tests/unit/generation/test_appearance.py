@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument
 from services.common.ranges import check_appearance
-from services.generation.appearance import QUANTUM, measure
+from services.generation.appearance import measure
+from services.generation.grain import QUANTUM
 from services.generation.roles import find_objects
 from tests.unit.generation.fakes import ROLES, disks
 
@@ -64,7 +65,7 @@ def test_a_tiny_field_of_one_level_still_has_a_finite_look(shape: tuple[int, int
 @pytest.mark.parametrize(
     ("ordered", "message"),
     [
-        ({"blur": 0.1}, "among background, contrast, spread, noise, sharpness; got blur"),
+        ({"blur": 0.1}, "among background, contrast, spread, noise, sharpness, grain, unevenness; got blur"),
         ({"noise": -0.01}, r"appearance\.noise from 0 to 1; got -0\.01"),
         ({"background": 1.5}, r"appearance\.background from 0 to 1; got 1\.5"),
         ({"spread": 9.0}, r"appearance\.spread from 0 to 8; got 9"),

@@ -206,6 +206,13 @@ class StoreFull(BiosynthError):
     reason = "STORE_FULL"
 
 
+class DeviceFull(BiosynthError):
+    """The GPU has no memory left for what is to be computed."""
+
+    status = "RESOURCE_EXHAUSTED"
+    reason = "DEVICE_FULL"
+
+
 class Overloaded(BiosynthError):
     """More calls wait than this server accepts; the same call may succeed later."""
 

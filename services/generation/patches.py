@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.abandonment import stop_if_abandoned
-from services.common.imaging.tiling import Window
+from services.common.imaging.tiling import Window, gather, stack_planes
 from services.common.progress import tell_progress
 
 PATCH_PX = 256
@@ -29,20 +29,24 @@ def run_patches(
     planes_in: Callable[[Window], NDArray[np.float32]],
     shape: tuple[int, int],
     overlap_px: int,
+    batch_px: int = 0,
 ) -> NDArray[np.float32]:
     """Run a network patch by patch, and average where they overlap. Returns its plane, (H, W) float32 of `shape`.
 
-    run, planes_in: as for `run_tiles`. overlap_px: of neighbours; 0: side by side. The network's stride divides all of
-    shape, PATCH_PX and overlap_px. Raises Abandoned between patches, and tells there how many are done.
+    run, planes_in, batch_px: as for `run_tiles`. overlap_px: of neighbours; 0: side by side. The network's stride
+    divides all of shape, PATCH_PX and overlap_px. Raises Abandoned between batches, and tells there how many patches
+    are done.
     """
-    rows, columns = (list(cut_axis(length, overlap_px)) for length in shape)
-    result = np.zeros(shape, np.float32)
-    for done, (row, column) in enumerate(product(rows, columns), start=1):
+    patches = list(product(cut_axis(shape[0], overlap_px), cut_axis(shape[1], overlap_px)))
+    result, done = np.zeros(shape, np.float32), 0
+    # In the order of rows, whatever the batch: sums of what overlaps are then the same to the last bit.
+    for batch in gather(patches, _size, batch_px):
         stop_if_abandoned()
-        window = row.pixels, column.pixels
-        made = run(np.ascontiguousarray(planes_in(window))[None])[0, 0]  # (h, w)
-        result[window] += row.weights[:, None] * column.weights * made
-        tell_progress(done, len(rows) * len(columns))
+        made = run(stack_planes(planes_in, [(row.pixels, column.pixels) for row, column in batch]))[:, 0]  # (B, h, w)
+        for (row, column), patch in zip(batch, made, strict=True):
+            result[row.pixels, column.pixels] += row.weights[:, None] * column.weights * patch
+        done += len(batch)
+        tell_progress(done, len(patches))
     return result
 
 
@@ -62,6 +66,11 @@ def cut_axis(length: int, overlap_px: int) -> Iterator[Stretch]:
         total[part] += window
     for part, window in zip(parts, windows, strict=True):
         yield Stretch(part, (window / total[part]).astype(np.float32))
+
+
+def _size(patch: tuple[Stretch, Stretch]) -> tuple[int, int]:
+    row, column = patch
+    return len(row.weights), len(column.weights)
 
 
 def _hann(length: int) -> NDArray[np.float64]:

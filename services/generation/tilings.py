@@ -74,9 +74,11 @@ def run_tiled(
     planes_in: as for `run_tiles`. tile_px: side of the tiles of `exact`, without their halo.
     """
     if tiling.patched:
-        return run_patches(engine.run, planes_in, shape, OVERLAP_PX if tiling is Tiling.BLEND else 0)
+        overlap_px = OVERLAP_PX if tiling is Tiling.BLEND else 0
+        return run_patches(engine.run, planes_in, shape, overlap_px, engine.batch_px)
     halo = halo_of(model)
     # The whole is a single tile, which needs no halo.
     side, halo = (max(shape), 0) if tiling is Tiling.WHOLE else (tile_px, halo)
-    image: NDArray[np.float32] = run_tiles(engine.run, planes_in, shape, side, halo, model.stride_px)[0]
+    planes = run_tiles(engine.run, planes_in, shape, side, halo, model.stride_px, engine.batch_px)
+    image: NDArray[np.float32] = planes[0]
     return image

@@ -13,6 +13,7 @@ class NetworkEngine:
 
     name = "torch-cpu"
     precision = "float32"
+    batch_px = 0
 
     def __init__(self, network: nn.Module) -> None:
         self._network = network.eval()

@@ -13,15 +13,14 @@ torch = pytest.importorskip("torch", reason="training needs torch: the `training
 import onnx
 
 from services.common.engines.onnx_cpu import OnnxCpuEngine
-from services.common.engines.torch_cuda import TorchEngine
-from services.common.errors import ConfigError, UnknownName
+from services.common.errors import UnknownName
 from services.common.imaging.tiling import run_tiles
 from services.generation.conditions import plane_count
 from services.generation.device import choose_engine
 from services.generation.generate import generate
 from services.generation.loaded import LoadedModels
-from services.generation.model import SHIPPED, ModelShelf
-from services.generation.network import STRIDE, Generator, NetworkConfig, read_generator
+from services.generation.model import ModelShelf
+from services.generation.network import STRIDE, Generator, NetworkConfig
 from services.training.datasets.dataset import read_manifest
 from services.training.generator.crops import load_fields
 from services.training.generator.export import export
@@ -56,30 +55,6 @@ def test_onnx_answers_as_torch_does_at_any_size(exported: Path, size: tuple[int,
     with torch.no_grad():
         expected = _network()(torch.from_numpy(planes)).numpy()
     assert np.abs(OnnxCpuEngine(exported / "model.onnx", threads=1).run(planes) - expected).max() < 1e-4
-
-
-@pytest.mark.parametrize("size", [(4, 4), (68, 52), (128, 256)])
-def test_the_torch_engine_answers_as_onnx_runtime_does(exported: Path, size: tuple[int, int]) -> None:
-    planes = np.random.default_rng(0).standard_normal((2, CONFIG.planes, *size), np.float32)
-    engine = TorchEngine(read_generator((exported / "model.safetensors").read_bytes()), "cpu")
-    onnx = OnnxCpuEngine(exported / "model.onnx", threads=1)
-    assert np.abs(engine.run(planes) - np.concatenate([onnx.run(one[None]) for one in planes])).max() < 1e-4
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_cuda_without_a_gpu_is_refused_and_auto_takes_the_cpu(exported: Path) -> None:
-    with pytest.raises(ConfigError, match="expected a CUDA device, found none"):
-        choose_engine("cuda")
-    opened = choose_engine("auto")(ModelShelf(SHIPPED).get("fluo-nuclei"))
-    assert opened.name == "onnxruntime-cpu"
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-def test_the_gpu_generates_what_the_cpu_does() -> None:
-    model = ModelShelf(SHIPPED).get("fluo-nuclei")
-    planes = np.random.default_rng(0).standard_normal((1, plane_count(3), 256, 256), np.float32)
-    on_gpu, on_cpu = (choose_engine(device)(model).run(planes) for device in ("cuda", "cpu"))
-    assert np.abs(on_gpu - on_cpu).max() < 1e-2  # sums run in another order
 
 
 def test_two_exports_are_one_file_and_name_no_path_of_this_machine(exported: Path, tmp_path: Path) -> None:

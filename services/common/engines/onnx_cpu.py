@@ -23,6 +23,7 @@ class OnnxCpuEngine:
 
     name = "onnxruntime-cpu"
     precision = "float32"
+    batch_px = 0
 
     def __init__(self, model: Path | bytes, threads: int | None = None, output: str | None = None) -> None:
         options = onnxruntime.SessionOptions()

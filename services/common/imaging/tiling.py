@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from itertools import groupby, islice
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from services.common.progress import tell_progress
 
 # Rows and columns, for indexing the last two axes of an array.
 Window: TypeAlias = tuple[slice, slice]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Box:
     def slices(self) -> Window:
         """For indexing an array."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.bottom - self.top, self.right - self.left
 
     def within(self, outer: Box) -> Window:
         """Slices of this box in an array that holds `outer`.
@@ -107,22 +114,54 @@ def run_tiles(
     side: int,
     halo: int,
     stride: int,
+    batch_px: int = 0,
 ) -> NDArray[np.float32]:
     """Run a network tile by tile. Returns its output planes, (C, H, W) float32 of `shape`, which `stride` divides.
 
-    run: an engine's, (1, P, h, w) to (1, C, h, w). planes_in: gives the input planes (P, h, w) of a window, so that
-    those of the whole image never exist at once. side, halo, stride: as for `cut`. Raises Abandoned between tiles, and
-    tells there how many are done.
+    run, batch_px: an engine's, (B, P, h, w) to (B, C, h, w). planes_in: gives the input planes (P, h, w) of a window,
+    so that those of the whole image never exist at once. side, halo, stride: as for `cut`. Raises Abandoned between
+    batches, and tells there how many tiles are done.
     """
     result: NDArray[np.float32] | None = None
-    tiles = list(cut(*shape, side, halo, stride))
-    for done, tile in enumerate(tiles, start=1):
+    done, tiles = 0, list(cut(*shape, side, halo, stride))
+    # By size, so that few batches are small; the largest first, since what follows fits into the memory of those.
+    for batch in gather(sorted(tiles, key=_outer_size, reverse=True), _outer_size, batch_px):
         stop_if_abandoned()
-        made = run(np.ascontiguousarray(planes_in(tile.outer.slices))[None])[0]
+        made = run(stack_planes(planes_in, [tile.outer.slices for tile in batch]))
         if result is None:
-            result = np.empty((len(made), *shape), np.float32)
-        result[:, *tile.inner.slices] = made[:, *tile.inner.within(tile.outer)]
+            result = np.empty((made.shape[1], *shape), np.float32)
+        for tile, planes in zip(batch, made, strict=True):
+            result[:, *tile.inner.slices] = planes[:, *tile.inner.within(tile.outer)]
+        done += len(batch)
         tell_progress(done, len(tiles))
     if result is None:
         raise ValueError(f"expected an image with pixels; got {shape}")
     return result
+
+
+def gather(items: Iterable[T], size: Callable[[T], tuple[int, int]], batch_px: int) -> Iterator[list[T]]:
+    """Neighbours of one size, (height, width), in batches of at most so many pixels; a larger one is alone.
+
+    >>> [len(batch) for batch in gather([(4, 4)] * 5 + [(4, 8), (64, 64)], size=lambda item: item, batch_px=32)]
+    [2, 2, 1, 1, 1]
+    """
+    for (height, width), same in groupby(items, size):
+        most = max(1, batch_px // (height * width))
+        while batch := list(islice(same, most)):
+            yield batch
+
+
+def stack_planes(planes_in: Callable[[Window], NDArray[np.float32]], windows: Sequence[Window]) -> NDArray[np.float32]:
+    """The planes of several windows of one size: (B, P, h, w)."""
+    first = planes_in(windows[0])
+    if len(windows) == 1:
+        return np.ascontiguousarray(first)[None]
+    batch = np.empty((len(windows), *first.shape), np.float32)
+    batch[0] = first
+    for index, window in enumerate(windows[1:], start=1):  # not a list of all, which would take the memory twice
+        batch[index] = planes_in(window)
+    return batch
+
+
+def _outer_size(tile: Tile) -> tuple[int, int]:
+    return tile.outer.size

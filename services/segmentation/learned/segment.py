@@ -134,7 +134,7 @@ class _Network:
         def planes_in(window: Window) -> NDArray[np.float32]:
             return padded[None, *window]
 
-        output = run_tiles(self.engine.run, planes_in, padded.shape, self.tile_px, halo, stride)
+        output = run_tiles(self.engine.run, planes_in, padded.shape, self.tile_px, halo, stride, self.engine.batch_px)
         return output[:, :height, :width]
 
 

@@ -33,7 +33,7 @@ from tests.integration.services.test_start import last_words
 from tests.support.pictures import nuclei_picture
 from tests.support.ports import free_ports
 from tests.support.processes import resident, serving
-from tests.unit.generation.fakes import disks
+from tests.unit.generation.fakes import BoxEngine, disks
 
 # For computations 365 MiB are left: exact takes 356 of them for an image of 860 px a side, whole would take 374.
 MEMORY = {
@@ -225,6 +225,18 @@ def test_weights_that_are_absent_or_spoilt_are_told_with_both_sha256(
         assert f"with sha256 {expected}" in error.message
         assert words in error.message
         assert str(tmp_path) not in error.message
+
+
+def test_results_of_each_engine_and_precision_are_kept_apart(
+    store: FolderStore, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, precision in (("numpy", "float32"), ("numpy", "bfloat16"), ("other", "float32")):
+        engine = BoxEngine(name=name, precision=precision)
+        monkeypatch.setattr("services.generation.opening.choose_engine", lambda *_, engine=engine: lambda _: engine)
+        with stack(store, tmp_path_factory.mktemp("s")) as client:
+            made = [client.generate(REFERENCE, model="fluo-nuclei") for _ in range(2)]
+        assert [one.cached for one in made] == [False, True]
+        assert {(one.engine, one.precision) for one in made} == {(name, precision)}
 
 
 def test_a_generator_does_not_start_with_spoilt_weights(tmp_path: Path) -> None:

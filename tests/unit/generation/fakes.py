@@ -59,6 +59,7 @@ class BoxEngine:
     planes: tuple[int, int, int] = (INTERIOR, MEAN, TEXTURE)
     name: str = "numpy"
     precision: str = "float32"
+    batch_px: int = 0
     shapes: list[tuple[int, ...]] = field(default_factory=list)
 
     def run(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:

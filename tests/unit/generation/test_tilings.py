@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.common.engines.engine import Engine
+from services.common.engines.halving import run_halved
 from services.common.engines.onnx_cpu import OnnxCpuEngine
-from services.common.errors import ImageTooLarge
+from services.common.errors import DeviceFull, ImageTooLarge
 from services.common.progress import LISTENER
 from services.evaluation.sets.seam import seam_ratio
 from services.generation.conditions import plane_count
@@ -164,3 +165,32 @@ def test_more_pixels_than_the_network_may_see_at_once_are_refused_before_any_wor
     with pytest.raises(ImageTooLarge, match=r"at most 4194304 pixels for tiling whole.*got 4194305; the tiling exact"):
         generate(beyond, description(), engine, tiling=Tiling.WHOLE)
     assert engine.shapes == []
+
+
+@pytest.mark.parametrize("most", [1, 3, 100])
+@pytest.mark.parametrize(
+    ("tiling", "size"), [(Tiling.EXACT, (401, 303)), (Tiling.BLEND, (600, 700)), (Tiling.CONCAT, (600, 700))]
+)
+def test_pixels_are_the_same_whatever_the_batch_and_however_often_memory_fails(
+    tiling: Tiling, size: tuple[int, int], most: int
+) -> None:
+    class Small(BoxEngine):
+        """Has memory for so many inputs."""
+
+        def run(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+            return run_halved(self._run, planes, free=lambda: None)
+
+        def _run(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+            if len(planes) > most:
+                raise DeviceFull("full")
+            return super().run(planes)
+
+    one_by_one, together = BoxEngine(), Small(batch_px=2048 * 1024)
+    expected, made = (
+        generate(disks(*size), description(), engine, 3, tiling=tiling, tile_px=48).image
+        for engine in (one_by_one, together)
+    )
+    assert made.tobytes() == expected.tobytes()
+    assert {shape[0] for shape in one_by_one.shapes} == {1}
+    largest = max(shape[0] for shape in together.shapes)
+    assert largest <= most and (largest > 1) == (most > 1)

@@ -120,6 +120,7 @@ def test_a_given_diameter_takes_the_place_of_the_estimate() -> None:
         """The network, which keeps the sizes of what it is shown."""
 
         name = precision = "watched"
+        batch_px = 0
 
         def run(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
             seen.append(planes.shape)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from operator import attrgetter
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from services.common.imaging.tiling import Box, Tile, cut
+from services.common.imaging.tiling import Box, Tile, Window, cut, gather, run_tiles
 
 Case = tuple[int, int, int, int, int]
 
@@ -87,3 +89,36 @@ def test_an_image_no_larger_than_a_tile_is_one_tile_without_halo() -> None:
 def test_a_size_off_the_stride_grid_is_refused(case: Case) -> None:
     with pytest.raises(ValueError, match="divisible by 4"):
         list(cut(*case))
+
+
+@given(st.lists(st.sampled_from([(4, 4), (4, 8), (32, 32)])), st.integers(0, 200))
+def test_batches_are_neighbours_of_one_size_within_the_bound_in_their_order(
+    sizes: list[tuple[int, int]], batch_px: int
+) -> None:
+    batches = list(gather(sizes, lambda size: size, batch_px))
+    assert [size for batch in batches for size in batch] == sizes
+    for batch in batches:
+        (height, width), *others = set(batch)
+        assert not others
+        assert len(batch) == 1 or len(batch) * height * width <= batch_px
+    for first, second in pairwise(batches):  # as few as can be
+        height, width = first[0]
+        assert first[0] != second[0] or (len(first) + 1) * height * width > batch_px
+
+
+@given(cases(), st.integers(0, 5000))
+def test_tiles_in_batches_give_the_very_image(case: Case, batch_px: int) -> None:
+    height, width, side, halo, stride = case
+    image = np.random.default_rng(0).random((2, height, width), np.float32)
+    seen: list[tuple[int, ...]] = []
+
+    def planes_in(window: Window) -> NDArray[np.float32]:
+        return image[:, *window]
+
+    def run(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        seen.append(planes.shape)
+        return planes[:, ::-1] + 1
+
+    assert np.array_equal(run_tiles(run, planes_in, (height, width), side, halo, stride, batch_px), image[::-1] + 1)
+    assert sum(batch for batch, *_ in seen) == len(list(cut(*case)))
+    assert all(batch == 1 or batch * height * width <= batch_px for batch, _, height, width in seen)

@@ -17,7 +17,7 @@ INPUT, OUTPUT, README = "test_input.npy", "test_output.npy", "README.md"
 _MOST_LETTERS = 1024  # of the description; the documentation has all of it
 _DOI = re.compile(r"doi (10\.\d{4,9}/[^\s,;)]+)")
 _BATCH = {"type": "batch", "size": 1}  # as training exports networks
-_COUNTED = {"type": "float32"}
+_FLOAT = {"type": "float32"}
 
 
 def description_of(
@@ -61,7 +61,7 @@ def _input(model: ModelDescription, schema: Schema, sha256: Mapping[str, str]) -
     if model.halo_px is not None:
         # The smallest input of which something is left once the halo is cut off.
         size = {"min": 2 * model.halo_px + model.stride_px, "step": model.stride_px}
-    one_hot = [{**_COUNTED, "range": [0, 1]}] * len(schema.levels)
+    one_hot = [{**_FLOAT, "range": [0, 1]}] * len(schema.levels)
     return {
         "id": "planes",
         "description": f"a reference under {schema.name} and its look, as {README} states",
@@ -70,7 +70,7 @@ def _input(model: ModelDescription, schema: Schema, sha256: Mapping[str, str]) -
             {"type": "channel", "channel_names": names},
             *({"type": "space", "id": axis, "size": size} for axis in "yx"),
         ],
-        "data": [*one_hot, *([_COUNTED] * (len(names) - len(one_hot)))],
+        "data": [*one_hot, *([_FLOAT] * (len(names) - len(one_hot)))],
         "test_tensor": _file(INPUT, sha256),
     }
 
@@ -85,7 +85,7 @@ def _output(model: ModelDescription, sha256: Mapping[str, str]) -> dict[str, Any
             {"type": "channel", "channel_names": ["brightness"]},
             *({"type": "space", "id": axis, "size": {"tensor_id": "planes", "axis_id": axis}, **halo} for axis in "yx"),
         ],
-        "data": _COUNTED,
+        "data": _FLOAT,
         "test_tensor": _file(OUTPUT, sha256),
     }
 

@@ -48,6 +48,8 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     if arguments.bioimageio:
         console.answer(_package(arguments), f"wrote {arguments.bioimageio}")
         return
+    if arguments.author:
+        raise ConfigError("expected --author with --bioimageio: it is for packages")
     with open_session(os.environ, arguments.endpoint) as session:
         if arguments.name:
             name, _, version = arguments.name.partition("/")

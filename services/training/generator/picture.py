@@ -19,7 +19,7 @@ from services.reference.schemas import named
 from services.training.generator.crops import Field
 from services.training.generator.sketch import sketch, usual_labels
 
-COLUMNS = 4
+_COLUMNS = 4
 _ACROSS_PX, _DOWN_PX = 4, 6  # between panels; so the picture is twice as wide as high, as BioImage.IO asks of covers
 _WHITE = 255
 CAPTION = (
@@ -39,7 +39,7 @@ def draw_samples(model: ModelDescription, engine: Engine, scratched: Collection[
     scratched: kinds of training images that show wounds. Raises ConfigError as `usual_labels`.
     """
     columns = []
-    for seed, (labels, kind) in enumerate(usual_labels(model, COLUMNS)):
+    for seed, (labels, kind) in enumerate(usual_labels(model, _COLUMNS)):
         drawn = sketch(named(model.schema_name), labels, kind in scratched, np.random.default_rng(seed))
         image = generate(drawn.reference, model, engine, seed, tiling=usual_tiling(model)).image
         columns.append(_joined([drawn.grey, stretch(image, brightness_range(image))], 0, _DOWN_PX))

@@ -77,10 +77,8 @@ def describe(
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in metrics),
     )
-    title, last = (
-        f"{model.name} {model.version}",
-        ("How it looks", f"![{model.name}]({PICTURE})\n\n{CAPTION}\n\n{remarks}"),
-    )
+    looks = f"![{model.name}]({PICTURE})\n\n{CAPTION}\n\n{remarks}"
+    title, last = f"{model.name} {model.version}", ("How it looks", looks)
     write_card(folder / CARD, title, model.description, facts, model.training, provenance, rows, last)
 
 

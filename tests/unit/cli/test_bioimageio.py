@@ -25,6 +25,7 @@ from services.generation.model import SHIPPED, ModelShelf, StoredModel
 
 SHIPPED_NAMES = ModelShelf(SHIPPED).names()
 AUTHORS = ["A. Person"]
+PACKED = ["--bioimageio", "out.zip"]
 # Recommended only: a picture of 14 planes; the DOI of data that has none.
 OPTIONAL = {"sample_tensor", "cite"}
 
@@ -121,9 +122,10 @@ def test_the_command_packages_a_model_of_ones_own_with_its_author(
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (["fluo-nuclei"], "expected --author NAME for fluo-nuclei, which is no shipped model"),
-        ([], "expected a model's NAME with --bioimageio"),
-        (["fluo-nuclei", "--endpoint", "localhost:1"], "and no --endpoint"),
+        (["fluo-nuclei", *PACKED], "expected --author NAME for fluo-nuclei, which is no shipped model"),
+        (PACKED, "expected a model's NAME with --bioimageio"),
+        (["fluo-nuclei", "--author", "A. Person"], "expected --author with --bioimageio"),
+        (["fluo-nuclei", "--endpoint", "localhost:1", *PACKED], "and no --endpoint"),
     ],
 )
 def test_what_cannot_be_packaged_is_told(
@@ -135,8 +137,9 @@ def test_what_cannot_be_packaged_is_told(
 ) -> None:
     shutil.copytree(SHIPPED / "fluo-nuclei", tmp_path / "models" / "own")
     monkeypatch.setenv("BIOSYNTH_MODELS", str(tmp_path / "models"))
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as left:
-        main(["models", *given, "--bioimageio", str(tmp_path / "out.zip")])
+        main(["models", *given])
     assert left.value.code == 3
     assert told in capsys.readouterr().err
     assert not (tmp_path / "out.zip").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,29 @@ EXTRA_PLANES = 4 + len(GLOW_SCALES_PX) + len(TEXTURE_SCALES_PX)
 def plane_count(levels: int) -> int:
     """Number of input planes for a schema of `levels` levels."""
     return levels + EXTRA_PLANES
+
+
+def plane_meanings(levels: Sequence[str]) -> dict[str, str]:
+    """What each plane of `build_planes` holds, by a name for it, in their order. levels: their names, by index.
+
+    >>> list(plane_meanings(["background", "nucleus"]))[:4]
+    ['background', 'nucleus', 'object_mean', 'object_deviation']
+    """
+    return {
+        **{level: f"1 where the reference has level {index}, {level}; else 0" for index, level in enumerate(levels)},
+        "object_mean": "mean brightness of the object there, in units of the contrast above the background; else 0",
+        "object_deviation": "deviation of brightness inside that object, in units of the contrast; else 0",
+        **{
+            f"glow_{sigma:g}px": f"object_mean of the whole image after a Gaussian of {sigma:g} px"
+            for sigma in GLOW_SCALES_PX
+        },
+        "noise": "log(1 + 10 n / c) everywhere: n the camera noise's deviation, c the contrast",
+        "sharpness": "the appearance value of that name, everywhere",
+        **{
+            f"texture_{sigma:g}px": f"normal noise after a Gaussian of {sigma:g} px, scaled to deviation 1"
+            for sigma in TEXTURE_SCALES_PX
+        },
+    }
 
 
 def acquisition_values(appearance: Appearance) -> tuple[float, float]:

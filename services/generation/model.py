@@ -17,7 +17,9 @@ from services.generation.looks import AppearanceRecord, LabelStatistics
 from services.generation.roles import LevelRoles
 
 FORMAT = "biosynth.generator/3"  # which planes a network sees is part of it
-DESCRIPTION, WEIGHTS, TORCH_WEIGHTS, CARD = "model.json", "model.onnx", "model.safetensors", "CARD.md"
+DESCRIPTION, WEIGHTS, TORCH_WEIGHTS = "model.json", "model.onnx", "model.safetensors"
+CARD, PICTURE = "CARD.md", "samples.png"  # the picture is one that the card shows
+LICENCE = "Apache-2.0"  # of the weights
 SHIPPED = Path(__file__).parent / "models"
 
 

@@ -16,6 +16,7 @@ from services.common.storage.store import Store
 from services.generation.model import (
     CARD,
     DESCRIPTION,
+    PICTURE,
     TORCH_WEIGHTS,
     WEIGHTS,
     StoredModel,
@@ -24,8 +25,8 @@ from services.generation.model import (
 )
 
 ROOT = "models/"
-_FILES = (WEIGHTS, TORCH_WEIGHTS, CARD, DESCRIPTION)  # the description last: it says that the others are there
-_TYPES = {"json": "application/json", "md": "text/markdown"}
+_FILES = (WEIGHTS, TORCH_WEIGHTS, CARD, PICTURE, DESCRIPTION)  # the description last: it says that the others are there
+_TYPES = {"json": "application/json", "md": "text/markdown", "png": "image/png"}
 _MAX_BYTES = 512 * 1024**2
 # Of one model; requests may ask for each of them. Disk and memory do not grow with every training.
 KEPT_VERSIONS = 3
@@ -105,8 +106,8 @@ def newest_versions(store: Store) -> Iterator[ModelVersion]:
 def _put(store: Store, key: str, path: Path) -> None:
     data = path.read_bytes()
     put = store.put(key, data, _TYPES.get(path.suffix[1:], "application/octet-stream"))
-    # No image depends on the card: a reworded one is no reason to refuse a push.
-    if path.name != CARD and put.sha256 != hashlib.sha256(data).hexdigest():
+    # No generated image depends on the card: a reworded one is no reason to refuse a push.
+    if path.name not in (CARD, PICTURE) and put.sha256 != hashlib.sha256(data).hexdigest():
         raise ConfigError(
             f"expected {key} to be {path.name} of this folder; the store has another file there, and versions never "
             "change: give the model a new version"

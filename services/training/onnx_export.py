@@ -13,10 +13,9 @@ import onnx
 import torch
 from torch import nn
 
-from services.common.engines.onnx_cpu import OnnxCpuEngine
+from services.common.engines.onnx_cpu import OPSET, OnnxCpuEngine
 from services.common.errors import ConfigError
 
-OPSET = 18
 TOLERANCE = 1e-4
 
 

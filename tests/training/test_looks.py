@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from services.common.engines.onnx_cpu import OnnxCpuEngine
 from services.common.errors import InvalidArgument
-from services.generation.model import CARD, read_model, write_description
+from services.common.imaging.images import encode_png
+from services.generation.model import CARD, PICTURE, SHIPPED, WEIGHTS, read_model, write_description
 from services.training.datasets.dataset import read_manifest
 from services.training.generator.crops import load_fields
 from services.training.generator.looks import records_of, renew_looks
+from services.training.generator.picture import draw_samples
 from tests.unit.generation.fakes import description
 
 
@@ -31,6 +34,17 @@ def test_looks_are_renewed_under_a_new_version_and_weights_stay(dataset: Path, t
     assert again == replace(description(name="disks"), version="2", records=again.records)
     assert [record.kind for record in again.records] == ["s", "s"]
     assert (tmp_path / CARD).read_text() == "# disks 2\n\nDisks.\n"
+
+
+def test_renewed_looks_renew_the_picture(dataset: Path, tmp_path: Path) -> None:
+    shipped = read_model(SHIPPED / "fluo-nuclei")
+    write_description(tmp_path, replace(shipped.description, training={}))
+    (tmp_path / WEIGHTS).write_bytes(shipped.weights())
+    old = (shipped.folder / PICTURE).read_bytes()
+    (tmp_path / PICTURE).write_bytes(old)
+    renewed = renew_looks(tmp_path, dataset, "4")
+    engine = OnnxCpuEngine(tmp_path / WEIGHTS)
+    assert (tmp_path / PICTURE).read_bytes() == encode_png(draw_samples(renewed, engine, ())) != old
 
 
 def test_looks_of_another_schema_or_under_the_same_version_are_refused(dataset: Path, tmp_path: Path) -> None:

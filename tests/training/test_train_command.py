@@ -28,12 +28,25 @@ def test_train_writes_a_model_with_its_card(dataset: Path, tmp_path: Path, capsy
     record = json.loads(capsys.readouterr().out)
     assert record["model"] == "disks"
     assert record["training"]["fields"] == {"train": 3, "val": 1}
-    assert sorted(path.name for path in out.iterdir()) == ["CARD.md", "model.json", "model.onnx", "model.safetensors"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "CARD.md",
+        "model.json",
+        "model.onnx",
+        "model.safetensors",
+        "samples.png",
+    ]
     assert (tmp_path / "models" / "disks.training" / "checkpoint.safetensors").is_file()
 
     stored = read_model(out)
     card = stored.card()
-    for words in ("# disks 1", "nuclei3", stored.description.sha256, "s: drawn by this test", "Grey blobs."):
+    for words in (
+        "# disks 1",
+        "nuclei3",
+        stored.description.sha256,
+        "s: drawn by this test",
+        "](samples.png)",
+        "Grey blobs.",
+    ):
         assert words in card
     assert "| s, n = 1: spectrum distance real to generated, decades |" in card
     assert stored.description.parameters <= 2_400_000

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from services.common.engines.cores import usable_cores
 
+OPSET = 18  # of the ONNX files that training writes
 _SMALL = 512 * 512  # pixels whose activations are worth keeping room for, since such images come by the thousand
 _LEAST = 64  # px; a multiple of every network's stride
 

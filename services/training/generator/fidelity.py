@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from services.common.engines.engine import Engine
 from services.common.imaging.labels import Labels
 from services.evaluation.average_precision import average_precision
+from services.evaluation.sets.bootstrap import bootstrap_interval
 from services.evaluation.spectrum import spectrum_distance
 from services.generation.appearance import measure
 from services.generation.generate import generate_as
@@ -67,17 +68,31 @@ def _of_field(
 
 
 def _rows(title: str, found: Sequence[Fidelity], segmenter: str, labelled_by: str) -> list[tuple[str, str]]:
-    spectrum = f"{np.mean([field.spectrum for field in found]):.3f}"
-    rows = [(f"{title}: spectrum distance real to generated, decades", spectrum)]
+    rows = [(f"{title}: spectrum distance real to generated, decades", _mean([field.spectrum for field in found]))]
     if labelled_by:
         return [*rows, (f"{title}: label fidelity", f"not judged, its labels are those of segmenter `{labelled_by}`")]
-    real, generated = (np.mean([getattr(field, side) for field in found], 0) for side in ("real", "generated"))
     name = f"{title}: AP50 / mean AP of segmenter `{segmenter}` against the true labels"
     return [
-        (f"{name}, real images (the ceiling)", f"{real[0]:.3f} / {real[1]:.3f}"),
-        (f"{name}, generated images", f"{generated[0]:.3f} / {generated[1]:.3f}"),
+        (f"{name}, real images (the ceiling)", _both([field.real for field in found])),
+        (f"{name}, generated images", _both([field.generated for field in found])),
         *rows,
     ]
+
+
+def _both(pairs: Sequence[tuple[float, float]]) -> str:
+    return " / ".join(_mean(values) for values in zip(*pairs, strict=True))
+
+
+def _mean(values: Sequence[float]) -> str:
+    """The mean over fields with its interval, which a single field has not.
+
+    >>> _mean([0.5]), _mean([0.5, 0.5])
+    ('0.500', '0.500 (0.500 to 0.500)')
+    """
+    fields, known = [str(number) for number in range(len(values))], np.array(values)
+    interval = bootstrap_interval(lambda chosen, _: float(known[chosen].mean()), fields, fields)
+    mean = f"{known.mean():.3f}"
+    return f"{mean} ({interval[0]:.3f} to {interval[1]:.3f})" if interval else mean
 
 
 def judged(image: NDArray[np.uint8], labels: Labels, segmenter: str, part: str) -> tuple[float, float]:

@@ -14,12 +14,14 @@ from services.common.engines.cores import usable_cores
 from services.common.engines.onnx_cpu import OnnxCpuEngine
 from services.generation.conditions import plane_count
 from services.generation.model import WEIGHTS
+from services.reference.schemas import named
 from services.training.card import training_record
 from services.training.datasets.dataset import fingerprint, read_manifest
 from services.training.datasets.roles import check_schema
 from services.training.generator.crops import Crops, load_fields
 from services.training.generator.examination import Examination
 from services.training.generator.fidelity import measure_fidelity
+from services.training.generator.picture import scratched_kinds, write_picture
 from services.training.generator.publish import Naming, describe, publish
 from services.training.generator.trainer import TrainConfig, Trainer
 from services.training.loop import run
@@ -62,7 +64,9 @@ def train_generator(job: Job, reporter: Reporter, ranks: Ranks) -> dict[str, Any
         "weights": _told(best, trainer.steps)
     }
     description = publish(trainer.best if best else trainer.average, job.naming, manifest, fields, record, job.out)
-    metrics = measure_fidelity(job.dataset, manifest, description, OnnxCpuEngine(job.out / WEIGHTS))
+    engine = OnnxCpuEngine(job.out / WEIGHTS)
+    metrics = measure_fidelity(job.dataset, manifest, description, engine)
+    write_picture(job.out, description, engine, scratched_kinds(named(manifest.schema_name), fields))
     describe(job.out, description, manifest.provenance, metrics, job.remarks)
     reporter.say(f"wrote {job.out}: {description.parameters:,} parameters, {record['minutes']} minutes of training")
     return {"model": job.naming.name, "folder": str(job.out), "training": record, "metrics": dict(metrics)}

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from services.common.engines.onnx_cpu import OnnxCpuEngine
 from services.common.errors import InvalidArgument
 from services.generation.looks import AppearanceRecord, describe_labels, record_of
-from services.generation.model import CARD, ModelDescription, read_model, write_description
+from services.generation.model import CARD, PICTURE, WEIGHTS, ModelDescription, read_model, write_description
+from services.reference.schemas import named
 from services.training.datasets.dataset import read_manifest
 from services.training.generator.crops import Field, load_fields
+from services.training.generator.picture import scratched_kinds, write_picture
 
 # Enough to span the looks of a training set; each is a line of model.json.
 MOST_RECORDS = 400
@@ -50,7 +53,8 @@ def renew_looks(folder: Path, dataset: Path, version: str) -> ModelDescription:
             f"expected a new version with --version; the model is version {description.version}, and what a version "
             "holds never changes"
         )
-    records = records_of(load_fields(dataset, manifest.chosen("train"), manifest.roles))
+    fields = load_fields(dataset, manifest.chosen("train"), manifest.roles)
+    records = records_of(fields)
     if not records:
         raise InvalidArgument("expected training images that show objects; got none")
     renewed = replace(description, version=version, records=records)
@@ -59,4 +63,7 @@ def renew_looks(folder: Path, dataset: Path, version: str) -> ModelDescription:
     if card.is_file():
         _, _, rest = card.read_text(encoding="utf-8").partition("\n")
         card.write_text(f"# {renewed.name} {version}\n{rest}", encoding="utf-8")
+    if (folder / PICTURE).is_file():
+        scratched = scratched_kinds(named(manifest.schema_name), fields)
+        write_picture(folder, renewed, OnnxCpuEngine(folder / WEIGHTS), scratched)
     return renewed

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.generation.model import CARD, ModelDescription, write_description
+from services.generation.model import CARD, LICENCE, PICTURE, ModelDescription, write_description
 from services.generation.patches import PATCH_PX
 from services.training.card import write_card
 from services.training.datasets.dataset import DatasetManifest
@@ -15,6 +15,7 @@ from services.training.generator.architectures import Network
 from services.training.generator.crops import Field
 from services.training.generator.export import export
 from services.training.generator.looks import records_of
+from services.training.generator.picture import CAPTION
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,23 @@ def publish(
 def describe(
     folder: Path, model: ModelDescription, provenance: Sequence[str], metrics: Sequence[tuple[str, str]], remarks: str
 ) -> None:
-    """Write CARD.md: what the model is, what it was trained on, what was measured, how it looks."""
+    """Write CARD.md: what the model is, what it was trained on, what was measured, how it looks.
+
+    It shows the picture that `write_picture` writes.
+    """
     facts = (
         f"Input: references under `{model.schema_name}` v{model.schema_version}; output: one 8-bit grey channel.",
         _network(model),
         f"Weights: `model.onnx`, sha256 `{model.sha256}`; the same for torch in `model.safetensors`.",
-        "Licence of the weights: Apache-2.0.",
+        f"Licence of the weights: {LICENCE}.",
     )
-    rows = ("| what | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in metrics))
-    title, last = f"{model.name} {model.version}", ("How it looks", remarks)
+    rows = (
+        "| what | value (95 % interval over fields) |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in metrics),
+    )
+    looks = f"![{model.name}]({PICTURE})\n\n{CAPTION}\n\n{remarks}"
+    title, last = f"{model.name} {model.version}", ("How it looks", looks)
     write_card(folder / CARD, title, model.description, facts, model.training, provenance, rows, last)
 
 

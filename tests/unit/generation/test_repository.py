@@ -35,9 +35,11 @@ def model(folder: Path, name: str = "disks", version: str = "1", weights: bytes 
 
 def test_what_was_pushed_is_pulled_byte_for_byte(store: FolderStore, tmp_path: Path) -> None:
     pushed = model(tmp_path / "made")
+    (pushed.folder / "samples.png").write_bytes(b"picture")
     push_model(store, pushed)
     pulled = ModelShelf(pull_models(store, tmp_path / "copies")).get("disks")
     assert pulled.fingerprint == pushed.fingerprint
+    assert (pulled.folder / "samples.png").read_bytes() == b"picture"
     assert (pulled.weights(), pulled.torch_weights(), pulled.card()) == (b"weights", b"weights", "# disks 1\n")
 
 
@@ -65,9 +67,12 @@ def test_pushing_the_same_again_does_nothing_and_another_file_under_that_version
     assert pulled.weights() == b"weights"
 
 
-def test_a_reworded_card_alone_is_no_other_model(store: FolderStore, tmp_path: Path) -> None:
-    push_model(store, model(tmp_path / "made"))
+def test_a_reworded_card_or_another_picture_alone_is_no_other_model(store: FolderStore, tmp_path: Path) -> None:
+    first = model(tmp_path / "made")
+    (first.folder / "samples.png").write_bytes(b"picture")
+    push_model(store, first)
     reworded = model(tmp_path / "made")
+    (first.folder / "samples.png").write_bytes(b"another")
     (tmp_path / "made" / "CARD.md").write_text("# In better words\n")
     push_model(store, reworded)
     assert ModelShelf(pull_models(store, tmp_path / "copies")).get("disks").card() == "# disks 1\n"

@@ -14,7 +14,7 @@ from services.cli.files import read_input
 from services.cli.notes import Notes
 from services.common.errors import BiosynthError, InvalidArgument, InvalidImage
 from services.common.imaging.images import Image, decode_image
-from services.common.imaging.masks.names import ENDINGS, find_labels, is_beside, is_sparse
+from services.common.imaging.masks.names import ENDINGS_TOLD, find_labels, is_beside, is_sparse
 from services.common.imaging.masks.names import stem_of as stem_of
 from services.common.imaging.masks.reading import Masks, read_masks
 from services.evaluation.pictures import Picture, PictureSet, listed
@@ -131,7 +131,7 @@ def pair_up(folder: Path, labels: Path, notes: Notes) -> list[tuple[Path, Path]]
             notes.add(name, ["a frame that nobody annotated: left out"])
     elif absent:
         raise InvalidArgument(
-            f"expected masks in {labels} under the name of every image of {folder} ({', '.join(ENDINGS)}); "
+            f"expected masks in {labels} under the name of every image of {folder} ({ENDINGS_TOLD}); "
             f"there are none for {len(absent)} of {len(names)}: {listed(absent)}"
         )
     return pairs

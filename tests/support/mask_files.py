@@ -85,20 +85,22 @@ def rings(labels: Labels, number: int) -> list[NDArray[Any]]:
     return [ring[:, 0] // 2 for ring in inner]
 
 
-def roi_zip(labels: Labels, *more: ImagejRoi, frame_of: Mapping[int, int] | None = None) -> bytes:
-    """What the ROI Manager saves: a zip with one .roi an object; holes make a composite."""
+def roi_zip(labels: Labels, frame_of: Mapping[int, int] | None = None, **more: ImagejRoi) -> bytes:
+    """What the ROI Manager saves: a zip with one .roi an object, holes make a composite; and more by name."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for number in np.unique(labels[labels > 0]):
-            roi = _roi(rings(labels, int(number)))
+            roi = roi_of(labels, int(number))
             roi.position = (frame_of or {}).get(int(number), 0)
             archive.writestr(f"{number:04d}.roi", roi.tobytes())
-        for index, roi in enumerate(more):
-            archive.writestr(f"more-{index}.roi", roi.tobytes())
+        for name, roi in more.items():
+            archive.writestr(f"{name}.roi", roi.tobytes())
     return file.getvalue()
 
 
-def _roi(outlines: list[NDArray[Any]]) -> ImagejRoi:
+def roi_of(labels: Labels, number: int) -> ImagejRoi:
+    """The ROI of one object."""
+    outlines = rings(labels, number)
     if len(outlines) == 1:
         return ImagejRoi.frompoints(outlines[0])
     points = np.concatenate(outlines)
@@ -226,7 +228,7 @@ BAD: Mapping[str, BadFile] = {
     "zip of something": BadFile(".zip", lambda _: _zip_of("a.tif"), r"a zip of ImageJ ROIs \(\*.roi\); got 'a.tif'"),
     "damaged ROI": BadFile(".zip", lambda _: _zip_of("a.roi"), "intact ImageJ ROIs"),
     "ROIs of lines": BadFile(
-        ".zip", lambda labels: roi_zip(labels * 0, line()), "ROIs that enclose an area; got 1 of other"
+        ".zip", lambda labels: roi_zip(labels * 0, line=line()), "ROIs that enclose an area; got 1 of other"
     ),
     "truncated GeoJSON": BadFile(".geojson", lambda labels: geojson(labels)[:-30], "text that is none"),
     "GeoJSON of points": BadFile(

@@ -21,7 +21,7 @@ from services.cli.numbers import COUNT, SEED
 from services.cli.session import Session, add_endpoint, open_session
 from services.common.errors import InvalidArgument
 from services.common.imaging.images import decode_image
-from services.common.imaging.masks.names import ENDINGS, find_labels, stem_of
+from services.common.imaging.masks.names import ENDINGS_TOLD, find_labels, stem_of
 from services.common.imaging.ometiff import encode_segmentation
 from services.evaluation.model_evaluations import check_model
 
@@ -144,7 +144,7 @@ def _segmentation(
 ) -> Content:
     found = find_labels(labels, stem)
     if found is None:
-        raise InvalidArgument(f"expected masks of {stem!r} in {labels} ({', '.join(ENDINGS)}); found none")
+        raise InvalidArgument(f"expected masks of {stem!r} in {labels} ({ENDINGS_TOLD}); found none")
     return session.stored(encode_segmentation(read_labels(found, part, notes, shape).segmentation))
 
 

@@ -16,7 +16,7 @@ from services.common.errors import BiosynthError, InvalidArgument
 from services.common.imaging.images import Image, decode_image, encode_png
 from services.common.imaging.intensity import to_eight_bit
 from services.common.imaging.labels import Labels, Segmentation, with_absent
-from services.common.imaging.masks.names import ENDINGS, find_labels
+from services.common.imaging.masks.names import ENDINGS_TOLD, find_labels
 from services.common.imaging.masks.reading import read_masks
 from services.reference.render import render
 from services.reference.schemas import Schema, named
@@ -110,7 +110,7 @@ def _segmentation(job: Job, root: Path, image: Image, schema: Schema) -> Segment
 def _read_labels(folder: Path, name: str, part: str) -> NDArray[Any]:
     path = find_labels(folder, name)
     if path is None:
-        raise InvalidArgument(f"expected masks of {part} in {folder} named {name} ({', '.join(ENDINGS)}); found none")
+        raise InvalidArgument(f"expected masks of {part} in {folder} named {name} ({ENDINGS_TOLD}); found none")
     labels = read_masks(path.read_bytes(), part).labels(part)
     return labels > 0 if part == "wound" else labels
 

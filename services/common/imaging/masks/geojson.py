@@ -3,37 +3,63 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from biosynth.contract import PARTS
 
 from services.common.errors import InvalidSegmentation
 from services.common.imaging.masks.outlined import Outlined, Ring
 
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _AREAS = ("Polygon", "MultiPolygon")
 
 
 def read_geojson(data: bytes, part: str) -> tuple[list[Outlined], tuple[str, ...]]:
     """The objects of a GeoJSON file, and notes on what was left out.
 
-    part: of QuPath's cells, `nuclei` takes the nucleus, else the cell's outline. Where there are detections or cells,
-    annotations are the regions around them, and left out. Raises InvalidSegmentation for anything else.
+    part: where classes are named cells, nuclei and wound, as biosynth writes them, those of this part are taken; of
+    QuPath's cells, `nuclei` takes the nucleus, else the cell's outline. Where there are detections or cells,
+    annotations are the regions around them, and left out. Names that are numbers unlike each other become the labels.
+    Raises InvalidSegmentation for anything else.
     """
-    features = [_feature(one) for one in _listed(_parsed(data))]
+    features = _of_part([_feature(one) for one in _listed(_parsed(data))], part)
     kinds = [_kind(feature) for feature in features]
     is_around = [kind == "annotation" and bool({"detection", "cell"} & set(kinds)) for kind in kinds]
-    geometries = [_geometry(one, part) for one, around in zip(features, is_around, strict=True) if not around]
-    areas = [geometry for geometry in geometries if geometry["type"] in _AREAS]
+    kept = [(one, _geometry(one, part)) for one, around in zip(features, is_around, strict=True) if not around]
+    areas = [(feature, geometry) for feature, geometry in kept if geometry["type"] in _AREAS]
     notes = []
     if any(is_around):
         notes.append("annotations around detections: left out")
-    if others := Counter(geometry["type"] for geometry in geometries if geometry["type"] not in _AREAS):
+    if others := {geometry["type"] for _, geometry in kept} - set(_AREAS):
         notes.append(f"shapes without an area ({', '.join(sorted(others))}): left out")
     if not areas:
         raise InvalidSegmentation("expected GeoJSON with polygons, an object each; got none; export the objects")
-    return [Outlined(f"feature {number}", _rings(one)) for number, one in enumerate(areas, 1)], tuple(notes)
+    numbers = _numbers([feature for feature, _ in areas])
+    outlined = [
+        Outlined(f"feature {place}", _rings(geometry), number)
+        for place, ((_, geometry), number) in enumerate(zip(areas, numbers, strict=True), 1)
+    ]
+    return outlined, tuple(notes)
+
+
+def _of_part(features: Sequence[dict[str, Any]], part: str) -> Sequence[dict[str, Any]]:
+    classes = [_properties(feature).get("classification") for feature in features]
+    names = [str(one.get("name", "")) if isinstance(one, dict) else "" for one in classes]
+    if not set(names) & set(PARTS):
+        return features
+    if part not in names:
+        raise InvalidSegmentation(f"expected {part} in GeoJSON; its classes are {', '.join(sorted(set(names)))}")
+    return [feature for feature, name in zip(features, names, strict=True) if name == part]
+
+
+def _numbers(features: Sequence[dict[str, Any]]) -> list[int]:
+    """The labels that features are named by; 0 for all where names are something else."""
+    names = [str(_properties(feature).get("name", "")) for feature in features]
+    numbers = [int(name) if _NUMBER.fullmatch(name) else 0 for name in names]
+    return numbers if all(numbers) and len(set(numbers)) == len(numbers) else [0] * len(numbers)
 
 
 def _parsed(data: bytes) -> Any:
@@ -61,8 +87,12 @@ def _feature(one: Any) -> dict[str, Any]:
 
 
 def _kind(feature: dict[str, Any]) -> str:
+    return str(_properties(feature).get("objectType", ""))
+
+
+def _properties(feature: dict[str, Any]) -> dict[str, Any]:
     properties = feature.get("properties")
-    return str(properties.get("objectType", "")) if isinstance(properties, dict) else ""
+    return properties if isinstance(properties, dict) else {}
 
 
 def _geometry(feature: dict[str, Any], part: str) -> dict[str, Any]:

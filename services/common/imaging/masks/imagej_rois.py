@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,20 +16,22 @@ from services.common.imaging.masks.outlined import Outlined, Ring
 
 ZIP, ROI = b"PK\x03\x04", b"Iout"
 _AREAS = (ROI_TYPE.POLYGON, ROI_TYPE.RECT, ROI_TYPE.OVAL, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
+_OURS = re.compile(r"(cells|nuclei)-([0-9]{1,9})(?:-[0-9]+)?\.roi")
 _MOST_ROIS, _MOST_BYTES = 200_000, 512 * 1024**2
 
 
-def read_rois(data: bytes, frame: int | None = None) -> tuple[list[Outlined], tuple[str, ...]]:
+def read_rois(data: bytes, part: str, frame: int | None = None) -> tuple[list[Outlined], tuple[str, ...]]:
     """The objects of a .roi or a zip of them, in the file's order, and notes on what was left out.
 
-    frame: those of this position of a stack, from 0, and those of none. Raises InvalidSegmentation for anything else,
-    and for regions of several positions where none is chosen.
+    part: of ROIs named PART-LABEL, as biosynth writes them, those of this part are taken, and keep their labels;
+    several are pieces of one object. frame: those of this position of a stack, from 0, and those of none. Raises
+    InvalidSegmentation for anything else, and for regions of several positions where none is chosen.
     """
     with _damage_named():
-        named = [(name, ImagejRoi.frombytes(one)) for name, one in _files(data)]
+        named = _of_part([(name, ImagejRoi.frombytes(one)) for name, one in _files(data)], part)
         chosen = _at(named, frame)
         areas = [(name, roi) for name, roi in chosen if roi.roitype in _AREAS]
-        outlined = [Outlined(name, rings) for name, roi in areas if (rings := _rings(roi))]
+        outlined = [Outlined(name, rings, _number(name)) for name, roi in areas if (rings := _rings(roi))]
     if not outlined:
         raise InvalidSegmentation(f"expected ROIs that enclose an area; got {len(chosen)} of other kinds")
     lost = len(chosen) - len(outlined)
@@ -49,6 +52,22 @@ def _files(data: bytes) -> Iterator[tuple[str, bytes]]:
             )
         for entry in entries:
             yield entry.filename, archive.read(entry)
+
+
+def _of_part(named: Sequence[tuple[str, ImagejRoi]], part: str) -> Sequence[tuple[str, ImagejRoi]]:
+    found = [_OURS.fullmatch(name) for name, _ in named]
+    if not named or not all(found):
+        return named
+    parts = [match[1] for match in found if match]
+    if part not in parts:
+        raise InvalidSegmentation(f"expected {part} among the ROIs; they are of {', '.join(sorted(set(parts)))}")
+    return [one for one, known in zip(named, parts, strict=True) if known == part]
+
+
+def _number(name: str) -> int:
+    """The label that a ROI is named by; 0 for another name."""
+    match = _OURS.fullmatch(name)
+    return int(match[2]) if match else 0
 
 
 def _at(named: Sequence[tuple[str, ImagejRoi]], frame: int | None) -> list[tuple[str, ImagejRoi]]:

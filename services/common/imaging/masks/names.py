@@ -18,6 +18,8 @@ _BESIDE = (
     ".geojson",
 )
 ENDINGS = (*SEGMENTATION, ".png", ".tif", ".tiff", *_BESIDE)  # the first that is there counts
+ENDINGS_TOLD = ".ome.tif, .png, .tif, _cp_masks.tif, _seg.npy, _rois.zip, .geojson or another of docs/masks.md"
+_OBJECTS = ".objects."  # what `biosynth segment` writes beside its segmentations, of the same objects
 # The Cell Tracking Challenge: t012.tif, and man_seg012.tif (truth, in SEG) or mask012.tif (a result).
 _CTC_IMAGE = re.compile(r"t(\d{3,})")
 _CTC_MASK = re.compile(r"(?:man_seg|mask)(\d{3,})\.tif", re.IGNORECASE)
@@ -44,10 +46,14 @@ def find_labels(folder: Path, name: str, beside: bool = False) -> Path | None:
 
 
 def list_labels(folder: Path) -> list[Path]:
-    """The files of a folder (of the Cell Tracking Challenge's: of its SEG too) that are named as masks may be."""
+    """The files of a folder (of the Cell Tracking Challenge's: of its SEG too) that are named as masks may be.
+
+    Those that `biosynth segment` writes beside its segmentations are not among them.
+    """
     places = [place for place in (folder, folder / "SEG") if place.is_dir()]
     paths = (path for place in places for path in place.iterdir() if path.is_file())
-    return sorted(path for path in paths if path.name.lower().endswith(ENDINGS) and not path.name.startswith("."))
+    kept = (path for path in paths if not path.name.startswith(".") and _OBJECTS not in path.name)
+    return sorted(path for path in kept if path.name.lower().endswith(ENDINGS))
 
 
 def image_name(path: Path) -> str:

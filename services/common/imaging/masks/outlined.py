@@ -16,14 +16,18 @@ Ring = NDArray[np.float64]  # (N, 2) as x, y; the last point joins the first
 
 @dataclass(frozen=True)
 class Outlined:
-    """One object: its rings, outer ones and holes alike; name: for messages."""
+    """One object, or a piece of one: its rings, outer ones and holes alike.
+
+    name: for messages. number: its label; 0: its place in the file, from 1.
+    """
 
     name: str
     rings: Sequence[Ring]
+    number: int = 0
 
 
 def fill(outlined: Sequence[Outlined], shape: tuple[int, int]) -> tuple[Labels, tuple[str, ...]]:
-    """Labels (H, W), numbered from 1 in the order given, later over earlier; and notes on what was lost.
+    """Labels (H, W), later over earlier; and notes on what was lost.
 
     A pixel is inside where its centre is, by the even-odd rule; x and y are pixels from the corner of the image, as
     ImageJ and QuPath have them. Raises InvalidSegmentation for an object that lies wholly outside of the image.
@@ -35,13 +39,14 @@ def fill(outlined: Sequence[Outlined], shape: tuple[int, int]) -> tuple[Labels, 
     """
     labels = np.zeros(shape, np.int32)
     overlapping = 0
-    for number, one in enumerate(outlined, 1):
+    numbers = [one.number or place for place, one in enumerate(outlined, 1)]
+    for number, one in zip(numbers, outlined, strict=True):
         _check_inside(one, shape)
         top, left, inside = _filled(one.rings, shape)
         window = labels[top : top + inside.shape[0], left : left + inside.shape[1]]
         overlapping += bool((window[inside] > 0).any())
         window[inside] = number
-    hidden = len(outlined) - len(np.unique(labels[labels > 0]))
+    hidden = len(set(numbers)) - len(np.unique(labels[labels > 0]))
     notes = []
     if overlapping:
         notes.append("outlines that overlap: where they do, the later one is on top")

@@ -84,7 +84,7 @@ def _labels(data: bytes, part: str, shape: tuple[int, int] | None, frame: int | 
     if data.startswith(NUMPY):
         return _numbered(decode_numpy(data, frame), part)
     if data.startswith((ZIP, ROI)):
-        outlined, notes = read_rois(data, frame)
+        outlined, notes = read_rois(data, part, frame)
     elif data.lstrip()[:1] in (b"{", b"["):
         outlined, notes = read_geojson(data, part)
     else:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from services.common.errors import BiosynthError, InvalidSegmentation
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.masks.reading import read_masks
 from services.common.imaging.ometiff import encode_segmentation
-from tests.support.mask_files import BAD, GOOD, feature, geojson, line, roi_zip, separate, tiff
+from tests.support.mask_files import BAD, GOOD, feature, geojson, line, roi_of, roi_zip, separate, tiff
 
 LABELS = separate()
 SHAPE = (60, 80)
@@ -88,7 +91,7 @@ def test_rois_of_a_series_are_taken_by_frame() -> None:
 
 
 def test_rois_and_shapes_without_area_are_left_out_and_that_is_said() -> None:
-    masks = read_masks(roi_zip(LABELS, line()), "cells", SHAPE)
+    masks = read_masks(roi_zip(LABELS, line=line()), "cells", SHAPE)
     np.testing.assert_array_equal(masks.labels("cells"), LABELS)
     assert masks.notes == ("ROIs without an area (points, lines): left out",)
     point = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [1, 2]}, "properties": None}
@@ -105,3 +108,41 @@ def test_of_qupath_cells_nuclei_take_the_nucleus_and_annotations_around_are_no_o
         masks = read_masks(data, part, SHAPE)
         np.testing.assert_array_equal(masks.labels(part), expected)
         assert masks.notes == ("annotations around detections: left out",)
+
+
+def _own(part: str, labels: NDArray[np.int32], kind: str = "detection") -> list[dict[str, Any]]:
+    """Features as biosynth writes them: the class is the part, the name the label."""
+    numbers = [int(number) for number in np.unique(labels[labels > 0])]
+    features = [feature(labels, number, kind) for number in numbers]
+    for one, number in zip(features, numbers, strict=True):
+        one["properties"] |= {"name": str(number), "classification": {"name": part}}
+    return features
+
+
+def test_geojson_of_biosynth_gives_the_part_asked_for_with_its_labels() -> None:
+    nuclei, wound = LABELS * 10, np.zeros_like(LABELS)
+    wound[:, :3] = 1
+    features = [*_own("cells", LABELS), *_own("nuclei", nuclei), *_own("wound", wound, "annotation")]
+    data = geojson(np.zeros_like(LABELS), *features)
+    np.testing.assert_array_equal(read_masks(data, "nuclei", SHAPE).labels("nuclei"), nuclei)
+    np.testing.assert_array_equal(read_masks(data, "cells", SHAPE).labels("cells"), LABELS)
+    np.testing.assert_array_equal(read_masks(data, "wound", SHAPE).segmentation.wound, wound > 0)
+    with pytest.raises(InvalidSegmentation, match="expected nuclei in GeoJSON; its classes are cells"):
+        read_masks(geojson(np.zeros_like(LABELS), *_own("cells", LABELS)), "nuclei", SHAPE)
+
+
+def test_rois_of_biosynth_give_the_part_asked_for_with_its_labels_and_pieces() -> None:
+    left, right = np.where(np.arange(80) < 15, LABELS, 0), np.where(np.arange(80) >= 15, LABELS, 0)
+    pieces = [
+        ("nuclei-00001-1", left, 1),
+        ("nuclei-00001-2", right, 1),
+        ("nuclei-00007", LABELS, 3),
+        ("cells-00001", LABELS, 2),
+    ]
+    data = roi_zip(LABELS * 0, **{name: roi_of(labels, number) for name, labels, number in pieces})
+    expected = np.where(LABELS == 1, 1, 0) + np.where(LABELS == 3, 7, 0)
+    np.testing.assert_array_equal(read_masks(data, "nuclei", SHAPE).labels("nuclei"), expected)
+    np.testing.assert_array_equal(read_masks(data, "cells", SHAPE).labels("cells"), LABELS == 2)
+    only = roi_zip(LABELS * 0, **{"cells-00001": roi_of(LABELS, 1)})
+    with pytest.raises(InvalidSegmentation, match="expected nuclei among the ROIs; they are of cells"):
+        read_masks(only, "nuclei", SHAPE)

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from services.cli.files import check_folder, refuse_overwriting, write_file
-from services.cli.folders import find_labels, read_labels
+from services.cli.folders import read_labels
+from services.cli.notes import Notes
 from services.common.errors import InvalidArgument
 from services.common.imaging.images import Image, encode_png
 from services.common.imaging.labels import Labels
+from services.common.imaging.masks.names import find_labels
 from services.evaluation.pictures import PictureSet, listed
 from services.evaluation.toolcheck.conditions import CONDITIONS, UNDEGRADED, Level
 from services.evaluation.toolcheck.measure import survey, truth, under
@@ -43,7 +45,7 @@ def write_images(
     write_file(out / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
 
 
-def masks_tool(folder: Path, part: str, names: Sequence[str], levels: Sequence[Level]) -> Tool:
+def masks_tool(folder: Path, part: str, names: Sequence[str], levels: Sequence[Level], notes: Notes) -> Tool:
     """What made the masks of a folder: of all levels by folder, or directly in it of the undegraded images alone.
 
     Raises InvalidArgument, listing them, for masks that are missing, and for folders of levels that are not asked for.
@@ -64,11 +66,12 @@ def masks_tool(folder: Path, part: str, names: Sequence[str], levels: Sequence[L
             f"{listed(missing)}"
         )
 
-    def find(name: str, level: Level, _image: Image) -> Labels:
+    def find(name: str, level: Level, image: Image) -> Labels:
         path = files[level, name]
         if path is None:
             raise AssertionError("missing masks are refused before")  # above
-        return read_labels(path, part)
+        height, width = image.shape
+        return read_labels(path, part, notes, (height, width)).labels(part)
 
     return Tool(folder.resolve().name, "masks", None, kept, find)
 

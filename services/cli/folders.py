@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from biosynth.contract import EXTENSIONS
 
 from services.cli.files import read_input
-from services.common.errors import BiosynthError, InvalidArgument, InvalidImage, InvalidSegmentation
-from services.common.imaging.images import decode_image, decode_label_map
-from services.common.imaging.labels import Labels, Segmentation
-from services.common.imaging.ometiff import decode_segmentation
+from services.cli.notes import Notes
+from services.common.errors import BiosynthError, InvalidArgument, InvalidImage
+from services.common.imaging.images import Image, decode_image
+from services.common.imaging.masks.names import ENDINGS_TOLD, find_labels, is_beside, is_sparse
+from services.common.imaging.masks.names import stem_of as stem_of
+from services.common.imaging.masks.reading import Masks, read_masks
 from services.evaluation.pictures import Picture, PictureSet, listed
 
 SUFFIXES = (*(f".{extension}" for extension in EXTENSIONS), ".tiff", ".jpeg")
-_SEGMENTATION = (".ome.tif", ".ome.tiff")
-LABEL_SUFFIXES = (*_SEGMENTATION, ".png", ".tif", ".tiff")  # the first that is there counts
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -36,45 +34,37 @@ def list_images(folder: Path) -> list[Path]:
     return paths
 
 
-def stem_of(path: Path) -> str:
-    """The name before its suffix.
-
-    >>> stem_of(Path("a.b.ome.tif")), stem_of(Path("a.b.png"))
-    ('a.b', 'a.b')
-    """
-    return re.sub(r"(\.ome)?\.[^.]+$", "", path.name, flags=re.IGNORECASE)
-
-
-def find_labels(folder: Path, name: str) -> Path | None:
-    """The segmentation or label map called `name` in a folder; None where there is none."""
-    return next((path for suffix in LABEL_SUFFIXES if (path := folder / f"{name}{suffix}").is_file()), None)
-
-
-def is_segmentation(path: Path) -> bool:
-    """Whether a file is named as those of `biosynth segment`, with named parts."""
-    return path.name.lower().endswith(_SEGMENTATION)
-
-
-def read_labels(path: Path, part: str) -> Labels:
-    """Read a part from a segmentation, or from a label map in which every value is an object."""
-    data = read_input(path)
+def read_labels(
+    path: Path, part: str, notes: Notes, shape: tuple[int, int] | None = None, frame: int | None = None
+) -> Masks:
+    """What a file of masks says; see `read_masks`, whose notes go to `notes`. Raises as it does, naming the file."""
     with naming(path):
-        if not is_segmentation(path):
-            return decode_label_map(data)
-        found = getattr(decode_segmentation(data), part)
-        if found is None:
-            raise InvalidSegmentation(f"expected {part}; the segmentation has none")
-        return np.asarray(found, np.int32)
+        masks = read_masks(read_input(path), part, shape, frame)
+    notes.add(path.name, masks.notes)
+    return masks
+
+
+def image_shape(path: Path | None, channel: int | None = None) -> tuple[int, int] | None:
+    """Height and width of an image; None where there is none."""
+    if path is None:
+        return None
+    height, width = _read_image(path, channel).shape
+    return height, width
+
+
+def _read_image(path: Path, channel: int | None) -> Image:
+    with naming(path):
+        return decode_image(read_input(path), channel)
 
 
 class LabelledImages(Sequence[Picture]):
-    """Pairs of an image and its label map, each read when it is asked for: memory does not grow with their number.
+    """Pairs of an image and its masks, each read when it is asked for: memory does not grow with their number.
 
-    part: what the labels are. channel: of multi-channel images, from 0.
+    part: what masks without named parts show; "": they are refused. channel: of multi-channel images, from 0.
     """
 
-    def __init__(self, pairs: Sequence[tuple[Path, Path]], part: str, channel: int | None) -> None:
-        self._pairs, self._part, self._channel = pairs, part, channel
+    def __init__(self, pairs: Sequence[tuple[Path, Path]], part: str, channel: int | None, notes: Notes) -> None:
+        self._pairs, self._part, self._channel, self._notes = pairs, part, channel, notes
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -82,39 +72,69 @@ class LabelledImages(Sequence[Picture]):
     def __getitem__(self, index: Any) -> Any:
         """Read one. Raises InvalidImage and InvalidSegmentation."""
         if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
+            return LabelledImages(self._pairs[index], self._part, self._channel, self._notes)
         path, shown = self._pairs[index]
-        with naming(path):
-            image = decode_image(read_input(path), self._channel)
-        labels: dict[str, Any] = {self._part: read_labels(shown, self._part)}
-        return Picture(stem_of(path), image, Segmentation(**labels))
+        image = _read_image(path, self._channel)
+        height, width = image.shape
+        masks = read_labels(shown, self._part, self._notes, (height, width))
+        if self._part:
+            with naming(shown):
+                masks.labels(self._part)
+        return Picture(stem_of(path), image, masks.segmentation)
 
 
-def open_labelled(folder: Path, labels: Path, part: str, channel: int | None = None) -> PictureSet:
-    """The images of a folder with their labels; none is read yet. Raises as `pair_up`."""
-    pairs = pair_up(folder, labels)
-    names = tuple(stem_of(path) for path, _ in pairs)
-    return PictureSet(folder.resolve().name, names, LabelledImages(pairs, part, channel))
+class _Images(Sequence[Picture]):
+    """Images alone, each read when it is asked for."""
+
+    def __init__(self, paths: Sequence[Path], channel: int | None) -> None:
+        self._paths, self._channel = paths, channel
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return _Images(self._paths[index], self._channel)
+        return Picture(self._paths[index].name, _read_image(self._paths[index], self._channel))
 
 
-def pair_up(folder: Path, labels: Path) -> list[tuple[Path, Path]]:
-    """Each image of a folder and its labels in another.
-
-    Raises InvalidImage for a folder without images or with two of one name, InvalidArgument for images without labels.
-    """
+def open_images(folder: Path, channel: int | None) -> PictureSet:
+    """The images of a folder, by the names of their files; none is read yet. Raises as `list_images`."""
     paths = list_images(folder)
+    return PictureSet(folder.resolve().name, tuple(path.name for path in paths), _Images(paths, channel))
+
+
+def open_labelled(folder: Path, labels: Path, part: str, channel: int | None, notes: Notes) -> PictureSet:
+    """The images of a folder with their masks; none is read yet. Raises as `pair_up`."""
+    pairs = pair_up(folder, labels, notes)
+    names = tuple(stem_of(path) for path, _ in pairs)
+    return PictureSet(folder.resolve().name, names, LabelledImages(pairs, part, channel, notes))
+
+
+def pair_up(folder: Path, labels: Path, notes: Notes) -> list[tuple[Path, Path]]:
+    """Each image of a folder and its masks in another, or in the same under names of masks (docs/masks.md).
+
+    Of the Cell Tracking Challenge's truth, which has some frames alone, the others are left out, and noted. Raises
+    InvalidImage for a folder without images or with two of one name, InvalidArgument for images without masks.
+    """
+    beside = folder.resolve() == labels.resolve()
+    paths = [path for path in list_images(folder) if not (beside and is_beside(path))]
     names = [stem_of(path) for path in paths]
     if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise InvalidImage(
             f"expected names that differ before their suffix in {folder}; more than once: {listed(twice)}"
         )
-    found = [find_labels(labels, name) for name in names]
-    if absent := [name for name, path in zip(names, found, strict=True) if path is None]:
+    pairs = [(path, found) for path in paths if (found := find_labels(labels, stem_of(path), beside))]
+    absent = sorted(set(names) - {stem_of(path) for path, _ in pairs})
+    if absent and pairs and all(is_sparse(found) for _, found in pairs):
+        for name in absent:
+            notes.add(name, ["a frame that nobody annotated: left out"])
+    elif absent:
         raise InvalidArgument(
-            f"expected labels ({', '.join(LABEL_SUFFIXES)}) in {labels} under the name of every image of {folder}; "
+            f"expected masks in {labels} under the name of every image of {folder} ({ENDINGS_TOLD}); "
             f"there are none for {len(absent)} of {len(names)}: {listed(absent)}"
         )
-    return [(path, shown) for path, shown in zip(paths, found, strict=True) if shown]
+    return pairs
 
 
 @contextmanager

@@ -18,6 +18,25 @@ def shares(text: str) -> list[int]:
     return found
 
 
+def two_shares(text: str) -> list[int]:
+    """Of train and val: both, or the first as a fraction.
+
+    >>> two_shares("80/20"), two_shares("0.8")
+    ([80, 20], [80, 20])
+    """
+    if "/" not in text:
+        try:
+            percent = round(100 * float(text))
+        except (ValueError, OverflowError):
+            percent = 0
+        if not 0 < percent < 100:
+            raise argparse.ArgumentTypeError(f"expected shares such as 80/20, or 0.8 for the same; got {text!r}")
+        return [percent, 100 - percent]
+    if len(found := shares(text)) != 2:
+        raise argparse.ArgumentTypeError(f"expected two shares, such as 80/20; got {text!r}")
+    return found
+
+
 def pattern(text: str) -> re.Pattern[str]:
     """A regular expression."""
     try:

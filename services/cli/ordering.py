@@ -12,11 +12,11 @@ from services.cli.appearance import values_of
 from services.cli.console import Console
 from services.cli.files import read_input
 from services.cli.folders import naming
+from services.cli.notes import Notes
 from services.cli.places import Place
 from services.cli.synthesizer import Drawn
 from services.common.errors import InvalidArgument, InvalidImage
 from services.evaluation.pictures import listed
-from services.synthesis.doubts import is_black_and_white, is_picture
 from services.synthesis.layouts.layout import TRAIN, Layout
 from services.synthesis.order import FORMAT, MaskFile, Order
 from services.synthesis.splits import assign_splits, group_of
@@ -33,7 +33,10 @@ def make_order(
     """
     names = [name for name in masks.names() if is_mask(name)]
     if not names:
-        raise InvalidImage(f"expected masks ({', '.join(SUFFIXES)}) in {masks}; found none")
+        raise InvalidImage(
+            f"expected masks ({', '.join(SUFFIXES)}) in {masks}; found none; of outlines (ROIs, GeoJSON) make "
+            "some with `biosynth combine --image IMAGE`"
+        )
     count: int = arguments.count or len(names)
     files = _looked_at(names[:count], arguments, masks, drawn, console)
     splits = _splits(arguments, files, layout)
@@ -49,6 +52,7 @@ def make_order(
         "like channel": arguments.like_channel,
         "appearance": values_of(arguments),
         "wound zone": arguments.wound_zone,
+        **({} if arguments.time is None else {"frame": arguments.time}),  # orders begun before there were frames go on
         "masks": [{"file": file.name, "sha256": file.sha256} for file in files],
     }
     return Order(count, arguments.seed, files, splits, record)
@@ -57,20 +61,15 @@ def make_order(
 def _looked_at(
     names: Sequence[str], arguments: argparse.Namespace, masks: Place, drawn: Drawn, console: Console
 ) -> list[MaskFile]:
-    files, empty, black_and_white = [], [], []
+    files, empty, notes = [], [], Notes()
     with console.progress(total=len(names), unit="mask") as bar:
         bar.set_description("looking at masks")
         for name in names:
             data = masks.read_input(name)
             with naming(f"{masks}/{name}"):
-                truth = read_truth(data, drawn.part)
-                if is_picture(truth.labels):
-                    raise InvalidImage(
-                        "expected a label map; got a picture, whose values change from pixel to pixel; keep masks in a "
-                        "folder of their own"
-                    )
+                truth, said = read_truth(data, drawn.part, arguments.time)
+            notes.add(name, said)
             empty += [] if truth.objects else [name]
-            black_and_white += [name] if is_black_and_white(truth.labels) else []
             group = group_of(name, arguments.group) if arguments.group else None
             files.append(MaskFile(name, _sha256(data), group))
             bar.update(1)
@@ -78,11 +77,7 @@ def _looked_at(
         raise InvalidImage(f"expected masks with objects (labels above 0) in {masks}; all {len(names)} are empty")
     if empty:
         console.warn(f"{len(empty)} of {len(names)} masks show no object: {listed(empty)}")
-    if black_and_white:
-        console.warn(
-            f"{len(black_and_white)} of {len(names)} masks have one label in several pieces, which is one object, not "
-            f"many; give each object a number of its own: {listed(black_and_white)}"
-        )
+    notes.tell(console)
     return files
 
 

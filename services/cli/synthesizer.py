@@ -93,7 +93,10 @@ class Looks:
 
 @dataclass(frozen=True)
 class Synthesizer:
-    """Makes images; several threads may. zone: the wound is found between the cells, where a mask has none."""
+    """Makes images; several threads may. zone: the wound is found between the cells, where a mask has none.
+
+    frame: of masks that are stacks, from 0.
+    """
 
     session: Session
     masks: Place
@@ -101,6 +104,7 @@ class Synthesizer:
     looks: Looks
     appearance: Appearance
     zone: bool
+    frame: int | None = None
 
     def make(self, ordered: Ordered) -> Sample:
         """Make one. Raises what reading the mask and the services' calls raise, naming the mask."""
@@ -138,7 +142,7 @@ class Synthesizer:
     def _truth(self, ordered: Ordered) -> tuple[Truth, dict[str, Any] | None]:
         name, done = ordered.mask.name, None
         with naming(f"{self.masks}/{name}"):
-            truth = read_truth(self.masks.read_input(name), self.drawn.part)
+            truth, _ = read_truth(self.masks.read_input(name), self.drawn.part, self.frame)
             if not self.drawn.has_wound:
                 truth = Truth(truth.labels)
             if ordered.round:

@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from biosynth.contract import PARTS, TIFF
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidSegmentation
-from services.common.imaging.formats.limits import ImageLimits
-from services.common.imaging.formats.tiff import TiffPlanes
-from services.common.imaging.images import decode_label_map
 from services.common.imaging.labels import Labels, Mask, Segmentation
-from services.common.imaging.ometiff import decode_segmentation
+from services.common.imaging.masks.reading import read_masks
 
-SUFFIXES = (".png", ".tif", ".tiff")
+SUFFIXES = (".png", ".tif", ".tiff", ".npy")
 
 
 @dataclass(frozen=True)
@@ -43,27 +39,19 @@ class Truth:
         return Segmentation(**named, wound=self.wound)
 
 
-def read_truth(data: bytes, part: str) -> Truth:
-    """The truth in a label map, or in a segmentation of `biosynth segment` or `biosynth combine`.
+def read_truth(data: bytes, part: str, frame: int | None = None) -> tuple[Truth, tuple[str, ...]]:
+    """The truth in masks of any program, and what is to be known of how they were read (docs/masks.md).
 
-    part: `cells` or `nuclei`, what of a segmentation is taken. Raises InvalidImage or InvalidSegmentation.
+    part: `cells` or `nuclei`, what of a segmentation is taken. frame: of a stack, from 0. Raises InvalidImage or
+    InvalidSegmentation.
     """
-    if not _is_segmentation(data):
-        return Truth(decode_label_map(data))
-    found = decode_segmentation(data)
-    labels: Labels | None = getattr(found, part)
+    masks = read_masks(data, part, frame=frame)
+    labels: Labels | None = getattr(masks.segmentation, part)
     if labels is None:
-        raise InvalidSegmentation(f"expected {part}, which the model draws; the file has {', '.join(found.parts)}")
-    return Truth(labels, found.wound)
-
-
-def _is_segmentation(data: bytes) -> bool:
-    """Whether planes are named as ours are; other programs' OME-TIFFs of one plane are label maps."""
-    if not data.startswith(TIFF):
-        return False
-    limits = ImageLimits()
-    limits.check_file(data)
-    return {plane.name for plane in TiffPlanes(data, limits).planes} <= set(PARTS)
+        raise InvalidSegmentation(
+            f"expected {part}, which the model draws; the file has {', '.join(masks.segmentation.parts)}"
+        )
+    return Truth(labels, masks.segmentation.wound), masks.notes
 
 
 def is_mask(name: str) -> bool:

@@ -27,8 +27,11 @@ def _folders(root: Path, names: str = "abcde", kind: Any = np.int64) -> tuple[Pa
     for folder in (images, labels):
         folder.mkdir(parents=True)
     for seed, name in enumerate(names):
-        truth = np.zeros((SIDE, SIDE), kind)
-        truth[6:20, 6:20], truth[24:40, 20:44] = 3, np.iinfo(kind).max if np.iinfo(kind).bits < 32 else 2_000_000_000
+        truth, left = np.zeros((SIDE, SIDE), kind), 4 * seed
+        truth[6:20, 6:20], truth[24:40, left : left + 24] = (
+            3,
+            np.iinfo(kind).max if np.iinfo(kind).bits < 32 else 2_000_000_000,
+        )
         image = np.random.default_rng(seed).integers(300, 400, truth.shape) + 3000 * (truth > 0)
         cv2.imwrite(str(images / f"{name}.png"), image.astype(np.uint16))
         tifffile.imwrite(labels / f"{name}.tif", truth)
@@ -56,7 +59,7 @@ def test_two_folders_become_a_dataset_with_fields_held_out(
     manifest = read_manifest(made)
     assert sorted(entry.split for entry in manifest.entries) == ["train"] * 4 + ["val"]
     found = read_labels(made, manifest.entries[0], "nuclei")
-    assert len(np.unique(found)) == 3 and found[10, 10] > 0 and found[30, 30] > 0
+    assert len(np.unique(found)) == 3 and found[10, 10] > 0 and found[30, 20] > 0
     assert json.loads(capsys.readouterr().out)["scores"]["images"]["fields"] == 1
     assert (tmp_path / "mine" / "model.onnx").is_file()
 
@@ -68,7 +71,7 @@ def test_tiles_of_one_field_stay_on_one_side_and_other_content_is_another_datase
             for tile in (1, 2):
                 shutil.copy(path, folder / f"well{path.stem}_{tile}{path.suffix}")
             path.unlink()
-    common = ("--part", "cells", "--group", "(well.)_", "--split", "60/40")
+    common = ("--part", "cells", "--group", "(well.)_", "--split", "60/40", "--take-all")
     _train(images, labels, tmp_path / "mine", *common)
     manifest = read_manifest(tmp_path / "mine.training" / "dataset")
     assert manifest.schema_name == "cells4"
@@ -112,13 +115,17 @@ def _one_only(images: Path, labels: Path) -> None:
     [
         (_no_label, ("--part", "nuclei"), "there are none for 1 of 5: 'b'"),
         (_no_image, ("--part", "nuclei"), "has 1 without an image of their name: 'b'; move them elsewhere"),
-        (_other_size, ("--part", "nuclei"), "expected labels of the size of image 'c', (48, 48); got (48, 49)"),
+        (
+            _other_size,
+            ("--part", "nuclei"),
+            "labels/c.tif: expected masks of the image's size, 48 x 48 px; got 48 x 49",
+        ),
         (_not_a_number, ("--part", "nuclei"), "images/d.tif: expected unsigned samples of 8 or 16 bit"),
         (_negative, ("--part", "nuclei"), "labels/a.tif: expected labels from 0"),
         (_one_only, ("--part", "nuclei"), "expected at least two images, or two groups of them"),
         (None, (), "expected --part with --images"),
         (None, ("--part", "nuclei", "--group", "well"), "expected --group to match the name of every"),
-        (None, ("--part", "nuclei", "--split", "8/1/1"), "expected --split in two"),
+        (None, ("--part", "nuclei", "--split", "8/1/1"), "expected two shares"),
         (None, ("--part", "nuclei", "--split", "80"), "expected shares such as 80/20"),
     ],
 )

@@ -11,6 +11,7 @@ from services.cli.console import Console
 from services.cli.degraded_folders import masks_tool, write_images
 from services.cli.files import check_folder, write_file
 from services.cli.folders import list_images, open_labelled
+from services.cli.notes import Notes
 from services.cli.numbers import COUNT, SEED
 from services.cli.versions import versions
 from services.common.errors import InvalidArgument, UnknownName
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("images", type=Path, metavar="IMAGES", help="folder of images whose truth is known")
     parser.add_argument(
-        "--labels", type=Path, required=True, metavar="DIR", help="the truth: label maps or segmentations, by name"
+        "--labels", type=Path, required=True, metavar="DIR", help="the truth: masks by name (docs/masks.md)"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results")
     parser.add_argument(
@@ -69,14 +70,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command. Raises InvalidArgument for options that do not go together, and for what does not fit."""
-    images = open_labelled(arguments.images, arguments.labels, arguments.part, arguments.channel)
+    notes = Notes()
+    images = open_labelled(arguments.images, arguments.labels, arguments.part, arguments.channel, notes)
     levels = [UNDEGRADED, *(level for name in CONDITIONS for level in getattr(arguments, name))]
     if arguments.write_images is None:
-        _score(images, _tools(arguments, images.names, levels), arguments, console)
+        _score(images, _tools(arguments, images.names, levels, notes), arguments, console)
     elif arguments.out or arguments.segmenter or arguments.masks:
         raise InvalidArgument("expected --write-images alone; score with --segmenter or --masks in a second call")
     else:
         _write(images, levels, arguments, console)
+    notes.tell(console)
 
 
 def _write(images: PictureSet, levels: Sequence[Level], arguments: argparse.Namespace, console: Console) -> None:
@@ -107,7 +110,7 @@ def _score(images: PictureSet, tools: Sequence[Tool], arguments: argparse.Namesp
     console.answer({"folder": str(out), "toolcheck": json.loads(made.json)})
 
 
-def _tools(arguments: argparse.Namespace, names: Sequence[str], levels: Sequence[Level]) -> list[Tool]:
+def _tools(arguments: argparse.Namespace, names: Sequence[str], levels: Sequence[Level], notes: Notes) -> list[Tool]:
     if not arguments.segmenter and not arguments.masks:
         raise InvalidArgument("expected a tool to check: --segmenter NAME or --masks DIR; or --write-images DIR")
     if arguments.out is None:
@@ -117,7 +120,7 @@ def _tools(arguments: argparse.Namespace, names: Sequence[str], levels: Sequence
         if name not in known:
             raise UnknownName(f"expected a segmenter among {', '.join(known)}; got {name[:100]!r}")
     segmenters = [segmenter_tool(known[name], arguments.part, levels) for name in arguments.segmenter]
-    return segmenters + [masks_tool(folder, arguments.part, names, levels) for folder in arguments.masks]
+    return segmenters + [masks_tool(folder, arguments.part, names, levels, notes) for folder in arguments.masks]
 
 
 def _levels(name: str) -> Callable[[str], list[Level]]:

@@ -15,11 +15,13 @@ from biosynth.v1.types_pb2 import Content
 
 from services.cli.console import Console
 from services.cli.files import check_folder, read_input, write_file
-from services.cli.folders import find_labels, is_segmentation, list_images, read_labels, stem_of
+from services.cli.folders import list_images, naming, read_labels
+from services.cli.notes import Notes
 from services.cli.numbers import COUNT, SEED
 from services.cli.session import Session, add_endpoint, open_session
 from services.common.errors import InvalidArgument
-from services.common.imaging.labels import Segmentation
+from services.common.imaging.images import decode_image
+from services.common.imaging.masks.names import ENDINGS_TOLD, find_labels, stem_of
 from services.common.imaging.ometiff import encode_segmentation
 from services.evaluation.model_evaluations import check_model
 
@@ -31,8 +33,8 @@ Compares folders of generated images with a folder of real ones that trained non
   metrics.json   all figures with intervals, ceilings (real against real) and floors (docs/evaluation.md)
   metrics.csv    the paired metrics of every image
 
-Images with the same name in two folders are pairs. --labels gives what they show: label maps, or segmentations of
-`biosynth segment`, with the images' names; some figures need them."""
+Images with the same name in two folders are pairs. --labels gives what they show: masks with the images' names
+(docs/masks.md); some figures need them."""
 MOST_SECONDS = 6 * 3600.0  # the client's own limit, five minutes, is for one image
 
 
@@ -90,11 +92,12 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
 def _request(arguments: argparse.Namespace, session: Session, console: Console) -> CompareSetsRequest:
     folders = [arguments.real, arguments.generated, *arguments.against, *([arguments.train] if arguments.train else [])]
     listed = {folder: list_images(folder) for folder in folders}
+    notes = Notes()
     with console.progress(total=sum(map(len, listed.values())), unit="image") as bar:
 
         def read(folder: Path, with_labels: bool) -> ImageSet:
             labels = arguments.labels if with_labels else None
-            fields = (_field(path, labels, arguments.part, session) for path in listed[folder])
+            fields = (_field(path, labels, arguments.part, session, notes) for path in listed[folder])
             return ImageSet(name=folder.resolve().name, fields=_counted(fields, bar))
 
         request = CompareSetsRequest(
@@ -108,6 +111,7 @@ def _request(arguments: argparse.Namespace, session: Session, console: Console) 
         request.candidates[0].model = arguments.model
         if arguments.train:
             request.train.CopyFrom(read(arguments.train, False))
+    notes.tell(console)
     return request
 
 
@@ -125,22 +129,23 @@ def _compare(request: CompareSetsRequest, client: Client, console: Console) -> E
     return result
 
 
-def _field(path: Path, labels: Path | None, part: str, session: Session) -> Field:
-    field = Field(name=stem_of(path), image=session.stored(read_input(path)))
+def _field(path: Path, labels: Path | None, part: str, session: Session, notes: Notes) -> Field:
+    data = read_input(path)
+    field = Field(name=stem_of(path), image=session.stored(data))
     if labels is not None:
-        field.segmentation.CopyFrom(_segmentation(stem_of(path), labels, part, session))
+        with naming(path):
+            height, width = decode_image(data).shape
+        field.segmentation.CopyFrom(_segmentation(stem_of(path), labels, part, (height, width), session, notes))
     return field
 
 
-def _segmentation(stem: str, labels: Path, part: str, session: Session) -> Content:
+def _segmentation(
+    stem: str, labels: Path, part: str, shape: tuple[int, int], session: Session, notes: Notes
+) -> Content:
     found = find_labels(labels, stem)
     if found is None:
-        raise InvalidArgument(f"expected labels named {stem}.png, .tif or .ome.tif in {labels}; found none")
-    if is_segmentation(found):
-        return session.stored(read_input(found))
-    shown = read_labels(found, part)
-    segmentation = Segmentation(cells=shown) if part == "cells" else Segmentation(nuclei=shown)
-    return session.stored(encode_segmentation(segmentation))
+        raise InvalidArgument(f"expected masks of {stem!r} in {labels} ({ENDINGS_TOLD}); found none")
+    return session.stored(encode_segmentation(read_labels(found, part, notes, shape).segmentation))
 
 
 def _counted(fields: Iterator[Field], bar: Any) -> Iterator[Field]:

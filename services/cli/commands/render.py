@@ -11,22 +11,34 @@ from biosynth.v1.reference_pb2 import RenderRequest, RenderResponse
 
 from services.cli.console import Console
 from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
+from services.cli.folders import image_shape, naming, read_labels
+from services.cli.notes import Notes
 from services.cli.numbers import COUNT, tier_limits
 from services.cli.run_record import level_pixels
 from services.cli.session import Session, add_endpoint, open_session
-from services.common.errors import InvalidSchema
+from services.common.errors import InvalidSchema, InvalidSegmentation
+from services.common.imaging.masks.reading import is_segmentation
+from services.common.imaging.ometiff import encode_segmentation
 
 HELP = "draw the reference (label map) of a segmentation"
 DESCRIPTION = """\
 Writes STEM.reference.png (level indices) and STEM.reference_grey.png (for people and for pix2pix) into --out.
 --schema takes a built-in name (levels4, levels7, levels9, nuclei3, cells4) or a YAML file of your own. Schemas with
 grey tiers (levels7, levels9) sort cells by their brightness in --image; to use one set of limits for many images,
-pass the limits that the first one printed as --tier-limits."""
+pass the limits that the first one printed as --tier-limits. Masks of another program are drawn with --as nuclei or --as
+cells (docs/masks.md); of both, `biosynth combine` makes one segmentation."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("segmentation", type=Path, metavar="SEGMENTATION", help="an .ome.tif from `biosynth segment`")
+    parser.add_argument(
+        "segmentation",
+        type=Path,
+        metavar="SEGMENTATION",
+        help="an .ome.tif from `biosynth segment`, or masks with --as",
+    )
+    parser.add_argument("--as", dest="part", default="", choices=PARTS[:2], help="what masks of another program show")
+    parser.add_argument("--time", type=COUNT, metavar="N", help="frame of a stack of masks, from 0; with --as")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument("--schema", required=True, metavar="NAME|FILE", help="a built-in schema, or a YAML file")
     parser.add_argument("--image", type=Path, metavar="IMAGE", help="the image itself, for schemas with grey tiers")
@@ -53,8 +65,10 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     names = {"reference": f"{stem}.reference.png", "grey": f"{stem}.reference_grey.png"}
     inputs = [path for path in (arguments.segmentation, arguments.image) if path]
     refuse_overwriting(inputs, [folder / name for name in names.values()])
+    segmentation = _segmentation(arguments, console)
     with open_session(os.environ, arguments.endpoint) as session:
-        response: RenderResponse = session.ask(session.client.reference.Render, _request(arguments, session))
+        request = _request(arguments, segmentation, session)
+        response: RenderResponse = session.ask(session.client.reference.Render, request)
     for field, name in names.items():
         write_file(folder / name, getattr(response, field).file)
     limits = [round(limit, 4) for limit in response.tier_limits]
@@ -72,10 +86,28 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     console.answer(record)
 
 
-def _request(arguments: argparse.Namespace, session: Session) -> RenderRequest:
+def _segmentation(arguments: argparse.Namespace, console: Console) -> bytes:
+    """The file of a segmentation as it is; of masks, with --as, one made of them."""
+    path: Path = arguments.segmentation
+    data = read_input(path)
+    with naming(path):
+        if is_segmentation(data):
+            return data
+        if not arguments.part:
+            raise InvalidSegmentation(
+                f"expected a segmentation, an .ome.tif with channels among {', '.join(PARTS)}; got another file; of "
+                "masks, say what they show with --as nuclei or --as cells, or make one of several by `biosynth combine`"
+            )
+    notes = Notes()
+    masks = read_labels(path, arguments.part, notes, image_shape(arguments.image, arguments.channel), arguments.time)
+    notes.tell(console)
+    return encode_segmentation(masks.segmentation)
+
+
+def _request(arguments: argparse.Namespace, segmentation: bytes, session: Session) -> RenderRequest:
     height, width = arguments.size or (0, 0)
     request = RenderRequest(
-        segmentation=session.content(read_input(arguments.segmentation)),
+        segmentation=session.content(segmentation),
         boundary_thickness_px=arguments.boundary_thickness,
         height_px=height,
         width_px=width,

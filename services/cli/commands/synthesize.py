@@ -29,8 +29,8 @@ from services.synthesis.order import Batch, batches
 
 HELP = "order images by the hundred, with known truth, from masks"
 DESCRIPTION = """\
-Makes --count images of the masks in a folder (PNG or TIFF label maps of any integer type, 0 = background, each object
-a number of its own; or .ome.tif of `biosynth segment`; folders below are searched too), each with its truth.
+Makes --count images of the masks in a folder (label maps as PNG, TIFF or .npy, 0 = background, each object a number of
+its own; Cellpose's _seg.npy; or .ome.tif of `biosynth segment`; folders below are searched too), each with its truth.
 
   biosynth synthesize --masks DIR --model fluo-nuclei --count 500 --out DIR
   biosynth synthesize --masks DIR --model fluo-nuclei --count 500 --out DIR --layout stardist --split 80/20
@@ -74,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--like-channel", type=COUNT, metavar="N", help="channel of a multi-channel image, from 0")
     parser.add_argument("--wound-zone", action="store_true", help="find the wound between the cells of each mask")
+    parser.add_argument("--time", type=COUNT, metavar="N", help="frame of masks that are stacks, from 0")
     parser.add_argument("--shard", type=shard, default=(1, 1), metavar="I/N", help="make the Ith of N parts only")
     parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="of every random choice (default 0)")
     add_appearance(parser)
@@ -93,7 +94,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         folder.claim(order, alone=parts == 1)
         synthesizer = Synthesizer(
             session, masks, drawn, Looks(looks, arguments.like_channel, drawn.model, session),
-            appearance_of(arguments), arguments.wound_zone,
+            appearance_of(arguments), arguments.wound_zone, arguments.time,
         )  # fmt: skip
         whole = batches(order.images(), layout.batch)
         made = _make(folder, whole[part - 1 :: parts], synthesizer, console)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.cli.console import Console
 from services.cli.numbers import POSITIVE, SEED
-from services.cli.order_options import pattern, shares
-from services.cli.own_dataset import dataset_of
+from services.cli.own_dataset import add_folders, dataset_of
 from services.common.errors import ConfigError
 from services.common.names import check_name
 from services.training.datasets.own import SCHEMAS
@@ -28,12 +27,13 @@ Trains on images with labels and writes a model folder that works without torch,
   generator   labels to images; half an hour on two cores gives a usable model
   segmenter   images to the cells or nuclei that people labelled; an hour gives a good one
 
-From two folders, the labels of a.tif being a.png or a.tif, each object a number of its own, 0 the background:
+From two folders, the masks of a.tif being a.png, a.tif, a_cp_masks.tif, a_seg.npy, a.geojson, ... (docs/masks.md):
 
   biosynth train generator --images DIR --labels DIR --part nuclei --out models/my-nuclei
   biosynth train segmenter --images DIR --labels DIR --part cells --group '(plate1_[A-H][0-9]+)_' --out my-cells
 
-or from a dataset that `biosynth dataset` made: biosynth train generator DATASET --out models/my-nuclei
+Images that are blurred, empty, saturated or there twice are left out, and told (`biosynth quality` shows them first).
+Or from a dataset that `biosynth dataset` made: biosynth train generator DATASET --out models/my-nuclei
 
 Ctrl-C ends after the step at hand and saves; the same command goes on from there, with the same result. A checkpoint is
 written every 5 minutes. Beside the checkpoint in OUT.training: samples/*.png, held-out fields to look at while it
@@ -87,31 +87,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_folders(parser: argparse.ArgumentParser) -> None:
     folders = parser.add_argument_group("from folders instead of a DATASET")
-    folders.add_argument("--images", type=Path, metavar="DIR", help="images, 8 or 16 bit: PNG, TIFF or JPEG")
-    folders.add_argument(
-        "--labels", type=Path, metavar="DIR", help="label maps of the same names: PNG or TIFF, integers of any width"
-    )
+    add_folders(folders)
     folders.add_argument(
         "--part",
         default="",
         choices=sorted(SCHEMAS),
         help="what the labels show; of a DATASET with labels of both: what a segmenter is to find",
     )
-    folders.add_argument(
-        "--split",
-        type=shares,
-        default=[80, 20],
-        metavar="A/B",
-        help="shares of images to train on and to hold out, drawn by --seed; default 80/20; at least one is held out",
-    )
-    folders.add_argument(
-        "--group",
-        type=pattern,
-        metavar="REGEX",
-        help="what it finds in a file name (its first group, if it has one) is the field's; tiles of one field stay on "
-        "one side of the split; default: each image is a field",
-    )
-    folders.add_argument("--channel", type=int, metavar="N", help="of images with several channels, from 0")
 
 
 def execute(arguments: argparse.Namespace, console: Console) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from services.common.errors import InvalidImage, WrongChannel
 from services.common.imaging.formats import jpeg, png
 from services.common.imaging.formats.limits import ImageLimits
-from services.common.imaging.formats.tiff import TiffPlanes, check_whole_numbers
+from services.common.imaging.formats.tiff import TiffPlanes
+from services.common.imaging.masks.frames import choose_frame
+from services.common.imaging.masks.numbers import label_numbers
 from services.common.steps import step
 
 __all__ = ["Image", "ImageLimits", "autocontrast", "decode_image", "decode_label_map", "encode_png"]
@@ -21,7 +24,7 @@ __all__ = ["Image", "ImageLimits", "autocontrast", "decode_image", "decode_label
 Image = NDArray[np.uint8] | NDArray[np.uint16]
 
 _DEFAULT = ImageLimits()
-_MOST_LABEL = int(np.iinfo(np.int32).max)
+_MOST_FRAMES = 10_000
 
 
 @step("decode")
@@ -35,34 +38,35 @@ def decode_image(data: bytes, channel: int | None = None, limits: ImageLimits = 
     return _to_grey(_decode(data, channel, limits))
 
 
-def decode_label_map(data: bytes, limits: ImageLimits = _DEFAULT) -> NDArray[np.int32]:
-    """A label map of one plane, (H, W) int32, from integers of any width, signed or not; 0 is the background.
+def decode_label_map(data: bytes, frame: int | None = None, limits: ImageLimits = _DEFAULT) -> NDArray[np.int32]:
+    """A label map, (H, W) int32, from whole numbers of any type, integers or not; 0 is the background.
 
-    Raises as `decode_image`; InvalidImage for several planes, for colours (those of labels, as in a picture of them or
-    by a palette, are no numbers: their greys would be objects made up), and for labels below 0 or above 2**31 - 1.
+    frame: which plane of a TIFF stack, from 0; a file of several needs it. Raises as `decode_image`; InvalidImage for
+    several planes of which none is chosen, for colours (those of labels, as in a picture of them or by a palette, are
+    no numbers: their greys would be objects made up), for a JPEG, whose values are not those that were saved, and as
+    `label_numbers` does.
     """
-    pixels = _decode_whole_numbers(data, limits) if data.startswith(TIFF) else _decode(data, None, limits)
+    if data.startswith(JPEG):
+        raise InvalidImage("expected a label map; got a JPEG, which changes values; save it as PNG or TIFF")
+    if data.startswith(TIFF):
+        pixels = _decode_numbers(data, frame, limits)
+    else:
+        choose_frame(1, frame)
+        pixels = _decode(data, None, limits)
     if pixels.ndim == 3:
         if (pixels[:, :, :1] != pixels[:, :, 1:3]).any():
             raise InvalidImage(
                 "expected a label map in which each object has a grey value; got colours; save it as labels"
             )
         pixels = pixels[:, :, 0]
-    least, most = int(pixels.min()), int(pixels.max())
-    if least < 0 or most > _MOST_LABEL:
-        raise InvalidImage(
-            f"expected labels from 0 (background) to {_MOST_LABEL}; got {least if least < 0 else most}; number them "
-            "anew from 1"
-        )
-    return pixels.astype(np.int32)
+    return label_numbers(pixels)
 
 
-def _decode_whole_numbers(data: bytes, limits: ImageLimits) -> NDArray[Any]:
+def _decode_numbers(data: bytes, frame: int | None, limits: ImageLimits) -> NDArray[Any]:
     limits.check_file(data)
-    file = TiffPlanes(data, limits)
-    if len(file.planes) > 1:
-        raise InvalidImage(f"expected a label map of one plane; got {len(file.planes)} planes; save one file a plane")
-    return file.read(file.planes[0], check_whole_numbers)
+    # A frame of a stack is decoded, however many there are.
+    file = TiffPlanes(data, replace(limits, max_pages=_MOST_FRAMES))
+    return file.read(file.planes[choose_frame(len(file.planes), frame)], numbers=True)
 
 
 def _decode(data: bytes, channel: int | None, limits: ImageLimits) -> NDArray[Any]:

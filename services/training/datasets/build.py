@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +16,8 @@ from services.common.errors import BiosynthError, InvalidArgument
 from services.common.imaging.images import Image, decode_image, encode_png
 from services.common.imaging.intensity import to_eight_bit
 from services.common.imaging.labels import Labels, Segmentation, with_absent
+from services.common.imaging.masks.names import ENDINGS_TOLD, find_labels
+from services.common.imaging.masks.reading import read_masks
 from services.reference.render import render
 from services.reference.schemas import Schema, named
 from services.segmentation.builtin import builtin_segmenters
@@ -96,7 +98,7 @@ def instances(schema: Schema) -> list[str]:
 
 
 def _segmentation(job: Job, root: Path, image: Image, schema: Schema) -> Segmentation:
-    parts = {part: _read_labels(root / folder / f"{job.path.stem}.png") for part, folder in job.source.labels.items()}
+    parts = {part: _read_labels(root / folder, job.path.stem, part) for part, folder in job.source.labels.items()}
     found = {}
     if job.source.segmenter:
         result = builtin_segmenters()[job.source.segmenter].segment(image)
@@ -105,11 +107,12 @@ def _segmentation(job: Job, root: Path, image: Image, schema: Schema) -> Segment
     return with_absent(known, [part for part in job.source.absent if part in schema.parts])
 
 
-def _read_labels(path: Path) -> Labels:
-    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if labels is None or labels.ndim != 2 or labels.dtype.kind != "u":
-        raise InvalidArgument(f"expected a label map, a grey PNG of 8 or 16 bit, at {path}")
-    return labels.astype(np.int32)
+def _read_labels(folder: Path, name: str, part: str) -> NDArray[Any]:
+    path = find_labels(folder, name)
+    if path is None:
+        raise InvalidArgument(f"expected masks of {part} in {folder} named {name} ({ENDINGS_TOLD}); found none")
+    labels = read_masks(path.read_bytes(), part).labels(part)
+    return labels > 0 if part == "wound" else labels
 
 
 def _sixteen_bit(labels: Labels) -> NDArray[np.uint16]:

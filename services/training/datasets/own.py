@@ -12,19 +12,25 @@ import numpy as np
 from services.common.errors import InvalidArgument
 from services.common.imaging.labels import Labels, with_absent
 from services.evaluation.pictures import Picture, PictureSet
-from services.reference.schemas import named
+from services.reference.schemas import Schema, named
 from services.synthesis.splits import assign_splits
 from services.training.datasets.build import instances, write_pair
 from services.training.datasets.dataset import MANIFEST, DatasetManifest, Entry, read_manifest, write_manifest
 from services.training.datasets.roles import roles_of
 
-# The schema that references are drawn under, by what labels show. Those of cells may show a wound, which is empty here.
+# The schema that references are drawn under, by what labels show; a wound that they do not tell of is empty.
 SCHEMAS: Mapping[str, str] = {"nuclei": "nuclei3", "cells": "cells4"}
 SPLITS = ("train", "val")
 
 
+def labelled_part(schema: Schema) -> str:
+    """What masks without named parts show under a schema: the part with instances; "" where it needs both."""
+    found = instances(schema)
+    return found[0] if len(found) == 1 else ""
+
+
 def plan_own(
-    pictures: PictureSet, groups: Sequence[str], part: str, shares: Sequence[float], seed: int, provenance: str
+    pictures: PictureSet, groups: Sequence[str], schema: Schema, shares: Sequence[float], seed: int, provenance: str
 ) -> DatasetManifest:
     """The dataset to make of images with labels, none of which is read yet.
 
@@ -36,7 +42,6 @@ def plan_own(
             f"expected at least two images, or two groups of them, of which one is held out; got {len(groups)} images "
             f"in {len(set(groups))} groups; cut one large image into fields"
         )
-    schema = named(SCHEMAS[part])
     splits = [SPLITS[number] for number in assign_splits(groups, shares, seed)]
     entries = tuple(
         Entry(
@@ -53,24 +58,26 @@ def plan_own(
     return DatasetManifest(pictures.name, schema.name, schema.version, roles_of(schema), entries, (provenance,))
 
 
-def is_made(manifest: DatasetManifest, folder: Path) -> bool:
-    """Whether a folder holds this very dataset."""
-    return (folder / MANIFEST).is_file() and read_manifest(folder) == manifest
+def is_made(provenance: str, folder: Path) -> bool:
+    """Whether a folder holds the dataset of this provenance, whole."""
+    return (folder / MANIFEST).is_file() and read_manifest(folder).provenance == (provenance,)
 
 
 def make_own(manifest: DatasetManifest, pictures: Sequence[Picture], folder: Path) -> Iterator[Entry]:
     """Write the pairs, and at the end their list; yields each entry when it is done.
 
-    Raises InvalidArgument naming the image whose labels are of another size, and as reading pictures does.
+    Raises InvalidArgument naming the image whose labels lack a part that the schema draws, and as reading them does.
     """
     schema = named(manifest.schema_name)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
     for entry, picture in zip(manifest.entries, pictures, strict=True):
-        if picture.labels is None or picture.labels.shape != picture.image.shape:
-            size = picture.labels.shape if picture.labels else "none"
+        if picture.labels is None:
+            raise InvalidArgument(f"expected labels of image {picture.name!r:.80}; got none")
+        if lacking := [part for part in entry.labels if part not in picture.labels.parts]:
             raise InvalidArgument(
-                f"expected labels of the size of image {picture.name!r:.80}, {picture.image.shape}; got {size}"
+                f"expected {', '.join(entry.labels)} of image {picture.name!r:.80}, which {schema.name} draws; its "
+                f"masks lack {', '.join(lacking)}; add them with `biosynth combine`"
             )
         # Numbered from 1, so that any numbers fit 16 bit.
         counted: dict[str, Any] = {name: _counted(getattr(picture.labels, name)) for name in entry.labels}

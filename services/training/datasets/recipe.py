@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,18 @@ from biosynth.contract import PARTS
 from services.common.errors import InvalidArgument, UnknownName
 
 T = TypeVar("T")
+EXAMPLE = """\
+name: my-nuclei
+schema: nuclei3                          # see `biosynth info`
+sources:                                 # one or more
+  - name: plate1
+    images: plate1/images/*.tif          # below --data
+    labels: {nuclei: plate1/masks}       # masks of the images' names; of each part that the schema needs
+    split: {wellA: train, wellB: val}    # by how file names begin; or a CSV with columns id, split and maybe group
+    segmenter: ""                        # optional, as all below: finds the parts that have no labels
+    absent: []                           # parts that these images do not show, such as [wound]
+    credit: who made them, licence       # goes into the model's card
+"""
 _SHIPPED = Path(__file__).parent / "recipes"
 # The YAML types of a source's values, by key.
 _KINDS: Mapping[str, tuple[type, ...]] = {
@@ -73,24 +85,28 @@ def read_recipe(path: Path) -> Recipe:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidArgument(f"expected a recipe, a YAML file, at {path}; {error}") from error
     if not isinstance(body, dict) or not isinstance(body.get("sources"), list):
-        raise InvalidArgument(f"expected {path} with name, schema and a list of sources")
+        raise InvalidArgument(
+            f"expected name, schema and a list of sources in {path}; `biosynth dataset --help` prints an example"
+        )
     for key in ("name", "schema"):
         _check_kind(body, key, (str,), str(path))
-    sources = tuple(_read_source(entry) for entry in body.pop("sources"))
+    sources = tuple(
+        _read_source(entry, f"source {number} of {path}") for number, entry in enumerate(body.pop("sources"), 1)
+    )
     return _build(Recipe, {**body, "sources": sources}, str(path))
 
 
-def _read_source(body: Any) -> Source:
+def _read_source(body: Any, where: str) -> Source:
     if not isinstance(body, dict):
-        raise InvalidArgument(f"expected a source as a mapping; got {body!r:.80}")
+        raise InvalidArgument(f"expected {where} as a mapping; got {body!r:.80}")
     for key, kinds in _KINDS.items():
-        _check_kind(body, key, kinds, "a source")
-    source = _build(Source, {**body, "absent": tuple(body.get("absent", ()))}, "a source")
+        _check_kind(body, key, kinds, where)
+    source = _build(Source, {**body, "absent": tuple(body.get("absent", ()))}, where)
     if unknown := [str(part) for part in (*source.labels, *source.absent) if part not in PARTS]:
-        raise InvalidArgument(f"expected parts among {', '.join(PARTS)}; got {', '.join(unknown)}")
+        raise InvalidArgument(f"expected parts among {', '.join(PARTS)} in {where}; got {', '.join(unknown)}")
     for mapping in (source.labels, source.split):
         if isinstance(mapping, Mapping) and not all(isinstance(word, str) for item in mapping.items() for word in item):
-            raise InvalidArgument(f"expected text to text in source {source.name}; got {mapping!r:.80}")
+            raise InvalidArgument(f"expected text to text in {where}; got {mapping!r:.80}")
     return source
 
 
@@ -104,7 +120,10 @@ def _build(kind: type[T], body: Mapping[str, Any], where: str) -> T:
     known = {entry.name for entry in fields(kind)}  # type: ignore[arg-type]  # only dataclasses come here
     if unknown := sorted(str(key) for key in set(body) - known):
         raise InvalidArgument(f"expected keys among {', '.join(sorted(known))} in {where}; got {', '.join(unknown)}")
-    try:
-        return kind(**body)
-    except TypeError as error:
-        raise InvalidArgument(f"expected more in {where}: {error}") from error
+    needed = [one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING]  # type: ignore[arg-type]
+    if missing := [name for name in needed if name not in body]:
+        raise InvalidArgument(
+            f"expected {', '.join(needed)} in {where}; it lacks {', '.join(missing)}; `biosynth dataset --help` prints "
+            "an example"
+        )
+    return kind(**body)

@@ -173,7 +173,7 @@ def test_evaluate_writes_figures_and_a_report(cli: Cli, tmp_path: Path) -> None:
     [
         (("real", "absent"), "expected a folder of images"),
         (("real", "empty"), "found none"),
-        (("real", "real", "--labels", "empty"), "expected labels named 1"),
+        (("real", "real", "--labels", "empty"), "expected masks of '1' in"),
     ],
 )
 def test_folders_that_cannot_be_evaluated_are_refused(

@@ -241,8 +241,8 @@ def test_empty_and_binary_masks_are_told_and_all_the_same_drawn(
     synthesize(masks, tmp_path / "out", "--count", 12)
     words = capsys.readouterr().err
     assert "1 of 6 masks show no object: 'a.png'" in words
-    assert "1 of 6 masks have one label in several pieces" in words and "'b.png'" in words
-    assert [line["objects"] for line in manifest(tmp_path / "out")][:2] == [0, 1]
+    assert "'b.png': a mask without numbers: each connected piece was taken as an object" in words
+    assert [line["objects"] for line in manifest(tmp_path / "out")][:2] == [0, 8]
 
 
 def test_the_folder_of_another_order_is_refused(
@@ -272,7 +272,7 @@ def test_a_folder_with_other_masks_is_refused(masks: Path, tmp_path: Path, capsy
 
 
 def _float_mask(folder: Path) -> None:
-    tifffile.imwrite(folder / "bad.tif", np.zeros((8, 8), np.float32))
+    tifffile.imwrite(folder / "bad.tif", np.full((8, 8), 0.5, np.float32))
 
 
 def _colours(folder: Path) -> None:
@@ -296,10 +296,10 @@ def _all_empty(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (_float_mask, "bad.tif: expected a label map of whole numbers; got floating point samples of 32 bit"),
+        (_float_mask, "bad.tif: expected a label map of whole numbers; got 0.5 in row 0, column 0"),
         (_colours, "bad.png: expected a label map in which each object has a grey value; got colours"),
         (_picture, "bad.png: expected a label map; got a picture, whose values change from pixel to pixel"),
-        (_none, "expected masks (.png, .tif, .tiff) in"),
+        (_none, "expected masks (.png, .tif, .tiff, .npy) in"),
         (_all_empty, "all 1 are empty"),
     ],
 )

@@ -168,7 +168,7 @@ def test_labels_that_do_not_fit_are_refused_before_images_are_written(folder: Pa
 def test_a_damaged_file_is_named(folder: Path, refused: Refused) -> None:
     (folder / "labels" / "field_0.png").write_bytes(b"not a png")
     told = refused("--segmenter", "nuclei", "--out", "{}/out")
-    assert "labels/field_0.png: expected a PNG, TIFF or JPEG file" in told
+    assert "labels/field_0.png: expected label maps" in told
 
 
 def test_images_are_not_overwritten(folder: Path, refused: Refused) -> None:

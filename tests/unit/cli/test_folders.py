@@ -1,4 +1,4 @@
-"""What images show, read from label maps."""
+"""What images show, read from masks, which are found by the names that programs give them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from services.cli.folders import read_labels
-from services.common.errors import InvalidImage
+from services.cli.console import Console
+from services.cli.folders import open_labelled, pair_up, read_labels
+from services.cli.notes import Notes
+from services.common.errors import InvalidArgument, InvalidImage, InvalidSegmentation
+from services.common.imaging.images import encode_png
+from tests.support.mask_files import GOOD, separate, tiff
 
 
 def test_colours_are_no_labels_and_grey_stored_as_colour_is(tmp_path: Path) -> None:
@@ -17,7 +21,68 @@ def test_colours_are_no_labels_and_grey_stored_as_colour_is(tmp_path: Path) -> N
     coloured = np.dstack([grey, grey, 3 * grey])
     for path in (tmp_path / "a.png", tmp_path / "a.tif"):
         cv2.imwrite(str(path), np.dstack([grey, grey, grey]))
-        assert np.array_equal(read_labels(path, "nuclei"), grey)
+        assert np.array_equal(read_labels(path, "nuclei", Notes()).labels("nuclei"), grey)
         cv2.imwrite(str(path), coloured)
         with pytest.raises(InvalidImage, match=rf"{path}: expected a label map .*; got colours"):
-            read_labels(path, "nuclei")
+            read_labels(path, "nuclei", Notes())
+
+
+def _folders(root: Path, *images: str) -> tuple[Path, Path]:
+    for folder in (root / "images", root / "masks"):
+        folder.mkdir()
+    for name in images:
+        (root / "images" / name).write_bytes(encode_png(separate().astype(np.uint8)))
+    return root / "images", root / "masks"
+
+
+@pytest.mark.parametrize("kind", [kind for kind, file in GOOD.items() if file.frame is None])
+def test_masks_of_every_program_are_found_beside_and_apart_from_their_images(tmp_path: Path, kind: str) -> None:
+    images, masks = _folders(tmp_path, "a.png")
+    ending, data = GOOD[kind].ending, GOOD[kind].make(separate())
+    places = [masks] + ([images] if ending.startswith("_") or ending in (".npy", ".zip", ".geojson") else [])
+    for place in places:
+        (place / f"a{ending}").write_bytes(data)
+        [picture] = open_labelled(images, place, "nuclei", None, Notes()).pictures
+        assert picture.name == "a" and picture.labels is not None
+        np.testing.assert_array_equal(picture.labels.nuclei, separate())
+
+
+def test_frames_of_the_cell_tracking_challenge_find_their_masks_and_others_are_left_out_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, truth = _folders(tmp_path, "t000.tif", "t001.tif", "t002.tif")
+    (truth / "SEG").mkdir()
+    (truth / "SEG" / "man_seg001.tif").write_bytes(tiff(separate()))
+    notes = Notes()
+    assert [(path.name, mask.name) for path, mask in pair_up(images, truth, notes)] == [("t001.tif", "man_seg001.tif")]
+    notes.tell(Console(as_json=False, quiet=True))
+    assert capsys.readouterr().err == "2 files: a frame that nobody annotated: left out: 't000', 't002'\n"
+    for frame in range(3):
+        (truth / f"mask00{frame}.tif").write_bytes(tiff(separate()))
+    assert [mask.name for _, mask in pair_up(images, truth, notes)] == ["mask000.tif", "mask001.tif", "mask002.tif"]
+
+
+def test_a_result_of_the_challenge_with_a_missing_frame_is_refused(tmp_path: Path) -> None:
+    images, result = _folders(tmp_path, "t000.tif", "t001.tif")
+    (result / "mask001.tif").write_bytes(tiff(separate()))
+    with pytest.raises(InvalidArgument, match="there are none for 1 of 2: 't000'"):
+        pair_up(images, result, Notes())
+
+
+def test_masks_of_another_size_name_the_file(tmp_path: Path) -> None:
+    images, masks = _folders(tmp_path, "a.png")
+    (masks / "a.tif").write_bytes(tiff(separate(61, 80)))
+    with pytest.raises(
+        InvalidSegmentation, match=r"masks/a\.tif: expected masks of the image's size, 60 x 80 px; got 61"
+    ):
+        open_labelled(images, masks, "nuclei", None, Notes()).pictures[0]
+
+
+def test_what_is_true_of_many_files_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    notes = Notes()
+    for name in ("a", "b", "a"):
+        notes.add(name, ["read anew"])
+    notes.add("c", ["alone"])
+    notes.tell(Console(as_json=False, quiet=True))
+    notes.tell(Console(as_json=False, quiet=True))
+    assert capsys.readouterr().err == "2 files: read anew: 'a', 'b'\n'c': alone\n"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 from services.common import errors
 from services.reference.schemas import builtin_schemas, parse_schema
 from services.reference.sources import SOURCES
+from services.training.datasets.quality.limits import Limits
+from services.training.datasets.recipe import EXAMPLE
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
@@ -38,6 +41,15 @@ def test_the_files_that_the_documentation_shows_are_those_that_are_there() -> No
     for name, link, text in shown:
         assert (DOCS / link).resolve() == DOCS.parent / name
         assert (DOCS / link).read_text() == text, name
+
+
+def test_the_recipe_of_the_documentation_is_the_one_that_help_prints() -> None:
+    assert f"```yaml\n{EXAMPLE}```" in (DOCS / "models.md").read_text()
+
+
+def test_the_limits_of_the_documentation_are_those_of_the_code() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| .* \| ([\d.]+) \|$", (DOCS / "models.md").read_text(), re.MULTILINE))
+    assert {name: float(rows[name]) for name in asdict(Limits())} == asdict(Limits())
 
 
 def test_lock_files_name_no_address() -> None:

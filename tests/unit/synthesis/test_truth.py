@@ -30,24 +30,24 @@ def tiff(pixels: NDArray[Any], **options: Any) -> bytes:
 @pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"])
 @pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"byteorder": ">"}])
 def test_a_tiff_of_any_integer_type_is_a_mask(dtype: str, options: dict[str, Any]) -> None:
-    truth = read_truth(tiff(LABELS.astype(dtype), **options), "nuclei")
+    truth, _ = read_truth(tiff(LABELS.astype(dtype), **options), "nuclei")
     np.testing.assert_array_equal(truth.labels, LABELS)
     assert truth.labels.dtype == np.int32 and truth.wound is None
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_grey_png_is_a_mask(dtype: Any) -> None:
-    np.testing.assert_array_equal(read_truth(encode_png(LABELS.astype(dtype)), "cells").labels, LABELS)
+    np.testing.assert_array_equal(read_truth(encode_png(LABELS.astype(dtype)), "cells")[0].labels, LABELS)
 
 
 def test_labels_above_16_bit_are_kept() -> None:
-    assert read_truth(tiff(LABELS * 100_000), "cells").labels.max() == 800_000
+    assert read_truth(tiff(LABELS * 100_000), "cells")[0].labels.max() == 800_000
 
 
 def test_a_segmentation_gives_the_part_that_the_model_draws_and_its_wound() -> None:
     wound = LABELS == 0
     data = encode_segmentation(Segmentation(cells=LABELS, nuclei=LABELS * 2, wound=wound))
-    truth = read_truth(data, "nuclei")
+    truth, _ = read_truth(data, "nuclei")
     assert truth.labels.max() == 2 * LABELS.max()
     np.testing.assert_array_equal(truth.wound, wound)
     with pytest.raises(InvalidSegmentation, match="expected nuclei, which the model draws; the file has cells"):
@@ -60,13 +60,16 @@ RGB = np.dstack([LABELS, LABELS * 3, LABELS * 5]).astype(np.uint8)
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (tiff(LABELS.astype(np.float32)), "whole numbers; got floating point samples of 32 bit"),
+        (tiff(LABELS + 0.5), "whole numbers; got 0.5 in row 0, column 0"),
         (encode_png(RGB), "got colours"),
         (tiff(RGB, photometric="rgb"), "got colours"),
-        (tiff(np.stack([LABELS] * 3), photometric="minisblack"), "one plane; got 3 planes"),
+        (
+            tiff(np.stack([LABELS] * 3), photometric="minisblack"),
+            "one plane; got a stack of 3 planes; choose one with --time 0 to 2",
+        ),
         (tiff(LABELS - 1), "labels from 0 .*; got -1"),
-        (tiff(LABELS.astype(np.int64) << 40), "number them anew from 1"),
-        (b"no image", "expected a PNG, TIFF or JPEG file"),
+        (tiff(LABELS.astype(np.int64) << 40), "number the objects anew from 1"),
+        (b"no image", "expected label maps .*; got a file that begins with 6e 6f"),
         (b"", "0 bytes"),
     ],
 )
@@ -84,4 +87,4 @@ def test_a_mask_larger_than_the_limits_is_refused_before_it_is_decoded() -> None
 def test_an_ome_tiff_of_another_program_is_a_label_map() -> None:
     for metadata in ({"axes": "YX"}, {"axes": "YX", "Channel": {"Name": "labels"}}):
         data = tiff(LABELS.astype(np.int32), ome=True, metadata=metadata)
-        np.testing.assert_array_equal(read_truth(data, "cells").labels, LABELS)
+        np.testing.assert_array_equal(read_truth(data, "cells")[0].labels, LABELS)

@@ -130,7 +130,7 @@ def test_images_can_be_split_by_the_prefix_of_their_names(tmp_path: Path) -> Non
         ({}, "id,group,split\na,f,train\nb,f,val\nc,g,val\n", "torn: syn/f"),
         ({"split": {"a": "train"}}, ROWS, r"a split for b\.png"),
         ({"segmenter": "magic"}, ROWS, "expected a segmenter among .*; got magic"),
-        ({"labels": {"nuclei": "elsewhere"}}, ROWS, r"images/a\.png: expected a label map"),
+        ({"labels": {"nuclei": "elsewhere"}}, ROWS, r"images/a\.png: expected masks of nuclei in .*elsewhere named a"),
         ({"labels": {}}, ROWS, r"images/a\.png: expected at least one of"),
         ({"labels": {}, "absent": ("cells",)}, ROWS, r"images/a\.png: "),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -96,21 +96,22 @@ class TiffPlanes:
         with _damage_named():
             return pixel_size_um(self._pages[self._images[0]])
 
-    def read(self, plane: Plane, check: Callable[[Any, NDArray[Any]], None] | None = None) -> NDArray[Any]:
+    def read(self, plane: Plane, numbers: bool = False) -> NDArray[Any]:
         """Samples of one plane, (H, W) or, of a colour image, (H, W, 3 or 4) as RGB(A); black is 0.
 
-        check: of the page and its samples; None: `check_samples`. Raises InvalidImage where the samples are damaged or
-        are not unsigned integers of 1, 8, 16 or 32 bit.
+        numbers: samples are labels, so any type of number, as it is stored: where white is 0, programs mean by 1 an
+        object all the same. Raises InvalidImage where the samples are damaged, and, unless `numbers`, are not unsigned
+        integers of 1, 8, 16 or 32 bit.
         """
         page = self._pages[plane.page]
         with _damage_named():
             pixels = self._decode(page, plane.page)
-            (check or check_samples)(page, pixels)
+            (check_numbers if numbers else check_samples)(page, pixels)
             if pixels.ndim == 3 and page.planarconfig == 2:
                 pixels = np.moveaxis(pixels, 0, 2)  # (S, H, W) -> (H, W, S)
             if plane.sample is not None:
                 pixels = pixels[:, :, plane.sample]
-            if page.photometric == _WHITE_IS_ZERO:
+            if page.photometric == _WHITE_IS_ZERO and not numbers:
                 pixels = ~pixels
             if page.photometric == _PALETTE:
                 pixels = np.asarray(page.colormap >> 8, np.uint8).T[pixels]  # (H, W, 3)
@@ -191,13 +192,12 @@ def check_samples(page: Any, pixels: NDArray[Any]) -> None:
     raise InvalidImage(f"expected unsigned samples of 8 or 16 bit, got {came}; convert the image to 16 bit")
 
 
-def check_whole_numbers(page: Any, pixels: NDArray[Any]) -> None:
-    """Raise InvalidImage unless samples are integers, signed or not, of 1 to 64 bit: as label maps have them."""
-    if page.sampleformat in (_UNSIGNED, _SIGNED) and pixels.dtype.kind in "biu":
+def check_numbers(page: Any, pixels: NDArray[Any]) -> None:
+    """Raise InvalidImage unless samples are numbers, integer or floating point, as label maps have them."""
+    if page.sampleformat in (_UNSIGNED, _SIGNED, _FLOAT) and pixels.dtype.kind in "biuf":
         return
-    kind = "floating point" if page.sampleformat == _FLOAT else "other"
     raise InvalidImage(
-        f"expected a label map of whole numbers; got {kind} samples of {page.bitspersample} bit; save the labels as "
+        f"expected a label map of whole numbers; got other samples of {page.bitspersample} bit; save the labels as "
         "integers"
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from services.common.imaging.labels import Labels
@@ -25,15 +24,3 @@ def is_picture(labels: Labels) -> bool:
     if np.count_nonzero((left != right) & both) <= _PICTURE_SHARE * np.count_nonzero(both):
         return False
     return len(np.unique(labels)) > _PICTURE_VALUES
-
-
-def is_black_and_white(labels: Labels) -> bool:
-    """Whether there is one label, in several pieces: they would be one object. labels: (H, W).
-
-    >>> is_black_and_white(np.array([[255, 0, 255]], np.int32)), is_black_and_white(np.array([[1, 0, 2]], np.int32))
-    (True, False)
-    """
-    inside = labels > 0
-    if not inside.any() or int(labels.max()) != int(labels[inside].min()):
-        return False
-    return int(cv2.connectedComponents(inside.astype(np.uint8))[0]) > 2

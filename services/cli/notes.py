@@ -1,0 +1,29 @@
+"""What people are to know of how their files were read: said once for all files that it is true of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from services.cli.console import Console
+from services.evaluation.pictures import listed
+
+
+class Notes:
+    """Notes by their text, with the files that each is about."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, dict[str, None]] = {}  # of each note, in the order they came, each once
+
+    def add(self, name: str, notes: Iterable[str]) -> None:
+        """Keep what is to be said of a file; saying it twice says it once."""
+        for note in notes:
+            self._files.setdefault(note, {})[name] = None
+
+    def tell(self, console: Console) -> None:
+        """Say everything, and forget it."""
+        for note, names in self._files.items():
+            files = list(names)
+            console.warn(
+                f"{listed(files)}: {note}" if len(files) == 1 else f"{len(files)} files: {note}: {listed(files)}"
+            )
+        self._files.clear()

@@ -1,0 +1,1 @@
+"""Masks as other programs save them, read into segmentations: one reader for every command."""

@@ -1,0 +1,87 @@
+"""`biosynth combine` and `biosynth render --as`: masks of any program on the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.cli.__main__ import main
+from services.common.imaging.images import decode_image, encode_png
+from services.common.imaging.ometiff import decode_segmentation
+from tests.support.mask_files import BAD, GOOD, separate, tiff
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command; returns the exit code, stdout and stderr."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "image.png").write_bytes(encode_png(separate().astype(np.uint8)))
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        code = 0
+        try:
+            main([str(argument) for argument in arguments])
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return command
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_combine_takes_masks_of_every_program(run: Run, tmp_path: Path, kind: str) -> None:
+    file, out = GOOD[kind], tmp_path / "out.ome.tif"
+    masks = tmp_path / f"masks{file.ending}"
+    masks.write_bytes(file.make(separate()))
+    time = () if file.frame is None else ("--time", file.frame)
+    image = () if file.has_size else ("--image", tmp_path / "image.png")
+    code, answer, said = run("combine", "--nuclei", masks, *time, *image, "--out", out, "--json")
+    assert code == 0, said
+    assert json.loads(answer)["objects"] == {"nuclei": 3}
+    np.testing.assert_array_equal(decode_segmentation(out.read_bytes()).nuclei, separate())
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_combine_refuses_what_holds_no_masks_and_names_the_file(run: Run, tmp_path: Path, kind: str) -> None:
+    masks = tmp_path / f"masks{BAD[kind].ending}"
+    masks.write_bytes(BAD[kind].make(separate()))
+    code, _, said = run(
+        "combine", "--cells", masks, "--image", tmp_path / "image.png", "--out", tmp_path / "out.ome.tif"
+    )
+    assert code == 3 and f"biosynth combine: {masks}: expected" in said
+    assert not (tmp_path / "out.ome.tif").exists()
+
+
+def test_combine_tells_of_a_mask_without_numbers(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(tiff(separate() > 0))
+    code, _, said = run("combine", "--cells", tmp_path / "a.tif", "--out", tmp_path / "out.ome.tif")
+    assert code == 0 and "'a.tif': a mask without numbers: each connected piece" in said and "with 3 cells" in said
+
+
+def test_render_draws_masks_of_another_program_as_what_they_are_said_to_show(run: Run, tmp_path: Path) -> None:
+    masks = tmp_path / "masks.tif"
+    masks.write_bytes(tiff(separate()))
+    code, _, said = run("render", masks, "--schema", "nuclei3", "--out", tmp_path / "drawn")
+    assert code == 3 and "masks.tif: expected a segmentation" in said
+    assert "--as nuclei or --as cells" in said and "biosynth combine" in said
+    code, _, said = run("render", masks, "--as", "nuclei", "--schema", "nuclei3", "--out", tmp_path / "drawn")
+    assert code == 0, said
+    reference = decode_image((tmp_path / "drawn" / "masks.reference.png").read_bytes())
+    np.testing.assert_array_equal(reference > 0, separate() > 0)
+
+
+def test_render_takes_outlines_with_their_image(run: Run, tmp_path: Path) -> None:
+    rois = tmp_path / "rois.zip"
+    rois.write_bytes(GOOD["ROI zip of ImageJ"].make(separate()))
+    command = ("render", rois, "--as", "nuclei", "--schema", "nuclei3", "--out", tmp_path / "drawn")
+    code, _, said = run(*command)
+    assert code == 3 and "rois.zip: expected the size of the image" in said
+    code, _, said = run(*command, "--image", tmp_path / "image.png")
+    assert code == 0, said

@@ -20,7 +20,7 @@ from services.cli.console import Console
 from services.cli.files import check_folder, read_input, write_file
 from services.cli.report import counts, report
 from services.cli.run_files import FILES, RunFiles, run_files
-from services.cli.run_record import run_record
+from services.cli.run_record import doubts, run_record
 from services.cli.seeking import set_seeking, shown_channel
 from services.cli.session import Session
 from services.common.imaging.images import decode_image
@@ -66,7 +66,7 @@ def _reasons_to_stop(request: RunRequest, result: RunResult) -> list[str]:
 def _tell(record: dict[str, Any], files: int, folder: Path, console: Console) -> None:
     name, found = record["input"]["name"], record["segmentation"]
     sure = found["choice_confidence"]
-    for warning in found["warnings"]:
+    for warning in doubts(found, told=record["stopped"]):
         console.warn(f"{name}: segmenter {found['segmenter']}: {warning}")
     words = [f"{name}: segmenter {found['segmenter']} found {counts(found)}"]
     if sure is not None:

@@ -7,6 +7,8 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from services.cli.run_record import doubts
+
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}img{max-width:100%;height:auto;border:1px solid #ccc}
@@ -32,7 +34,7 @@ def report(run: Mapping[str, Any], overview_png: bytes, pictures: Sequence[tuple
         _picture("image, segmentation, reference, generated: as far as the run went", overview_png),
         _table(("what", "value"), _facts(run)),
         _warned("Nothing was generated (--force does so all the same):", run["stopped"]),
-        _warned("Of the segmentation, to be looked at before it is used:", run["segmentation"]["warnings"]),
+        _warned("Of the segmentation, to be looked at before it is used:", _doubts(run)),
         *_means(run["segmentation"]["means"]),
         *(_generation(run) if "generation" in run else ()),
         *(_levels(run["reference"]) if "reference" in run else ()),
@@ -72,6 +74,10 @@ def _facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("model", f"{made['model']} v{made['model_version']}, seed {made['seed']}"))
         facts.append(("engine", f"{made['engine']}, {made['precision']}"))
     return facts
+
+
+def _doubts(run: Mapping[str, Any]) -> list[str]:
+    return doubts(run["segmentation"], told=run["stopped"])
 
 
 def _means(means: Mapping[str, Mapping[str, float]]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from biosynth.objects import ObjectTable
@@ -61,6 +61,11 @@ def segmentation_record(found: SegmentResponse) -> dict[str, Any]:
         "pixel_size_um": found.summary.pixel_size_um if found.summary.HasField("pixel_size_um") else None,
         "means": object_means(ObjectTable.of(found.objects.file)),
     }
+
+
+def doubts(found: Mapping[str, Any], told: Collection[str] = ()) -> list[str]:
+    """All that is doubtful in a segmentation_record, each sentence once and without those that were told."""
+    return [one for one in dict.fromkeys([*found["unsuitable"], *found["warnings"]]) if one not in told]
 
 
 def _reference_record(drawn: RenderResponse, boundary_thickness_px: int) -> dict[str, Any]:

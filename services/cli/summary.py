@@ -9,6 +9,7 @@ from typing import Any
 
 from services.cli.batch import Failed
 from services.cli.object_means import MEANS
+from services.cli.run_record import doubts
 
 FILE = "summary.csv"
 HELP = f"{FILE}: a line for each image with its counts and the means over its objects"
@@ -39,10 +40,9 @@ def summary(done: Sequence[Mapping[str, Any]], failed: Sequence[Failed]) -> byte
     writer.writerow(head)
     for one in done:
         means = [one["means"].get(part, {}).get(name, "") for part in parts for name in MEANS]
-        why = dict.fromkeys([*one["unsuitable"], *one["warnings"]])
         status = "stopped" if one.get("stopped") else "done"
         found = ["" if one[name] is None else one[name] for name in _FOUND]
-        writer.writerow([one["image"], status, one["results"], *found, *means, " ".join(why)])
+        writer.writerow([one["image"], status, one["results"], *found, *means, " ".join(doubts(one))])
     for lost in failed:
         writer.writerow([lost.path, "failed", *[""] * (len(head) - 3), lost.why])
     return file.getvalue().encode()

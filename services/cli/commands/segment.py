@@ -15,7 +15,7 @@ from services.cli.console import Console
 from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
 from services.cli.object_files import NAMES, listed, object_files
 from services.cli.report import counts
-from services.cli.run_record import segmentation_record
+from services.cli.run_record import doubts, segmentation_record
 from services.cli.seeking import HELP as SEEKING
 from services.cli.seeking import add_seeking, set_seeking, shown_channel
 from services.cli.session import Session, add_endpoint, open_session
@@ -109,5 +109,5 @@ def _tell(record: Mapping[str, Any], console: Console) -> None:
     sure = record["choice_confidence"]
     chosen = "" if sure is None else f", chosen by auto, which is {sure:.2f} sure"
     console.say(f"{record['file']}: {record['found']} ({record['segmenter']}{chosen})")
-    for warning in dict.fromkeys([*record["unsuitable"], *record["warnings"]]):
+    for warning in doubts(record):
         console.warn(f"{record['image']}: {warning}")

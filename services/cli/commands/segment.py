@@ -65,12 +65,11 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         def work(path: Path) -> dict[str, Any]:
             record = _segment(path, targets[path], arguments, session)
             _tell(record, console)
-            return record
+            return {**record, "results": targets[path].relative_to(folder).as_posix()}
 
         if are_many(arguments.images):
             done, failed = for_each(work, paths, console)
-            lines = [{**one, "results": targets[Path(one["path"])].relative_to(folder).as_posix()} for one in done]
-            write_file(folder / SUMMARY, summary(lines, failed))
+            write_file(folder / SUMMARY, summary([{**one, "image": one["path"]} for one in done], failed))
         else:
             done, failed = [work(paths[0])], list[Failed]()
     lost = {"failed": [f"{one.path.name}: {one.why}" for one in failed]} if failed else {}
@@ -93,12 +92,11 @@ def _segment(path: Path, target: Path, arguments: argparse.Namespace, session: S
     for suffix, data in written.items():
         write_file(Path(f"{target}{suffix}"), data)
     record = segmentation_record(response)
+    kinds = ("file", "objects", "picture", "outlines", "rois")
     return {
         "image": path.name,
         "path": str(path),
-        **dict(
-            zip(("file", "objects", "picture", "outlines", "rois"), (f"{target}{one}" for one in SUFFIXES), strict=True)
-        ),
+        **{kind: f"{target}{suffix}" for kind, suffix in zip(kinds, SUFFIXES, strict=True)},
         **record,
         "cached": response.cached,
         "found": counts(record),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from biosynth.objects import ObjectTable
 from biosynth.results import tiling_word, word
 from biosynth.v1.generation_pb2 import GenerateResponse, LookOrigin
 from biosynth.v1.pipeline_pb2 import RunResult
@@ -14,11 +15,13 @@ from biosynth.v1.reference_pb2 import RenderResponse
 from biosynth.v1.segmentation_pb2 import SegmentResponse
 
 from services.cli.appearance import SAMPLED, values_of
+from services.cli.object_means import object_means
 from services.cli.versions import versions
 
 
 def run_record(
     arguments: argparse.Namespace,
+    name: str,
     source: bytes,
     diameter_px: float | None,
     result: RunResult,
@@ -26,11 +29,11 @@ def run_record(
 ) -> dict[str, Any]:
     """Return what was done, ready for JSON; stages that were not done are absent.
 
-    source: the image file's bytes. diameter_px: as it was asked for. stages: in the order of their ends.
+    name, source: the image file's name and bytes. diameter_px: as it was asked for. stages: in the order of their ends.
     """
     record = {
         "format": "biosynth.run/1",
-        "input": {"name": arguments.image.name, "sha256": hashlib.sha256(source).hexdigest()},
+        "input": {"name": name, "sha256": hashlib.sha256(source).hexdigest()},
         "parameters": _parameters(arguments, diameter_px),
         "segmentation": segmentation_record(result.segmentation),
         "stages": list(stages),
@@ -44,7 +47,7 @@ def run_record(
 
 
 def segmentation_record(found: SegmentResponse) -> dict[str, Any]:
-    """What was found, by which segmenter, and how sure that is."""
+    """What was found, by which segmenter, and how sure that is. found: its table as a file."""
     names = ("height_px", "width_px", "cells", "nuclei", "wound_fraction", "at_border")
     return {
         **{name: getattr(found.summary, name) for name in names},
@@ -54,7 +57,15 @@ def segmentation_record(found: SegmentResponse) -> dict[str, Any]:
         "segmenter_version": found.segmenter.version,
         "choice_confidence": found.choice_confidence if found.HasField("choice_confidence") else None,
         "warnings": list(found.warnings),
+        "unsuitable": list(found.unsuitable),
+        "pixel_size_um": found.summary.pixel_size_um if found.summary.HasField("pixel_size_um") else None,
+        "means": object_means(ObjectTable.of(found.objects.file)),
     }
+
+
+def doubts(found: Mapping[str, Any], told: Collection[str] = ()) -> list[str]:
+    """All that is doubtful in a segmentation_record, each sentence once and without those that were told."""
+    return [one for one in dict.fromkeys([*found["unsuitable"], *found["warnings"]]) if one not in told]
 
 
 def _reference_record(drawn: RenderResponse, boundary_thickness_px: int) -> dict[str, Any]:
@@ -69,7 +80,17 @@ def _reference_record(drawn: RenderResponse, boundary_thickness_px: int) -> dict
 
 def _parameters(arguments: argparse.Namespace, diameter_px: float | None) -> dict[str, Any]:
     """What was asked for; empty: left to be chosen, estimated or drawn."""
-    names = ("segmenter", "schema", "model", "channel", "nuclei_channel", "cells_channel", "until")
+    names = (
+        "segmenter",
+        "schema",
+        "model",
+        "channel",
+        "nuclei_channel",
+        "cells_channel",
+        "pixel_size",
+        "until",
+        "force",
+    )
     return {
         **{name: getattr(arguments, name) for name in (*names, "boundary_thickness", "seed")},
         "diameter_px": diameter_px,

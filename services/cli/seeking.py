@@ -45,7 +45,10 @@ def add_seeking(parser: argparse.ArgumentParser) -> None:
         "--diameter", type=_diameter, metavar="LENGTH", help="of the objects: 30 (pixels) or 12um; default: estimated"
     )
     parser.add_argument(
-        "--pixel-size", type=_size, metavar="UM", help="side of a pixel in um; default: as OME-XML or TIFF tags say"
+        "--pixel-size",
+        type=_size,
+        metavar="UM",
+        help="side of a pixel in um, for lengths in um; default: as OME-XML or TIFF tags say",
     )
 
 
@@ -58,8 +61,8 @@ def set_seeking(request: SegmentRequest | RunRequest, arguments: argparse.Namesp
     if asked is not None:
         um = _pixel_um(image, arguments.pixel_size) if asked.in_um else 1.0
         request.diameter_px = asked.value / um
-    elif arguments.pixel_size is not None:
-        raise InvalidArgument("expected --pixel-size with --diameter in um, such as --diameter 12um; got none")
+    if arguments.pixel_size is not None:
+        request.pixel_size_um = arguments.pixel_size
 
 
 def shown_channel(arguments: argparse.Namespace) -> int | None:

@@ -70,11 +70,13 @@ class Client(Connections):
         diameter_px: float | None = None,
         nuclei_channel: int | None = None,
         cells_channel: int | None = None,
+        first_frame: Image | None = None,
     ) -> SegmentationResult:
         """Find cells, nuclei and the wound. channel: from 0, for a file of several channels; segmenter "": `auto`.
 
         diameter_px: of a typical object; None: estimated. nuclei_channel, cells_channel: in place of `channel`, for an
         image of stained nuclei beside one that shows cells; each nucleus then lies in its cell.
+        first_frame: of the time series that `image` is a later frame of, for segmenters `wound` and `cell-free`.
         """
         request = segmentation_pb2.SegmentRequest(
             image=self._image(image),
@@ -84,6 +86,7 @@ class Client(Connections):
             diameter_px=diameter_px,
             nuclei_channel=nuclei_channel,
             cells_channel=cells_channel,
+            first_frame=None if first_frame is None else self._image(first_frame),
         )
         return SegmentationResult.of(self.segmentation.Segment(request))
 

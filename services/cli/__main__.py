@@ -26,6 +26,7 @@ from services.cli.commands import (
     synthesize,
     train,
     utility,
+    wound,
 )
 from services.cli.console import Console
 from services.cli.exits import REFUSED, exit_code
@@ -54,6 +55,7 @@ COMMANDS: dict[str, Command] = {
     "compare": compare,
     "evaluate": evaluate,
     "check-tool": check_tool,
+    "wound": wound,
     "combine": combine,
     "dataset": dataset,
     "train": train,

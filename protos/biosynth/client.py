@@ -71,12 +71,14 @@ class Client(Connections):
         nuclei_channel: int | None = None,
         cells_channel: int | None = None,
         pixel_size_um: float | None = None,
+        first_frame: Image | None = None,
     ) -> SegmentationResult:
         """Find cells, nuclei and the wound. channel: from 0, for a file of several channels; segmenter "": `auto`.
 
         diameter_px: of a typical object; None: estimated. nuclei_channel, cells_channel: in place of `channel`, for an
         image of stained nuclei beside one that shows cells; each nucleus then lies in its cell. pixel_size_um: for the
-        measures in um; None: as the TIFF file says.
+        measures in um; None: as the TIFF file says. first_frame: of the time series that `image` is a later frame of,
+        for segmenters `wound` and `cell-free`.
         """
         request = segmentation_pb2.SegmentRequest(
             image=self._image(image),
@@ -87,6 +89,7 @@ class Client(Connections):
             nuclei_channel=nuclei_channel,
             cells_channel=cells_channel,
             pixel_size_um=pixel_size_um,
+            first_frame=None if first_frame is None else self._image(first_frame),
         )
         return SegmentationResult.of(self.segmentation.Segment(request))
 

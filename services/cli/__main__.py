@@ -27,6 +27,7 @@ from services.cli.commands import (
     synthesize,
     train,
     utility,
+    wound,
 )
 from services.cli.console import Console
 from services.cli.exits import REFUSED, exit_code
@@ -55,6 +56,7 @@ COMMANDS: dict[str, Command] = {
     "compare": compare,
     "evaluate": evaluate,
     "check-tool": check_tool,
+    "wound": wound,
     "combine": combine,
     "quality": quality,
     "dataset": dataset,

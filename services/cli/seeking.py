@@ -46,7 +46,7 @@ def add_seeking(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--pixel-size",
-        type=_size,
+        type=micrometres,
         metavar="UM",
         help="side of a pixel in um, for lengths in um; default: as OME-XML or TIFF tags say",
     )
@@ -72,18 +72,24 @@ def shown_channel(arguments: argparse.Namespace) -> int | None:
 
 
 def _pixel_um(image: bytes, told: float | None) -> float:
-    if told is not None:
-        return told
-    found = TiffPlanes(image, ImageLimits()).pixel_size_um if image.startswith(TIFF) else None
+    found = pixel_um(image) if told is None else told
     if found is None:
         raise InvalidArgument(
             "expected a pixel size for a --diameter in um, and this file does not say its own; give it with "
             "--pixel-size UM, or the diameter in pixels"
         )
+    return found
+
+
+def pixel_um(image: bytes) -> float | None:
+    """The side of a pixel in um as a TIFF file says it; None where it does not. Raises InvalidImage for oblong ones."""
+    found = TiffPlanes(image, ImageLimits()).pixel_size_um if image.startswith(TIFF) else None
+    if found is None:
+        return None
     down, right = found
     if not math.isclose(down, right, rel_tol=0.01):
         raise InvalidImage(
-            f"expected square pixels; this file's are {down:g} x {right:g} um; give --diameter in pixels"
+            f"expected square pixels; this file's are {down:g} x {right:g} um; give lengths in pixels, or --pixel-size"
         )
     return right
 
@@ -95,7 +101,8 @@ def _diameter(text: str) -> Diameter:
     return Diameter(float(found[1]), found[2] not in (None, "px"))
 
 
-def _size(text: str) -> float:
+def micrometres(text: str) -> float:
+    """The side of a pixel in um: an argparse type."""
     try:
         size = float(text)
     except ValueError:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.common.imaging.labels import Segmentation
+from services.common.imaging.labels import Mask, Segmentation
 from services.segmentation.cells import find_cells
 from services.segmentation.learned.segmenter import shipped
 from services.segmentation.nuclei import find_nuclei
 from services.segmentation.scratch import WoundOf, find_scratch, find_scratch_learned, wound_by_cells, wound_by_texture
-from services.segmentation.segmenter import Found, Image, Segmenter
-from services.segmentation.wound import find_wound
+from services.segmentation.segmenter import Follow, Found, Image, Segmenter
+from services.segmentation.wound import find_cell_free, find_wound
+from services.segmentation.wound_series import follow_cell_free, follow_wound
 
-_TEXTURE, _THRESHOLD, _WOUND = 2, 2, 2  # versions of the methods that need no network
+_TEXTURE, _THRESHOLD, _WOUND = 2, 2, 3  # versions of the methods that need no network
 
 
 def builtin_segmenters() -> dict[str, Segmenter]:
@@ -57,8 +58,18 @@ def builtin_segmenters() -> dict[str, Segmenter]:
             "wound",
             _WOUND,
             ("wound",),
-            "The cell-free zone that spans a scratch assay, by texture.",
+            "The cell-free band of a scratch assay, from side to side between cells, by texture.",
             _by_pixels(lambda image: Segmentation(wound=find_wound(image))),
+            follow=_in_series(follow_wound),
+        ),
+        Segmenter(
+            "cell-free",
+            _WOUND,
+            ("wound",),
+            "All ground without cells, whatever its shape, by texture.",
+            _by_pixels(lambda image: Segmentation(wound=find_cell_free(image))),
+            by_name_only=True,
+            follow=_in_series(follow_cell_free),
         ),
     )
     return {segmenter.name: segmenter for segmenter in segmenters}
@@ -92,3 +103,8 @@ def _scratch(name: str, description: str, wound_of: WoundOf) -> Segmenter:
 def _by_pixels(find: Callable[[Image], Segmentation]) -> Callable[[Image, float | None], Found]:
     """A method that goes by the pixels alone."""
     return lambda image, _diameter: Found(find(image))
+
+
+def _in_series(follow: Callable[[Image, Image], Mask]) -> Follow:
+    """A method that finds the wound of a later frame by the first one."""
+    return lambda image, first: Found(Segmentation(wound=follow(image, first)))

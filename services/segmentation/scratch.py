@@ -48,7 +48,7 @@ def find_scratch_learned(image: Image, objects: Objects, wound_of: WoundOf) -> F
 
 
 def wound_by_texture(image: Image, cells: Labels) -> Mask:
-    """The smooth zone that spans the image; cells in it, those that migrate or float, are cut out.
+    """The smooth band that spans the image; cells in it, those that migrate or float, are cut out.
 
     So did the original wound-healing pipeline (docs/method.md, Wound zone).
     """

@@ -29,6 +29,10 @@ class Found:
     warnings: tuple[str, ...] = ()
 
 
+# What is found in a later frame of a time series, of that frame and the first one.
+Follow: TypeAlias = Callable[[Image, Image], Found]
+
+
 @dataclass(frozen=True)
 class Segmenter:
     """Finds the same parts in every image; same image, same output.
@@ -36,7 +40,8 @@ class Segmenter:
     name: what callers ask for. version: rises when the output changes, since stored results are kept apart by it.
     parts: what it finds, in the order of PARTS. description: what it is for, in a sentence. find: takes an image,
     (H, W), and the diameter of a typical object in pixels, None for unknown; it numbers labels from 1 without gaps.
-    takes_diameter: whether the diameter changes anything. by_name_only: `auto` never chooses it.
+    takes_diameter: whether the diameter changes anything. by_name_only: `auto` never chooses it. follow: finds the same
+    in a later frame of a time series; None: it looks at frames one by one only.
     """
 
     name: str
@@ -46,6 +51,7 @@ class Segmenter:
     find: Callable[[Image, float | None], Found]
     takes_diameter: bool = False
     by_name_only: bool = False
+    follow: Follow | None = None
 
     def segment(self, image: Image) -> Segmentation:
         """What it finds in an image, (H, W), of which nothing else is known."""

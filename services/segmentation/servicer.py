@@ -28,7 +28,7 @@ from services.segmentation.measures import VERSION as MEASURES
 from services.segmentation.objects import INSTANCES, objects_of, table_of
 from services.segmentation.paired import VERSION as PAIRING
 from services.segmentation.paired import paired
-from services.segmentation.segmenter import Found, Image, Segmenter
+from services.segmentation.segmenter import Follow, Found, Image, Segmenter
 from services.segmentation.suitability import unsuitable
 
 FILE, TABLE = "segmentation.ome.tif", "objects.csv"
@@ -81,6 +81,12 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
             check_finds_cells(name, self._segmenters[name].parts)
             identity |= {"channels": [channels.nuclei, channels.cells], "pairing": PAIRING}
             identity |= {"nuclei_versions": eligible(self._segmenters, NUCLEI_CHANNEL_SEGMENTER)}
+        first = None
+        if request.HasField("first_frame"):
+            follow = _following(self._segmenters, name)
+            with at("first_frame"):
+                first = identify(request.first_frame, store, limits)
+            identity |= {"first_frame": first.sha256}
 
         def read(field: str, number: int | None) -> Image:
             with at("image", channel=field):
@@ -92,7 +98,13 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
             pixels = read("channel", channel)
             _check_diameter(diameter, pixels)
             choice = pick(self._segmenters, name, pixels, request.candidates)
-            found = _found(choice.segmenter, pixels, diameter)
+            if first is None:
+                found = _found(choice.segmenter, pixels, diameter)
+            else:
+                _check_takes(choice.segmenter, diameter)
+                with at("first_frame", channel="channel"):
+                    start = read_image(first.content, channel, store, limits)[0]
+                found = follow(pixels, start)
             return _outcome(choice, found, dict.fromkeys(INSTANCES, pixels), pixel_um)
 
         def reply(stored: Stored) -> segmentation_pb2.SegmentResponse:
@@ -108,7 +120,8 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
                 cached=stored.cached,
             )
 
-        return Job("segment", identity, compute, reply, image.pixels, "image")
+        announced = image.pixels + (first.pixels if first is not None else 0)
+        return Job("segment", identity, compute, reply, announced, "image")
 
     def _found_paired(
         self, read: Callable[[str, int], Image], channels: TwoChannels, name: str, diameter: float | None
@@ -145,13 +158,28 @@ def _check_diameter(diameter: float | None, image: Image) -> None:
         )
 
 
+def _following(segmenters: Mapping[str, Segmenter], name: str) -> Follow:
+    """How a segmenter finds a wound in a later frame. Raises InvalidArgument where it does not."""
+    follow = segmenters[name].follow if name in segmenters else None
+    if follow is None:
+        able = sorted(one.name for one in segmenters.values() if one.follow is not None)
+        raise InvalidArgument(
+            f"expected no first_frame for segmenter {name}, or one of {', '.join(able)}; got one", field="first_frame"
+        )
+    return follow
+
+
 def _found(segmenter: Segmenter, image: Image, diameter: float | None) -> Found:
+    _check_takes(segmenter, diameter)
+    return segmenter.find(image, diameter)
+
+
+def _check_takes(segmenter: Segmenter, diameter: float | None) -> None:
     if diameter is not None and not segmenter.takes_diameter:
         raise InvalidArgument(
             f"expected no diameter for segmenter {segmenter.name}, which goes by none; got {diameter:g}",
             field="diameter_px",
         )
-    return segmenter.find(image, diameter)
 
 
 def _outcome(choice: Choice, found: Found, shown: Mapping[str, Image], pixel_um: float | None) -> Outcome:

@@ -34,6 +34,7 @@ class SegmentRequest(_message.Message):
     NUCLEI_CHANNEL_FIELD_NUMBER: _builtins.int
     CELLS_CHANNEL_FIELD_NUMBER: _builtins.int
     PIXEL_SIZE_UM_FIELD_NUMBER: _builtins.int
+    FIRST_FRAME_FIELD_NUMBER: _builtins.int
     channel: _builtins.int
     """Which channel of a multi-channel file, counted from 0; a file of several channels needs it."""
     segmenter: _builtins.str
@@ -61,6 +62,12 @@ class SegmentRequest(_message.Message):
     def candidates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The segmenters among which `auto` may choose; empty: any."""
 
+    @_builtins.property
+    def first_frame(self) -> _types_pb2.Content:
+        """For a later frame of a time series: its first frame, of the same size, in the same channel. What is still open of the
+        wound of that frame is then found, in one piece, several or none. Segmenters `wound` and `cell-free` take it.
+        """
+
     def __init__(
         self,
         *,
@@ -73,10 +80,11 @@ class SegmentRequest(_message.Message):
         nuclei_channel: _builtins.int | None = ...,
         cells_channel: _builtins.int | None = ...,
         pixel_size_um: _builtins.float | None = ...,
+        first_frame: _types_pb2.Content | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "_pixel_size_um", b"_pixel_size_um", "cells_channel", b"cells_channel", "channel", b"channel", "diameter_px", b"diameter_px", "image", b"image", "nuclei_channel", b"nuclei_channel", "pixel_size_um", b"pixel_size_um"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "_pixel_size_um", b"_pixel_size_um", "cells_channel", b"cells_channel", "channel", b"channel", "diameter_px", b"diameter_px", "first_frame", b"first_frame", "image", b"image", "nuclei_channel", b"nuclei_channel", "pixel_size_um", b"pixel_size_um"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "_pixel_size_um", b"_pixel_size_um", "candidates", b"candidates", "cells_channel", b"cells_channel", "channel", b"channel", "delivery", b"delivery", "diameter_px", b"diameter_px", "image", b"image", "nuclei_channel", b"nuclei_channel", "pixel_size_um", b"pixel_size_um", "segmenter", b"segmenter"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "_pixel_size_um", b"_pixel_size_um", "candidates", b"candidates", "cells_channel", b"cells_channel", "channel", b"channel", "delivery", b"delivery", "diameter_px", b"diameter_px", "first_frame", b"first_frame", "image", b"image", "nuclei_channel", b"nuclei_channel", "pixel_size_um", b"pixel_size_um", "segmenter", b"segmenter"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cells_channel: _TypeAlias = _typing.Literal["cells_channel"]  # noqa: Y015
     _WhichOneofArgType__cells_channel: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel"]  # noqa: Y015

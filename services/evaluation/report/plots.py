@@ -132,13 +132,20 @@ def figure(
     height: float, width: float = 4.0, left: float = _MARGIN, below: float = 0.36
 ) -> Iterator[tuple[Axes, Callable[[], str]]]:
     """Give axes of a height, all in inches, and the function that returns the figure as a data URI."""
+    with drawing(height, width, left, below) as (axes, drawn):
+        yield axes, lambda: _uri(drawn)
+
+
+@contextmanager
+def drawing(height: float, width: float, left: float, below: float) -> Iterator[tuple[Axes, Figure]]:
+    """Give axes of a height and their figure, all in inches, in the style of reports."""
     # matplotlib's own defaults first, so that no file of the machine's has a say.
     defaults = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")}
     with _LOCK, matplotlib.rc_context(defaults | _SETTINGS):
         total = height + below + 0.06
         drawn = Figure(figsize=(width, total))
         box = (left / width, below / total, 1 - (left + 0.12) / width, height / total)
-        yield drawn.add_axes(box), lambda: _uri(drawn)
+        yield drawn.add_axes(box), drawn
 
 
 def _uri(drawn: Figure) -> str:

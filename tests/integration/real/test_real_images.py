@@ -12,6 +12,8 @@ from services.common.imaging.images import decode_image
 from services.evaluation.average_precision import average_precision
 from services.segmentation.builtin import builtin_segmenters
 from services.segmentation.choice import choose
+from services.segmentation.wound import find_wound
+from services.segmentation.wound_series import follow_wound
 
 
 def test_auto_tells_fluorescence_from_phase_contrast(real_data: Path) -> None:
@@ -44,3 +46,20 @@ def test_the_wound_of_a_scratch_frame_is_found_and_free_of_cells(real_data: Path
         assert 0.1 < found.wound.mean() < 0.5
         assert not found.wound[found.cells > 0].any()
         assert found.cells.max() > 200
+
+
+def test_scratches_have_a_wound_and_sparse_cells_have_none(real_data: Path) -> None:
+    def count(pack: str) -> list[bool]:
+        paths = sorted((real_data / pack / "images").iterdir())
+        return [bool(find_wound(decode_image(path.read_bytes())).any()) for path in paths]
+
+    assert all(count("wound"))
+    assert not any(count("usiigaci-phase"))
+
+
+def test_a_real_wound_shrinks_over_ten_hours(real_data: Path) -> None:
+    first, middle, last = (
+        decode_image((real_data / "wound" / "images" / f"sas_{hour:02d}.jpg").read_bytes()) for hour in (0, 5, 10)
+    )
+    shares = [float(follow_wound(frame, first).mean()) for frame in (first, middle, last)]
+    assert 0.85 < shares[2] / shares[0] < shares[1] / shares[0] < 0.97

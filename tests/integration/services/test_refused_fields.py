@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,11 @@ CALLS: dict[str, tuple[Message, dict[str, Wrong]]] = {
             "candidates": Wrong(["nope"], "candidates[0]"),
             "delivery": Wrong(9),
             **SOUGHT,
+            "first_frame": Wrong(IMAGE),
+            **{
+                path: replace(one, also={**(one.also or {}), "segmenter": "wound"})
+                for path, one in content("first_frame").items()
+            },
         },
     ),
     "ReferenceService.Render": (

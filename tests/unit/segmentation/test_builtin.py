@@ -19,6 +19,7 @@ PHASE = scratch(slice(150, 260))[0]
 def test_the_built_in_segmenters_say_what_they_find() -> None:
     parts = {name: segmenter.parts for name, segmenter in builtin_segmenters().items()}
     assert parts == {
+        "cell-free": ("wound",),
         "cells": ("cells",),
         "cells-texture": ("cells",),
         "nuclei": ("nuclei",),

@@ -1,0 +1,133 @@
+"""Time series of frames: files numbered in their names, or the planes of a stack."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from biosynth.contract import TIFF
+
+from services.cli.files import read_input
+from services.cli.folders import list_images, naming, stem_of
+from services.cli.seeking import pixel_um
+from services.common.errors import InvalidImage
+from services.common.imaging.formats.limits import ImageLimits
+from services.common.imaging.formats.tiff import TiffPlanes
+from services.common.imaging.images import Image, decode_image
+
+# A number after a word for time, perhaps with a unit: t3, T_03, time12, frame-7, t24h; else the last number counts.
+_MARKED = re.compile(r"(?<![a-z])(?:t|time|frame|f)[ _-]?(\d+)(?:h|hrs?|min|s)?(?![a-z0-9])", re.IGNORECASE)
+_LAST = re.compile(r"(\d+)(?!.*\d)")
+_NO_NUMBER = "expected a number that rises with time in every name, such as t0, t1 ... t10, or in B5_t003.tif"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image of a series. plane: of a stack, from 0; None: the file is one image."""
+
+    path: Path
+    number: int
+    plane: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables and messages."""
+        return self.path.name if self.plane is None else f"{self.path.name}[{self.plane}]"
+
+    def read(self, channel: int | None) -> Image:
+        """Its pixels, (H, W). Raises InvalidImage that names the file."""
+        with naming(self.path):
+            return decode_image(read_input(self.path), channel if self.plane is None else self.plane)
+
+    def pixel_um(self) -> float | None:
+        """The side of a pixel in um as the file says it. Raises InvalidImage for oblong ones."""
+        with naming(self.path):
+            return pixel_um(read_input(self.path))
+
+
+@dataclass(frozen=True)
+class Series:
+    """Frames of one well or field, in time. missing: numbers without a frame between the first of all and its last."""
+
+    name: str
+    frames: tuple[Frame, ...]
+    hours: tuple[float, ...]
+    missing: tuple[int, ...]
+
+
+def list_series(sources: Sequence[Path], interval_hours: float) -> list[Series]:
+    """The series of folders and stacks, by name; a folder has one for each name that its files have but for the number.
+
+    The step from frame to frame is the greatest common divisor of all differences of numbers in all series, and time 0
+    the least number: a frame that is not there leaves a gap of the right length. Raises InvalidImage for a source
+    without frames, a name without a number, or two frames of one time.
+    """
+    named: dict[str, list[Frame]] = {}
+    for source in sources:
+        found = _of_folder(source) if source.is_dir() else {stem_of(source): _of_stack(source)}
+        for name, frames in found.items():
+            folder = source.resolve().name
+            full = f"{folder}/{name}" if source.is_dir() and len(sources) > 1 and name != folder else name
+            if full in named:
+                raise InvalidImage(f"expected series of different names; {full} comes twice; give one of them another")
+            named[full] = sorted(frames, key=lambda frame: frame.number)
+            _check_times(named[full])
+    numbers = sorted({frame.number for frames in named.values() for frame in frames})
+    step = math.gcd(*(number - numbers[0] for number in numbers)) or 1
+    return [_timed(name, frames, numbers[0], step, interval_hours) for name, frames in sorted(named.items())]
+
+
+def split_name(stem: str) -> tuple[str, int] | None:
+    """What a file's name says of its series, and its number in time; None where it holds no number.
+
+    >>> split_name("cp_DMSO_B5_t24"), split_name("sas_00"), split_name("B5-t003_phase"), split_name("t7")
+    (('cp_DMSO_B5', 24), ('sas', 0), ('B5_phase', 3), ('', 7))
+    """
+    found = [*_MARKED.finditer(stem)][-1:] or [*_LAST.finditer(stem)]
+    if not found:
+        return None
+    before, after = stem[: found[0].start()].rstrip(" _-."), stem[found[0].end() :].strip(" _-.")
+    return "_".join(filter(None, (before, after))), int(found[0][1])
+
+
+def _of_folder(folder: Path) -> dict[str, list[Frame]]:
+    series = defaultdict(list)
+    for path in list_images(folder):
+        if (split := split_name(stem_of(path))) is None:
+            raise InvalidImage(f"{path}: {_NO_NUMBER}; got none")
+        series[split[0] or folder.resolve().name].append(Frame(path, split[1]))
+    return dict(series)
+
+
+def _of_stack(path: Path) -> list[Frame]:
+    data = read_input(path)
+    with naming(path):
+        planes = TiffPlanes(data, ImageLimits()).planes if data.startswith(TIFF) else ()
+        if len(planes) < 2:
+            raise InvalidImage("expected a folder, or a TIFF stack of frames; got a single image")
+        if any(plane.name for plane in planes):
+            names = ", ".join(plane.name for plane in planes)
+            raise InvalidImage(f"expected a stack whose planes are times; got channels ({names}); save one as a stack")
+    return [Frame(path, number, number) for number in range(len(planes))]
+
+
+def _check_times(frames: Iterable[Frame]) -> None:
+    seen: dict[int, Frame] = {}
+    for frame in frames:
+        if frame.number in seen:
+            raise InvalidImage(
+                f"expected one frame for each time; {seen[frame.number].path} and {frame.path} are both number "
+                f"{frame.number}; rename one, or keep one in another folder"
+            )
+        seen[frame.number] = frame
+
+
+def _timed(name: str, frames: Sequence[Frame], origin: int, step: int, interval_hours: float) -> Series:
+    numbers = [frame.number for frame in frames]
+    missing = sorted({*range(origin, numbers[-1] + 1, step)} - {*numbers})
+    hours = tuple((number - origin) / step * interval_hours for number in numbers)
+    return Series(name, tuple(frames), hours, tuple(missing))

@@ -12,12 +12,14 @@ from services.common.settings import Settings
 from services.generation.model import SHIPPED
 
 DEVICES = ("auto", "cpu", "cuda")
+CPU_ENGINES = ("onnxruntime", "openvino")
 SOURCES = ("shipped", "store")
 
 
 @dataclass(frozen=True)
 class GenerationConfig:
-    """model_folders: searched in order, later over earlier. device: where networks run.
+    """model_folders: searched in order, later over earlier. device: where networks run. cpu_engine: what runs them
+    where that is the CPU.
 
     from_store: models come from the store, not with this package. required: models that the store must have at start.
     """
@@ -26,11 +28,13 @@ class GenerationConfig:
     device: str = "auto"
     from_store: bool = False
     required: tuple[str, ...] = ()
+    cpu_engine: str = "onnxruntime"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read BIOSYNTH_MODELS (folders, separated by `:`), BIOSYNTH_MODELS_FROM, BIOSYNTH_DEVICE and
-        BIOSYNTH_MODELS_REQUIRED (names, separated by `,`). Raises ConfigError naming the variable.
+        """Read BIOSYNTH_MODELS (folders, separated by `:`), BIOSYNTH_MODELS_FROM, BIOSYNTH_DEVICE,
+        BIOSYNTH_CPU_ENGINE and BIOSYNTH_MODELS_REQUIRED (names, separated by `,`). Raises ConfigError naming the
+        variable.
         """
         settings = Settings(env)
         extra = tuple(Path(text) for text in (settings.text("BIOSYNTH_MODELS") or "").split(":") if text)
@@ -40,4 +44,6 @@ class GenerationConfig:
         first = () if from_store else (SHIPPED,)
         names = (settings.text("BIOSYNTH_MODELS_REQUIRED") or "").split(",")
         required = tuple(name.strip() for name in names if name.strip())
-        return cls((*first, *extra), settings.choice("BIOSYNTH_DEVICE", DEVICES, cls.device), from_store, required)
+        device = settings.choice("BIOSYNTH_DEVICE", DEVICES, cls.device)
+        cpu_engine = settings.choice("BIOSYNTH_CPU_ENGINE", CPU_ENGINES, cls.cpu_engine)
+        return cls((*first, *extra), device, from_store, required, cpu_engine)

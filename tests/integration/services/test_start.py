@@ -57,6 +57,7 @@ def last_words(service: str, env: Mapping[str, str]) -> str:
         ("segmentation", {"BIOSYNTH_TOKEN_FILE": "/nowhere/token"}, "BIOSYNTH_TOKEN_FILE: expected a readable file"),
         ("generation", {"BIOSYNTH_MODELS_FROM": "store"}, "expected models under models/ in the store, found none"),
         ("generation", {"BIOSYNTH_DEVICE": "cuda", "CUDA_VISIBLE_DEVICES": ""}, "BIOSYNTH_DEVICE: "),
+        ("generation", {"BIOSYNTH_CPU_ENGINE": "torch"}, "BIOSYNTH_CPU_ENGINE: expected one of onnxruntime, openvino"),
         ("pipeline", {}, "BIOSYNTH_SEGMENTATION_ENDPOINT is not set"),
         (
             "evaluation",

@@ -44,9 +44,8 @@ class OpenVinoEngine:
         }
         self._compiled = core.compile_model(core.read_model(model), "CPU", settings)
         self.precision = _PRECISIONS[precision]
-        self.name = (
-            f"openvino-{openvino.__version__.split('-')[0]}-cpu"  # in a result's identity: versions differ in bits
-        )
+        # The version is in a result's identity: versions differ in bits.
+        self.name = f"openvino-{openvino.__version__.split('-')[0]}-cpu"
 
     def run(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
         """(B, C, H, W) to (B, D, h, w)."""
@@ -56,7 +55,7 @@ class OpenVinoEngine:
         return image
 
     def rest(self) -> None:
-        """Give back the memory of activations."""
+        """Free the memory of activations; the C library keeps some of it for what is allocated next."""
         self._compiled.release_memory()
 
 

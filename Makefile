@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 # One lock for each set of packages: reference and pipeline need what every server needs, and no more.
-EXTRAS := server segmentation cellpose3 cellpose stardist evaluation generation generation-cuda cli training test
+EXTRAS := server segmentation cellpose3 cellpose stardist evaluation generation openvino generation-cuda cli training test
 LOCKS := services/requirements
 OUT ?= demo
 
@@ -50,13 +50,13 @@ lock: $(UV)  ## write the hashed requirement files anew
 	printf 'uv\nsetuptools\n' | $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements-uv.txt
 	for extra in $(EXTRAS); do $(call compile,$$extra,$(LOCKS)/$$extra.txt) || exit 1; done
 
-images: docker-engine  ## build the container images biosynth/*, but not the one for GPUs
+images: docker-engine  ## build the container images biosynth/*, but not the one for GPUs; OPENVINO=1: generation-cpu with OpenVINO
 	$(call image,segmentation,services/Dockerfile) --build-arg SERVICE=segmentation --build-arg REQUIREMENTS=segmentation
 	$(call image,evaluation,services/Dockerfile) --build-arg SERVICE=evaluation --build-arg REQUIREMENTS=evaluation \
 	  --build-arg CORES=segmentation
 	for name in reference pipeline; do \
 	  $(call image,$$name,services/Dockerfile) --build-arg SERVICE=$$name --build-arg REQUIREMENTS=server || exit 1; done
-	$(call image,generation-cpu,services/Dockerfile) --build-arg SERVICE=generation --build-arg REQUIREMENTS=generation
+	$(call image,generation-cpu,services/Dockerfile) --build-arg SERVICE=generation --build-arg REQUIREMENTS=$(if $(OPENVINO),openvino,generation)
 	$(call image,cli,services/cli/Dockerfile)
 	$(call image,minio,deploy/minio/Dockerfile) --build-arg MINIO_MODULE=$(MINIO_MODULE)
 	$(call image,prometheus,deploy/monitoring/Dockerfile)

@@ -111,8 +111,9 @@ def build_planes(
            [0. , 0.3, 0.3]], dtype=float32)
     """
     height, width = reference.shape
-    planes = np.zeros((plane_count(levels), height, width), np.float32)
-    np.put_along_axis(planes[:levels], reference[None].astype(np.intp), 1.0, 0)
+    planes = np.empty((plane_count(levels), height, width), np.float32)
+    for level in range(levels):
+        planes[level] = reference == level
     table = _table(look)
     planes[levels], planes[levels + 1] = table[objects, 0], table[objects, 1]
     values = levels + 2 + len(glow)

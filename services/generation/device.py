@@ -1,4 +1,4 @@
-"""Which engine runs the generators: ONNX Runtime on the CPU, torch on a GPU."""
+"""Which engine runs the generators: ONNX Runtime or OpenVINO on the CPU, torch on a GPU."""
 
 from __future__ import annotations
 
@@ -6,46 +6,58 @@ import functools
 import logging
 from collections.abc import Callable
 from importlib.util import find_spec
+from typing import TypeAlias
 
 import numpy as np
 
 from services.common.engines.engine import Engine
+from services.common.engines.openvino_cpu import OpenVinoEngine, check_openvino
 from services.common.errors import ConfigError
 from services.generation.model import StoredModel
 from services.generation.patches import PATCH_PX
 
 _log = logging.getLogger(__name__)
+Opening: TypeAlias = Callable[[StoredModel], Engine]
 
 
-def choose_engine(device: str, precision: str = "float32") -> Callable[[StoredModel], Engine]:
-    """The function that loads models on `device`: auto, cpu or cuda. precision: of a GPU; the CPU's is float32.
+def choose_engine(device: str, precision: str = "float32", cpu_engine: str = "onnxruntime") -> Opening:
+    """The function that loads models on `device`: auto, cpu or cuda; on the CPU by onnxruntime or openvino.
 
-    Raises ConfigError for `cuda` without a GPU: running elsewhere than asked would hide that it is missing. Only `auto`
-    may fall back on the CPU, and logs it; it looks for a GPU at the first model, since torch takes seconds to import.
+    Raises ConfigError for `cuda` without a GPU, and for openvino where it is not installed: running elsewhere than
+    asked would hide that it is missing. Only `auto` may fall back on the CPU, and logs it; it looks for a GPU at the
+    first model, since torch takes seconds to import.
     """
     if device == "cuda":
         return _on_gpu(precision)
-    return _on_cpu if device == "cpu" else lambda model: _automatic(precision)(model)
+    on_cpu = _by_onnxruntime
+    if cpu_engine == "openvino":
+        check_openvino()
+        on_cpu = _by_openvino
+    return on_cpu if device == "cpu" else lambda model: _automatic(precision, on_cpu)(model)
 
 
 @functools.cache
-def _automatic(precision: str) -> Callable[[StoredModel], Engine]:
+def _automatic(precision: str, on_cpu: Opening) -> Opening:
     if find_spec("torch") is not None:
         from services.common.engines.torch_cuda import has_gpu
 
         if has_gpu():
             return _on_gpu(precision)
-    _log.info("no GPU that torch can use: generating on the CPU with ONNX Runtime, in float32")
-    return _on_cpu
+    _log.info("no GPU that torch can use: generating on the CPU")
+    return on_cpu
 
 
-def _on_cpu(model: StoredModel) -> Engine:
+def _by_onnxruntime(model: StoredModel) -> Engine:
     from services.common.engines.onnx_cpu import OnnxCpuEngine
 
     return OnnxCpuEngine(model.weights())
 
 
-def _on_gpu(precision: str) -> Callable[[StoredModel], Engine]:
+def _by_openvino(model: StoredModel) -> Engine:
+    return OpenVinoEngine(model.weights())
+
+
+def _on_gpu(precision: str) -> Opening:
     if find_spec("torch") is None:
         raise ConfigError("BIOSYNTH_DEVICE: cuda needs torch, which is not installed; use the image generation-cuda")
     from services.common.engines.torch_cuda import TorchEngine, check_gpu

@@ -23,7 +23,7 @@ def opened_models(config: GenerationConfig, runtime: Runtime) -> Iterator[Loaded
 
     Raises ConfigError, or StoreUnavailable where it waits in vain.
     """
-    open_engine = choose_engine(config.device, config.precision)
+    open_engine = choose_engine(config.device, config.precision, config.cpu_engine)
     with ExitStack() as stack:
         folders = list(config.model_folders)
         if config.from_store:

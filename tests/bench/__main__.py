@@ -21,7 +21,19 @@ MODULES = ("tests.bench.rendering", "tests.bench.wound_zone", "tests.bench.paire
 # Each has figures(quick: bool), rows of name, value, target, met: what is said to be good, on real data where it is.
 # Where it takes a folder as well, it writes pictures there, beside the JSON.
 FIGURES = tuple(
-    f"tests.bench.{name}" for name in ("looks", "tilings", "load", "endurance", "memory", "refusals", "faults", "gpu")
+    f"tests.bench.{name}"
+    for name in (
+        "generation_speed",
+        "training_speed",
+        "looks",
+        "tilings",
+        "load",
+        "endurance",
+        "memory",
+        "refusals",
+        "faults",
+        "gpu",
+    )
 )
 
 

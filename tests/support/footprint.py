@@ -7,13 +7,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import numpy as np
 from biosynth.contract import CELLS_CHANNEL_SEGMENTER, NUCLEI_CHANNEL_SEGMENTER
 
+from services.common.engines.engine import Engine
 from services.common.engines.onnx_cpu import OnnxCpuEngine
+from services.common.engines.openvino_cpu import OpenVinoEngine
 from services.common.imaging.images import decode_image, encode_png
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import decode_segmentation, encode_segmentation
@@ -88,9 +91,9 @@ def _render(side: int) -> Callable[[], object]:
     return work
 
 
-def _generate(tiling: Tiling, side: int) -> Callable[[], object]:
-    folder = SHIPPED / "fluo-nuclei"
-    model, engine = read_model(folder).description, OnnxCpuEngine(folder / "model.onnx")
+def _generate(tiling: Tiling, open_engine: Callable[[bytes], Engine], side: int) -> Callable[[], object]:
+    stored = read_model(SHIPPED / "fluo-nuclei")
+    model, engine = stored.description, open_engine(stored.weights())
     data = encode_png(render(Segmentation(nuclei=_labels(side)), named("nuclei3")).reference)
     return lambda: encode_png(generate(decode_image(data).view(np.uint8), model, engine, tiling=tiling).image)
 
@@ -110,8 +113,11 @@ WORK: dict[str, Callable[[int], Callable[[], object]]] = {
     **{f"segment:{name}": partial(_segment, name) for name in builtin_segmenters()},
     "segment:two-channels": _two_channels,
     "render": _render,
-    "generate": partial(_generate, Tiling.EXACT),  # patches take less: 178 MB against 276 for 4 megapixels
-    "generate-whole": partial(_generate, Tiling.WHOLE),
+    "generate": partial(
+        _generate, Tiling.EXACT, OnnxCpuEngine
+    ),  # patches take less: 178 MB against 276 for 4 megapixels
+    "generate-whole": partial(_generate, Tiling.WHOLE, OnnxCpuEngine),
+    **({"generate:openvino": partial(_generate, Tiling.EXACT, OpenVinoEngine)} if find_spec("openvino") else {}),
     "compare-pair": _compare_pair,
     "compare-sets": _compare_sets,
 }

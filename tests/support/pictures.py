@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -33,3 +36,13 @@ def scratch_picture(height: int = 400, width: int = 500, seed: int = 0) -> NDArr
             cv2.ellipse(image, centre, axes, angle, 0, 360, 215.0, 2)
     seen = cv2.GaussianBlur(image, (0, 0), 1.0) + generator.normal(0, 1.5, image.shape)
     return np.clip(np.rint(seen), 0, 255).astype(np.uint8)
+
+
+def announced(side: int) -> bytes:
+    """A grey PNG that says in its header how large it is, and ends after a row."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header, row = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0), zlib.compress(bytes(side + 1))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", row) + chunk(b"IEND", b"")

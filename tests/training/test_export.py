@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ torch = pytest.importorskip("torch", reason="training needs torch: the `training
 import onnx
 
 from services.common.engines.onnx_cpu import OnnxCpuEngine
-from services.common.errors import UnknownName
+from services.common.engines.openvino_cpu import OpenVinoEngine
+from services.common.errors import ConfigError, UnknownName
 from services.common.imaging.tiling import run_tiles
 from services.generation.conditions import plane_count
 from services.generation.device import choose_engine
@@ -129,12 +131,24 @@ def test_a_published_model_is_read_by_the_shelf_and_generates(dataset: Path, tmp
 def test_a_model_that_names_a_file_as_its_weights_reads_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "token").write_bytes(b"secret")
     monkeypatch.chdir(tmp_path)
+    with pytest.raises(Exception, match="External data"):
+        OnnxCpuEngine(_with_weights_in("token"))
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed")
+def test_openvino_is_not_given_such_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_bytes(b"secret")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="expected a model that holds its weights; got one that names another file"):
+        OpenVinoEngine(_with_weights_in("token"))
+
+
+def _with_weights_in(file: str) -> bytes:
     tensor = onnx.TensorProto(name="image", data_type=onnx.TensorProto.UINT8, dims=[6])
     tensor.data_location = onnx.TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value="token")
+    tensor.external_data.add(key="location", value=file)
     made, planes = (onnx.helper.make_tensor_value_info(name, 1, [6]) for name in ("made", "planes"))
     node = onnx.helper.make_node("Cast", ["image"], ["made"], to=1)
     graph = onnx.helper.make_graph([node], "g", [planes], [made], [tensor])
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
-    with pytest.raises(Exception, match="External data"):
-        OnnxCpuEngine(model.SerializeToString())
+    return bytes(model.SerializeToString())

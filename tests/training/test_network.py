@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch: the `training` extra")
 
 from services.generation.conditions import plane_count
-from services.generation.network import STRIDE, Generator, NetworkConfig
+from services.generation.network import STRIDE, Generator, NetworkConfig, Stem
 
 
 def _network(config: NetworkConfig) -> Generator:
@@ -47,3 +47,10 @@ def test_the_default_preset_is_small(levels: int) -> None:
     config = NetworkConfig(plane_count(levels))
     assert sum(parameter.numel() for parameter in Generator(config).parameters()) <= 2_400_000
     assert config.halo_px <= 64
+
+
+@pytest.mark.parametrize("size", [(4, 4), (12, 20)])
+def test_the_stem_is_the_same_as_a_convolution_of_pixels(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    stem, planes = Stem(5, 7).double(), torch.randn(2, 5, *size, dtype=torch.float64)
+    assert torch.allclose(stem.of_pixels()(planes), stem(planes), atol=1e-12)

@@ -49,7 +49,11 @@ def _record(session: Session) -> dict[str, Any]:
         "store": session.store_place,
         "cpu": {"machine": platform.machine(), "cores": usable_cores()},
         "gpus": gpus,
-        "engines": [*(["torch-cuda float32 or bfloat16"] if gpus and find_spec("torch") else []), CPU_ENGINE],
+        "engines": [
+            *(["torch-cuda float32 or bfloat16"] if gpus and find_spec("torch") else []),
+            CPU_ENGINE,
+            *(["openvino-cpu"] if find_spec("openvino") else []),
+        ],
         "segmenters": {entry.name: list(entry.parts) for entry in segmenters},
         "schemas": {schema.name: list(schema.parts) for schema in schemas},
         "models": {model.name: model.schema_name for model in reversed(models)},  # the versions by default come first

@@ -97,7 +97,7 @@ def _generated(arguments: argparse.Namespace, manifest: DatasetManifest, folder:
 
     config = GenerationConfig.from_env(os.environ)
     model = ModelShelf(*config.model_folders).get(arguments.model)
-    engine = choose_engine(config.device, config.precision)(model)
+    engine = choose_engine(config.device, config.precision, config.cpu_engine)(model)
     place = folder / f"{arguments.model}-{model.fingerprint[:12]}-{arguments.seed}"
     with console.progress(total=images_of(manifest), unit="image") as bar:
         for _ in generate_missing(arguments.dataset, manifest, model.description, engine, arguments.seed, place):

@@ -14,13 +14,15 @@ import numpy as np
 import pytest
 import tifffile
 from biosynth import BiosynthCallError, Client
-from biosynth.v1 import generation_pb2, pipeline_pb2, reference_pb2, segmentation_pb2
+from biosynth.v1 import evaluation_pb2, generation_pb2, pipeline_pb2, reference_pb2, segmentation_pb2
 from biosynth.v1.types_pb2 import Appearance, Content, Look, ObjectRef
 
 from services.common.imaging.images import encode_png
+from services.common.imaging.labels import Segmentation
+from services.common.imaging.ometiff import encode_segmentation
 from services.common.storage.folder import FolderStore
 from tests.integration.services.conftest import stack
-from tests.support.pictures import nuclei_picture
+from tests.support.pictures import announced, nuclei_picture
 
 
 def png_bomb(side: int = 30_000) -> bytes:
@@ -103,6 +105,47 @@ def test_a_schema_that_no_model_draws_from_is_refused_before_work(client: Client
         list(client.pipeline.Run(pipeline_pb2.RunRequest(image=Content(file=GOOD), schema="levels9")))
     assert caught.value.code is grpc.StatusCode.FAILED_PRECONDITION
     assert list(store.list("")) == []
+
+
+VAST, SMALL = Content(file=announced(20_000)), Content(file=GOOD)
+SHOWN = Content(file=encode_segmentation(Segmentation(cells=np.ones((64, 64), np.int32))))
+DOORS: dict[str, Callable[[Client], object]] = {
+    "Segment": lambda asked: asked.segmentation.Segment(segmentation_pb2.SegmentRequest(image=VAST)),
+    "Render": lambda asked: asked.reference.Render(
+        reference_pb2.RenderRequest(segmentation=SHOWN, image=VAST, schema_name="levels7")
+    ),
+    "Generate": lambda asked: asked.generation.Generate(
+        generation_pb2.GenerateRequest(reference=VAST, model="fluo-nuclei")
+    ),
+    "ComparePair": lambda asked: asked.evaluation.ComparePair(
+        evaluation_pb2.ComparePairRequest(real=SMALL, generated=VAST)
+    ),
+    "CompareSets": lambda asked: list(asked.evaluation.CompareSets(_sets(SMALL, VAST))),
+    "Run of an image": lambda asked: list(asked.pipeline.Run(pipeline_pb2.RunRequest(image=VAST))),
+    "Run of a reference": lambda asked: list(
+        asked.pipeline.Run(pipeline_pb2.RunRequest(reference=VAST, model="fluo-nuclei"))
+    ),
+}
+
+
+def _sets(real: Content, made: Content) -> evaluation_pb2.CompareSetsRequest:
+    sets = [
+        evaluation_pb2.ImageSet(name=name, fields=[evaluation_pb2.Field(name=str(n), image=image) for n in range(2)])
+        for name, image in (("real", real), ("made", made))
+    ]
+    return evaluation_pb2.CompareSetsRequest(real=sets[0], candidates=sets[1:])
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_an_image_of_20000_px_a_side_is_refused_at_every_door_by_its_header(
+    client: Client, store: FolderStore, door: str
+) -> None:
+    with pytest.raises(BiosynthCallError) as caught:
+        DOORS[door](client)
+    error = caught.value
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "IMAGE_TOO_LARGE"), error
+    assert error.metadata == {"got": "400000000", "limit": "100000000"}
+    assert list(store.list("results/")) == []
 
 
 KEYS = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import struct
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +29,7 @@ from services.generation.config import GenerationConfig
 from services.generation.model import SHIPPED, WEIGHTS, read_model
 from tests.integration.services.conftest import stack
 from tests.integration.services.test_start import last_words
-from tests.support.pictures import nuclei_picture
+from tests.support.pictures import announced, nuclei_picture
 from tests.support.ports import free_ports
 from tests.support.processes import resident, serving
 from tests.unit.generation.fakes import BoxEngine, disks
@@ -115,16 +114,6 @@ def test_what_the_network_sees_at_once_is_reckoned_with_and_tiles_need_less(gene
     assert error.reason == "IMAGE_TOO_LARGE"
     assert "at most 365 MiB" in error.message and "about 374 MiB" in error.message
     assert generator.generate(LARGE, model="fluo-nuclei").image.shape == LARGE.shape
-
-
-def announced(side: int) -> bytes:
-    """A grey PNG that says in its header how large it is, and ends after a row."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header, row = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0), zlib.compress(bytes(side + 1))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", row) + chunk(b"IEND", b"")
 
 
 VAST = {

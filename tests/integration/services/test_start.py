@@ -58,6 +58,7 @@ def last_words(service: str, env: Mapping[str, str]) -> str:
         ("generation", {"BIOSYNTH_MODELS_FROM": "store"}, "expected models under models/ in the store, found none"),
         ("generation", {"BIOSYNTH_DEVICE": "cuda", "CUDA_VISIBLE_DEVICES": ""}, "BIOSYNTH_DEVICE: "),
         ("generation", {"BIOSYNTH_DEVICE": "cpu", "BIOSYNTH_PRECISION": "bfloat16"}, "BIOSYNTH_PRECISION: "),
+        ("generation", {"BIOSYNTH_CPU_ENGINE": "torch"}, "BIOSYNTH_CPU_ENGINE: expected one of onnxruntime, openvino"),
         ("pipeline", {}, "BIOSYNTH_SEGMENTATION_ENDPOINT is not set"),
         (
             "evaluation",

@@ -99,7 +99,7 @@ def test_every_mask_is_used_as_it_is_and_then_augmented_and_the_manifest_tells_a
         np.testing.assert_array_equal(decode_image(files["reference"]) > 0, mask > 0)
         source = (masks / line["source"]["file"]).read_bytes()
         assert hashlib.sha256(source).hexdigest() == line["source"]["sha256"]
-        assert (line["model"], line["model_version"], len(line["model_sha256"])) == ("fluo-nuclei", "3.1", 64)
+        assert (line["model"], line["model_version"], len(line["model_sha256"])) == ("fluo-nuclei", "4", 64)
     given = decode_image((masks / "plate0_uint8.png").read_bytes())
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "out" / "masks" / "000002.tif"), given)
     assert (tmp_path / "out" / "contact_sheet.png").is_file()

@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 
 from services.cli.appearance import SAMPLED, add_appearance, appearance_of
 from services.cli.console import Console
-from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
+from services.cli.files import check_folder, refuse_overwriting, write_file
+from services.cli.images.opening import KINDS
+from services.cli.images.reading import LabImage, read_images
+from services.cli.images.wish import ALL, wish_of
 from services.cli.numbers import COUNT, SEED, tier_limits
 from services.cli.report import counts, report
 from services.cli.run_files import FILES, RunFiles, run_files
 from services.cli.run_record import run_record
 from services.cli.seeking import HELP as SEEKING
-from services.cli.seeking import add_seeking, set_seeking, shown_channel
+from services.cli.seeking import add_seeking, set_seeking
 from services.cli.session import Session, add_endpoint, open_session
-from services.common.imaging.images import decode_image
 from services.common.imaging.intensity import to_eight_bit
 from services.evaluation.paired import compare_pair
 
@@ -34,7 +36,8 @@ STAGES = ("plan", "segment", "render", "generate")
 UNTIL = {"segment": Stage.STAGE_SEGMENT, "render": Stage.STAGE_RENDER}
 HELP = "segment an image, render its reference, generate a new image of it"
 DESCRIPTION = f"""\
-Takes a microscopy image (PNG, TIFF, OME-TIFF or JPEG) the whole way and writes into --out:
+Takes a microscopy image ({KINDS}) the whole way and writes
+into --out, with --time all for each frame into t0000, t0001 and so on:
 
   segmentation.ome.tif   label maps, one named channel each (OME-TIFF, for napari and Fiji)
   objects.csv            a line for each cell and nucleus: area, whether it touches the border, how sure that is
@@ -81,25 +84,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command."""
-    start = time.monotonic()
-    folder = check_folder(arguments.out)
+    folder, frames = check_folder(arguments.out), arguments.time == ALL
     refuse_overwriting([arguments.image], [folder / name for name in FILES])
-    source = read_input(arguments.image)
-    stages: list[dict[str, Any]] = []
+    records = []
     with open_session(os.environ, arguments.endpoint) as session:
-        request = _request(arguments, source, session)
-        result = session.ask(lambda request: _run(request, session.client, stages, console), request)
-    image = to_eight_bit(decode_image(source, shown_channel(arguments)))
-    made = run_files(image, result)
+        for image in read_images(arguments.image, wish_of(arguments)):
+            below = folder if image.frame is None else check_folder(folder / f"t{image.frame:04d}")
+            records.append(_run_image(image, below, arguments, session, console))
+    console.answer({"frames": records} if frames else records[0])
+
+
+def _run_image(
+    image: LabImage, folder: Path, arguments: argparse.Namespace, session: Session, console: Console
+) -> dict[str, Any]:
+    """Run an image, write its files and return its record."""
+    start = time.monotonic()
+    for note in image.notes:
+        console.say(f"{image.record['name']}: {note}")
+    stages: list[dict[str, Any]] = []
+    request = _request(arguments, image, session)
+    result = session.ask(lambda request: _run(request, session.client, stages, console), request)
+    pixels = to_eight_bit(image.pixels())
+    made = run_files(pixels, result)
     diameter = request.diameter_px if request.HasField("diameter_px") else None
-    record = run_record(arguments, source, diameter, result, stages)
+    record = run_record(arguments, image, diameter, result, stages)
     if made.generated is not None:
-        record["likeness"] = _likeness(image, made.generated)
+        record["likeness"] = _likeness(pixels, made.generated)
     record["outputs"] = {name: hashlib.sha256(data).hexdigest() for name, data in made.files.items()}
     record["seconds"] = round(time.monotonic() - start, 3)
     _write(made, record, folder)
     _tell(record, len(made.files) + 2, folder, console)
-    console.answer(record)
+    return record
 
 
 def _tell(record: dict[str, Any], files: int, folder: Path, console: Console) -> None:
@@ -120,7 +135,7 @@ def _tell(record: dict[str, Any], files: int, folder: Path, console: Console) ->
     )
 
 
-def _request(arguments: argparse.Namespace, source: bytes, session: Session) -> RunRequest:
+def _request(arguments: argparse.Namespace, image: LabImage, session: Session) -> RunRequest:
     name, _, version = arguments.model.partition("/")
     request = RunRequest(
         segmenter=arguments.segmenter,
@@ -137,8 +152,8 @@ def _request(arguments: argparse.Namespace, source: bytes, session: Session) -> 
     )
     if arguments.until:
         request.last_stage = UNTIL[arguments.until]
-    set_seeking(request, arguments, source)
-    request.image.CopyFrom(session.content(source))
+    set_seeking(request, arguments, image)
+    request.image.CopyFrom(session.content(image.data))
     return request
 
 

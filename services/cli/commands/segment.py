@@ -13,16 +13,19 @@ from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
 
 from services.cli.console import Console
 from services.cli.exits import REFUSED, exit_code
-from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
-from services.cli.folders import list_images, stem_of
+from services.cli.files import check_folder, refuse_overwriting, write_file
+from services.cli.folders import stem_of
+from services.cli.images.finding import find_images
+from services.cli.images.reading import LabImage, read_images
+from services.cli.images.wish import wish_of
 from services.cli.objects_picture import objects_picture
 from services.cli.report import counts
 from services.cli.run_record import segmentation_record
 from services.cli.seeking import HELP as SEEKING
-from services.cli.seeking import add_seeking, set_seeking, shown_channel
+from services.cli.seeking import add_seeking, set_seeking
 from services.cli.session import Session, add_endpoint, open_session
 from services.common.errors import BiosynthError, InvalidImage
-from services.common.imaging.images import decode_image, encode_png
+from services.common.imaging.images import encode_png
 from services.common.imaging.intensity import to_eight_bit
 from services.common.imaging.ometiff import decode_segmentation
 
@@ -34,7 +37,8 @@ Writes into --out for every image:
   STEM.objects.csv   a line for each cell and nucleus: area, whether it touches the border, how sure the segmenter is
   STEM.objects.png   the same as a picture: outlines from red (unsure) to green, dashed at the image's border
 
-A folder is taken file by file; an image that fails is named at the end, and the others are done.
+A folder is taken file by file; an image that fails is named at the end, and the others are done. With --time all each
+frame of a time series has files of its own, STEM.t0000.ome.tif and so on.
 
 {SEEKING}
 
@@ -44,7 +48,9 @@ SUFFIXES = (".ome.tif", ".objects.csv", ".objects.png")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("source", type=Path, metavar="FILE|FOLDER", help="an image, or a folder of images")
+    parser.add_argument(
+        "source", type=Path, metavar="FILE|FOLDER", help="an image (docs/images.md), or a folder of images"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument(
         "--segmenter", default="", metavar="NAME", help="nuclei, cells, wound, scratch or auto (default)"
@@ -55,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command. Raises InvalidImage where any image failed."""
-    folder, paths = check_folder(arguments.out), _images(arguments.source)
+    folder, paths = check_folder(arguments.out), find_images(arguments.source)
     refuse_overwriting(paths, [folder / f"{stem}{suffix}" for _, stem in _named(paths) for suffix in SUFFIXES])
     with open_session(os.environ, arguments.endpoint) as session:
         done, failed = _segment_all(paths, folder, arguments, session, console)
@@ -83,7 +89,11 @@ def _segment_all(
         for path, stem in _named(paths):
             bar.set_description(path.name)
             try:
-                done.append(_segment(path, folder / stem, arguments, session))
+                for image in read_images(path, wish_of(arguments)):
+                    for note in image.notes:
+                        console.say(f"{path.name}: {note}")
+                    frame = "" if image.frame is None else f".t{image.frame:04d}"
+                    done.append(_segment(image, folder / f"{stem}{frame}", arguments, session))
             except (BiosynthError, BiosynthCallError) as error:
                 if len(paths) == 1 or exit_code(error) != REFUSED:  # the next image would fare no better
                     raise
@@ -92,31 +102,26 @@ def _segment_all(
     return done, failed
 
 
-def _segment(path: Path, target: Path, arguments: argparse.Namespace, session: Session) -> dict[str, Any]:
+def _segment(image: LabImage, target: Path, arguments: argparse.Namespace, session: Session) -> dict[str, Any]:
     """target: of the results, without suffix."""
-    source = read_input(path)
     request = SegmentRequest(segmenter=arguments.segmenter)
-    set_seeking(request, arguments, source)
-    request.image.CopyFrom(session.content(source))
+    set_seeking(request, arguments, image)
+    request.image.CopyFrom(session.content(image.data))
     response: SegmentResponse = session.ask(session.client.segmentation.Segment, request)
-    image = to_eight_bit(decode_image(source, shown_channel(arguments)))
     segmentation, objects = response.segmentation.file, response.objects.file
-    picture = objects_picture(image, decode_segmentation(segmentation), ObjectTable.of(objects))
+    picture = objects_picture(to_eight_bit(image.pixels()), decode_segmentation(segmentation), ObjectTable.of(objects))
     files = [Path(f"{target}{suffix}") for suffix in SUFFIXES]
     for file, data in zip(files, (segmentation, objects, encode_png(picture)), strict=True):
         write_file(file, data)
     record = segmentation_record(response)
     return {
-        "image": path.name,
+        "image": image.record["name"],
+        "input": image.record,
         **dict(zip(("file", "objects", "picture"), map(str, files), strict=True)),
         **record,
         "cached": response.cached,
         "found": counts(record),
     }
-
-
-def _images(source: Path) -> list[Path]:
-    return list_images(source) if source.is_dir() else [source]
 
 
 def _named(paths: list[Path]) -> list[tuple[Path, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from services.common.errors import ImageTooLarge, InvalidImage
@@ -25,7 +26,7 @@ class ImageLimits:
             raise InvalidImage("expected a PNG, TIFF or JPEG file, got 0 bytes")
         if len(data) > self.max_bytes:
             raise ImageTooLarge(
-                f"expected a file of at most {self.max_bytes} bytes, got {len(data)}",
+                f"expected a file of at most {self.max_bytes} bytes, got {len(data)}; crop the image, or bin it",
                 got=len(data),
                 limit=self.max_bytes,
             )
@@ -35,9 +36,10 @@ class ImageLimits:
         if height < 1 or width < 1:
             raise InvalidImage(f"expected an image of at least 1 x 1 pixel, got {height} x {width}")
         if height * width > self.max_pixels:
+            by = math.ceil(math.sqrt(height * width / self.max_pixels))
             raise ImageTooLarge(
                 f"expected at most {self.max_pixels} pixels, got {height} x {width} = {height * width}; "
-                "crop the image or bin it",
+                f"crop it, or bin it by {by} to {height // by} x {width // by}",
                 got=height * width,
                 limit=self.max_pixels,
             )

@@ -12,10 +12,11 @@ from services.common.errors import ImageTooLarge, InvalidImage
 class ImageLimits:
     """The largest file, image and number of planes, and the most memory that decoded pixels may take.
 
+    A file may hold an image of `max_pixels` pixels in one channel of 16 bit, whether it is compressed or not.
     `max_decoded_bytes` counts every sample of one page: an RGB page of 16 bit takes six bytes a pixel.
     """
 
-    max_bytes: int = 64 * 1024**2
+    max_bytes: int = 256 * 1024**2
     max_pixels: int = 100_000_000
     max_pages: int = 64
     max_decoded_bytes: int = 400_000_000

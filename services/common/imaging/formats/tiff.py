@@ -208,7 +208,7 @@ def _segment_bytes(page: Any) -> int:
 
 
 def _check_inflated(data: bytes, page: Any) -> None:
-    """Inflate every segment, up to its expected size: the decoder has no limit, and 64 MiB can inflate to 64 GiB."""
+    """Inflate every segment, up to its expected size: the decoder has no limit, and 256 MiB can inflate to 256 GiB."""
     view, limit = memoryview(data), _segment_bytes(page)
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
         size = 0

@@ -75,11 +75,13 @@ class Client(Connections):
         diameter_px: float | None = None,
         nuclei_channel: int | None = None,
         cells_channel: int | None = None,
+        pixel_size_um: float | None = None,
     ) -> SegmentationResult:
         """Find cells, nuclei and the wound. channel: from 0, for a file of several channels; segmenter "": `auto`.
 
         diameter_px: of a typical object; None: estimated. nuclei_channel, cells_channel: in place of `channel`, for an
-        image of stained nuclei beside one that shows cells; each nucleus then lies in its cell.
+        image of stained nuclei beside one that shows cells; each nucleus then lies in its cell. pixel_size_um: for the
+        measures in um; None: as the TIFF file says.
         """
         request = segmentation_pb2.SegmentRequest(
             image=self._image(image),
@@ -89,6 +91,7 @@ class Client(Connections):
             diameter_px=diameter_px,
             nuclei_channel=nuclei_channel,
             cells_channel=cells_channel,
+            pixel_size_um=pixel_size_um,
         )
         return SegmentationResult.of(self.segmentation.Segment(request))
 
@@ -188,14 +191,17 @@ class Client(Connections):
         diameter_px: float | None = None,
         nuclei_channel: int | None = None,
         cells_channel: int | None = None,
+        pixel_size_um: float | None = None,
         until: Literal["", "segment", "render"] = "",
+        stop_if_unsuitable: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> RunOutcome:
         """Run the pipeline from one of image, reference and scenario; names left empty are chosen to fit.
 
-        model_version: of `model`; empty: the newest. diameter_px, nuclei_channel, cells_channel: as for `segment`;
-        tier_limits: as for `render`.
-        until: the last stage to do, without a model; `render` needs a schema.
+        model_version: of `model`; empty: the newest. diameter_px, nuclei_channel, cells_channel, pixel_size_um: as for
+        `segment`; tier_limits: as for `render`.
+        until: the last stage to do, without a model; `render` needs a schema. stop_if_unsuitable: end after a
+        segmentation whose `unsuitable` says why nothing should be made of it; else an image is made whatever was found.
 
         look: of the generated image, measured on `image` (its default) or drawn by seed from training images.
         After a failure that may pass, the run begins again and finds its earlier results in the store; `on_progress`
@@ -225,6 +231,8 @@ class Client(Connections):
             diameter_px=diameter_px,
             nuclei_channel=nuclei_channel,
             cells_channel=cells_channel,
+            pixel_size_um=pixel_size_um,
+            stop_if_unsuitable=stop_if_unsuitable,
             last_stage=_LAST_STAGES[until],
         )
         responses, outcome = self.pipeline.Run(request), None

@@ -33,7 +33,8 @@ class SegmentationResult:
     """What a segmenter found; cells and nuclei are (H, W) int32 labels, 0 = background, wound is (H, W) bool.
 
     objects: cells and nuclei one by one. choice_confidence: how sure `auto` was of the segmenter, 0.5 to 1; None where
-    it did not choose. warnings: in what the image is unlike those that the segmenter was made for.
+    it did not choose. warnings: in what the image is unlike those that the segmenter was made for. unsuitable: why
+    nothing should be made of it, such as that no object was found.
     """
 
     cells: NDArray[np.int32] | None
@@ -45,6 +46,7 @@ class SegmentationResult:
     objects: ObjectTable
     choice_confidence: float | None
     warnings: tuple[str, ...]
+    unsuitable: tuple[str, ...] = ()
 
     @property
     def parts(self) -> dict[str, NDArray[Any]]:
@@ -67,6 +69,7 @@ class SegmentationResult:
             objects=_table(response.objects),
             choice_confidence=response.choice_confidence if response.HasField("choice_confidence") else None,
             warnings=tuple(response.warnings),
+            unsuitable=tuple(response.unsuitable),
         )
 
 

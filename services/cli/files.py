@@ -9,6 +9,8 @@ from pathlib import Path
 from services.common.errors import ConfigError, InvalidArgument, InvalidImage
 from services.common.imaging.images import ImageLimits
 
+_PICTURES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+
 
 def read_input(path: Path) -> bytes:
     """The bytes of an input. Raises InvalidImage for a file that cannot be read or is over the limit."""
@@ -22,7 +24,9 @@ def read_input(path: Path) -> bytes:
 
 
 def check_folder(path: Path) -> Path:
-    """Make an output folder. Raises ConfigError where that cannot be done."""
+    """Make an output folder. Raises ConfigError where that cannot be done, or where the name is that of a picture."""
+    if path.suffix.lower() in _PICTURES and not path.exists():
+        raise ConfigError(f"expected a folder to write several files to; got {path}, the name of a picture")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

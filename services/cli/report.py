@@ -7,6 +7,8 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from services.cli.run_record import doubts
+
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}img{max-width:100%;height:auto;border:1px solid #ccc}
@@ -31,7 +33,9 @@ def report(run: Mapping[str, Any], overview_png: bytes, pictures: Sequence[tuple
         f"<h1>biosynth run: {_text(run['input']['name'])}</h1>",
         _picture("image, segmentation, reference, generated: as far as the run went", overview_png),
         _table(("what", "value"), _facts(run)),
-        _warned("Of the segmentation, to be looked at before it is used:", run["segmentation"]["warnings"]),
+        _warned("Nothing was generated (--force does so all the same):", run["stopped"]),
+        _warned("Of the segmentation, to be looked at before it is used:", _doubts(run)),
+        *_means(run["segmentation"]["means"]),
         *(_generation(run) if "generation" in run else ()),
         *(_levels(run["reference"]) if "reference" in run else ()),
         "<h2>Stages</h2>",
@@ -63,6 +67,8 @@ def _facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     if found["diameter_px"] is not None:
         facts.append(("diameter", f"{found['diameter_px']:.1f} px"))
     facts.append(("at the border", f"{found['at_border']} of the cells and nuclei"))
+    if found["pixel_size_um"] is not None:
+        facts.append(("pixel size", f"{found['pixel_size_um']:g} um"))
     if "reference" in run:
         facts.append(("schema", f"{run['reference']['schema']} v{run['reference']['schema_version']}"))
     if "generation" in run:
@@ -78,6 +84,17 @@ def prepared(told: Mapping[str, Any]) -> str:
     places = [channels, f"z {told['z']}", f"time {told['time']}"]
     done = dict.fromkeys(text for text in (told["colours"], *told["scaling"]) if text)
     return "; ".join([", ".join(places), *done])
+
+
+def _doubts(run: Mapping[str, Any]) -> list[str]:
+    return doubts(run["segmentation"], told=run["stopped"])
+
+
+def _means(means: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """The objects in a few figures, a column for each part that has any."""
+    names = dict.fromkeys(name for of_part in means.values() for name in of_part)
+    rows = [(name, *(f"{of_part[name]:.4g}" for of_part in means.values())) for name in names]
+    return ["<h2>Objects, on average</h2>", _table(("measure", *means), rows)] if rows else []
 
 
 def _generation(run: Mapping[str, Any]) -> list[str]:

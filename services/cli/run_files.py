@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from biosynth.objects import ObjectTable
 from biosynth.v1.pipeline_pb2 import RunResult
 from numpy.typing import NDArray
 
 from services.cli.looks import write_look
-from services.cli.objects_picture import objects_picture
+from services.cli.object_files import NAMES, object_files
 from services.cli.overview import overview
 from services.common.imaging.images import encode_png
 from services.common.imaging.intensity import brightness_range, stretch
@@ -19,8 +18,7 @@ from services.common.serving.delivery import image_planes
 
 FILES = (
     "segmentation.ome.tif",
-    "objects.csv",
-    "objects.png",
+    *NAMES,
     "reference.png",
     "reference_grey.png",
     "generated.png",
@@ -47,10 +45,9 @@ class RunFiles:
 def run_files(image: NDArray[np.uint8], result: RunResult) -> RunFiles:
     """Draw what a run returned. image: (H, W), the one that it began with."""
     found = result.segmentation
-    files = {"segmentation.ome.tif": found.segmentation.file, "objects.csv": found.objects.file}
     segmentation = decode_segmentation(found.segmentation.file)
-    objects = objects_picture(image, segmentation, ObjectTable.of(found.objects.file))
-    files["objects.png"] = encode_png(objects)
+    files = {"segmentation.ome.tif": found.segmentation.file}
+    files |= object_files(image, segmentation, found.objects.file)
     grey, generated, alike = None, None, None
     limits = brightness_range(image)
     shown = stretch(image, limits)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from biosynth.objects import ObjectTable
 from biosynth.results import tiling_word, word
 from biosynth.v1.generation_pb2 import GenerateResponse, LookOrigin
 from biosynth.v1.pipeline_pb2 import RunResult
@@ -14,6 +15,7 @@ from biosynth.v1.segmentation_pb2 import SegmentResponse
 
 from services.cli.appearance import SAMPLED, values_of
 from services.cli.images.reading import LabImage
+from services.cli.object_means import object_means
 from services.cli.versions import versions
 
 
@@ -44,7 +46,7 @@ def run_record(
 
 
 def segmentation_record(found: SegmentResponse) -> dict[str, Any]:
-    """What was found, by which segmenter, and how sure that is."""
+    """What was found, by which segmenter, and how sure that is. found: its table as a file."""
     names = ("height_px", "width_px", "cells", "nuclei", "wound_fraction", "at_border")
     return {
         **{name: getattr(found.summary, name) for name in names},
@@ -54,7 +56,15 @@ def segmentation_record(found: SegmentResponse) -> dict[str, Any]:
         "segmenter_version": found.segmenter.version,
         "choice_confidence": found.choice_confidence if found.HasField("choice_confidence") else None,
         "warnings": list(found.warnings),
+        "unsuitable": list(found.unsuitable),
+        "pixel_size_um": found.summary.pixel_size_um if found.summary.HasField("pixel_size_um") else None,
+        "means": object_means(ObjectTable.of(found.objects.file)),
     }
+
+
+def doubts(found: Mapping[str, Any], told: Collection[str] = ()) -> list[str]:
+    """All that is doubtful in a segmentation_record, each sentence once and without those that were told."""
+    return [one for one in dict.fromkeys([*found["unsuitable"], *found["warnings"]]) if one not in told]
 
 
 def _reference_record(drawn: RenderResponse, boundary_thickness_px: int) -> dict[str, Any]:
@@ -69,7 +79,7 @@ def _reference_record(drawn: RenderResponse, boundary_thickness_px: int) -> dict
 
 def _parameters(arguments: argparse.Namespace, image: LabImage, diameter_px: float | None) -> dict[str, Any]:
     """What was asked for; empty: left to be chosen, estimated or drawn."""
-    names = ("segmenter", "schema", "model", "until")
+    names = ("segmenter", "schema", "model", "pixel_size", "until", "force")
     return {
         # As numbers, however they were named: those of the file that was sent.
         **{name: image.channels.get(name) for name in ("channel", "nuclei_channel", "cells_channel")},

@@ -42,7 +42,10 @@ def add_seeking(parser: argparse.ArgumentParser) -> None:
         "--diameter", type=_diameter, metavar="LENGTH", help="of the objects: 30 (pixels) or 12um; default: estimated"
     )
     parser.add_argument(
-        "--pixel-size", type=_size, metavar="UM", help="side of a pixel in um; default: as the file says"
+        "--pixel-size",
+        type=_size,
+        metavar="UM",
+        help="side of a pixel in um, for lengths in um; default: as the file says",
     )
 
 
@@ -54,8 +57,8 @@ def set_seeking(request: SegmentRequest | RunRequest, arguments: argparse.Namesp
     if asked is not None:
         um = _pixel_um(image.pixel_size_um, arguments.pixel_size) if asked.in_um else 1.0
         request.diameter_px = asked.value / um
-    elif arguments.pixel_size is not None:
-        raise InvalidArgument("expected --pixel-size with --diameter in um, such as --diameter 12um; got none")
+    if arguments.pixel_size is not None:
+        request.pixel_size_um = arguments.pixel_size
 
 
 def _pixel_um(found: tuple[float, float] | None, told: float | None) -> float:

@@ -171,6 +171,13 @@ class Unsupported(BiosynthError):
     reason = "UNSUPPORTED"
 
 
+class UnsuitableImage(BiosynthError):
+    """Nothing was found in the image, or it is unlike those that the segmenter was made for."""
+
+    status = "FAILED_PRECONDITION"
+    reason = "UNSUITABLE_IMAGE"
+
+
 class PluginFault(BiosynthError):
     """A plug-in of this deployment failed, or gave what its contract does not allow."""
 

@@ -61,3 +61,16 @@ def diameter_of(request: Any) -> float | None:
     if not (math.isfinite(diameter) and diameter >= 1):
         raise InvalidArgument(f"expected a diameter of 1 px or more; got {diameter:g}", field="diameter_px")
     return diameter
+
+
+def pixel_size_of(request: Any) -> float | None:
+    """The side of a pixel in um that a SegmentRequest or a RunRequest names; None where it names none.
+
+    Raises InvalidArgument for one that no pixel has.
+    """
+    if not request.HasField("pixel_size_um"):
+        return None
+    size: float = request.pixel_size_um
+    if not 0 < size < math.inf:
+        raise InvalidArgument(f"expected a pixel size above 0 um; got {size:g}", field="pixel_size_um")
+    return size

@@ -7,12 +7,21 @@ from biosynth.v1.pipeline_pb2 import LookSource, RunRequest, Stage
 from services.common.errors import InvalidArgument
 from services.common.ranges import check_appearance, check_thickness, check_tier_limits
 from services.common.serving.delivery import check_delivery
-from services.common.sought import diameter_of, two_channels
+from services.common.sought import diameter_of, pixel_size_of, two_channels
 
 # Where a run may end before the last stage.
 _LAST = (Stage.STAGE_SEGMENT, Stage.STAGE_RENDER)
 # What says how to get from an image to a reference.
-_OF_IMAGES = ("segmenter", "diameter_px", "nuclei_channel", "cells_channel", "last_stage", "tier_limits")
+_OF_IMAGES = (
+    "segmenter",
+    "diameter_px",
+    "nuclei_channel",
+    "cells_channel",
+    "pixel_size_um",
+    "last_stage",
+    "stop_if_unsuitable",
+    "tier_limits",
+)
 
 
 def check_run(request: RunRequest) -> None:
@@ -23,6 +32,7 @@ def check_run(request: RunRequest) -> None:
     check_tier_limits(request.tier_limits)
     two_channels(request)
     diameter_of(request)
+    pixel_size_of(request)
     _check_look(request)
     if not request.HasField("image"):
         _check_from_reference(request)

@@ -81,7 +81,7 @@ class Run:
         segment = partial(self._segment, plan)
         async for response in self._stage(Stage.STAGE_SEGMENT, f"segmenter {plan.segmenter}", segment, found):
             yield response
-        if self.request.last_stage == Stage.STAGE_SEGMENT:
+        if self.request.last_stage == Stage.STAGE_SEGMENT or (self.request.stop_if_unsuitable and found.unsuitable):
             return
         model = plan.models[found.segmenter.name]
         about = f"schema {model.schema}, since segmenter {found.segmenter.name} ran"
@@ -122,7 +122,7 @@ class Run:
         request = segmentation_pb2.SegmentRequest(
             image=self.request.image, segmenter=plan.segmenter, candidates=plan.segmenters, delivery=_OBJECT
         )
-        for name in ("channel", "diameter_px", "nuclei_channel", "cells_channel"):
+        for name in ("channel", "diameter_px", "nuclei_channel", "cells_channel", "pixel_size_um"):
             if self.request.HasField(name):
                 setattr(request, name, getattr(self.request, name))
         async for event in self.stubs.segmentation.SegmentWithProgress(

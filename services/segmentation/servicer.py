@@ -20,14 +20,16 @@ from services.common.serving.model_metrics import ModelInMemory
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
 from services.common.serving.streams import followed
-from services.common.sought import TwoChannels, check_finds_cells, diameter_of, two_channels
+from services.common.sought import TwoChannels, check_finds_cells, diameter_of, pixel_size_of, two_channels
 from services.common.storage.results import Json, Outcome, Stored
 from services.segmentation.choice import AUTO, AUTO_VERSION, Choice, eligible, pick
 from services.segmentation.learned.segmenter import in_memory
-from services.segmentation.objects import objects_of, table_of
+from services.segmentation.measures import VERSION as MEASURES
+from services.segmentation.objects import INSTANCES, objects_of, table_of
 from services.segmentation.paired import VERSION as PAIRING
 from services.segmentation.paired import paired
 from services.segmentation.segmenter import Found, Image, Segmenter
+from services.segmentation.suitability import unsuitable
 
 FILE, TABLE = "segmentation.ome.tif", "objects.csv"
 
@@ -65,7 +67,7 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
         check_delivery(request.delivery)
         store, limits = self._runtime.store, self._runtime.limits
         channel = request.channel if request.HasField("channel") else None
-        channels, diameter = two_channels(request), diameter_of(request)
+        channels, diameter, pixel_um = two_channels(request), diameter_of(request), pixel_size_of(request)
         name = request.segmenter or AUTO
         if channels is not None and name == AUTO:
             name = CELLS_CHANNEL_SEGMENTER
@@ -73,7 +75,8 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
         with at("image"):
             image = identify(request.image, store, limits)
         identity: dict[str, Json] = {"image": image.sha256, "channel": channel, "segmenter": name, "versions": versions}
-        identity |= {"diameter_px": diameter, "look": AUTO_VERSION}
+        pixel_um = image.pixel_um if pixel_um is None else pixel_um
+        identity |= {"diameter_px": diameter, "look": AUTO_VERSION, "measures": MEASURES, "pixel_um": pixel_um}
         if channels is not None:
             check_finds_cells(name, self._segmenters[name].parts)
             identity |= {"channels": [channels.nuclei, channels.cells], "pairing": PAIRING}
@@ -83,13 +86,17 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
             with at("image", channel=field):
                 return read_image(image.content, number, store, limits)[0]
 
+        used = (channel or 0,) if channels is None else (channels.nuclei, channels.cells)
+        origin = ", ".join(image.channels[number] for number in used if number < len(image.channels))
+
         def compute() -> Outcome:
             if channels is not None:
-                return _outcome(*self._found_paired(read, channels, name, diameter))
+                return _outcome(*self._found_paired(read, channels, name, diameter), pixel_um, origin)
             pixels = read("channel", channel)
             _check_diameter(diameter, pixels)
             choice = pick(self._segmenters, name, pixels, request.candidates)
-            return _outcome(choice, _found(choice.segmenter, pixels, diameter))
+            found = _found(choice.segmenter, pixels, diameter)
+            return _outcome(choice, found, dict.fromkeys(INSTANCES, pixels), pixel_um, origin)
 
         def reply(stored: Stored) -> segmentation_pb2.SegmentResponse:
             told: dict[str, Any] = dict(stored.summary)  # written by _outcome
@@ -100,6 +107,7 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
                 summary=SegmentationSummary(**told["summary"]),
                 choice_confidence=told["choice_confidence"],
                 warnings=told["warnings"],
+                unsuitable=told["unsuitable"],
                 cached=stored.cached,
             )
 
@@ -107,14 +115,18 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
 
     def _found_paired(
         self, read: Callable[[str, int], Image], channels: TwoChannels, name: str, diameter: float | None
-    ) -> tuple[Choice, Found]:
-        """What two channels show. One network runs after the other, so that they take no more memory than one."""
+    ) -> tuple[Choice, Found, Mapping[str, Image]]:
+        """What two channels show, and which of them shows which part.
+
+        One network runs after the other, so that they take no more memory than one.
+        """
         stained, shown = read("nuclei_channel", channels.nuclei), read("cells_channel", channels.cells)
         _check_diameter(diameter, shown)
         own, other = pick(self._segmenters, name, shown), pick(self._segmenters, NUCLEI_CHANNEL_SEGMENTER, stained)
         cells, nuclei = _found(own.segmenter, shown, diameter), _found(other.segmenter, stained, None)
         made = paired(cells, nuclei)
-        return replace(own, warnings=(*own.warnings, *other.warnings, *made.warnings)), made.found
+        choice = replace(own, warnings=(*own.warnings, *other.warnings, *made.warnings))
+        return choice, made.found, {"cells": shown, "nuclei": stained}
 
 
 def segmentation_service(runtime: Runtime, segmenters: Mapping[str, Segmenter]) -> Service:
@@ -145,8 +157,9 @@ def _found(segmenter: Segmenter, image: Image, diameter: float | None) -> Found:
     return segmenter.find(image, diameter)
 
 
-def _outcome(choice: Choice, found: Found) -> Outcome:
-    segmentation, objects = found.segmentation, objects_of(found)
+def _outcome(choice: Choice, found: Found, shown: Mapping[str, Image], pixel_um: float | None, origin: str) -> Outcome:
+    """origin: names of the channels in which it was found, as the image's file tells them."""
+    segmentation, objects = found.segmentation, objects_of(found, shown, pixel_um)
     counts = {one.part: len(one.area_px) for one in objects}
     summary: dict[str, Json] = {
         "height_px": segmentation.shape[0],
@@ -156,14 +169,19 @@ def _outcome(choice: Choice, found: Found) -> Outcome:
         "wound_fraction": float(segmentation.wound.mean()) if segmentation.wound is not None else 0.0,
         "diameter_px": found.diameter_px,
         "at_border": sum(int(one.touches_border.sum()) for one in objects),
+        "pixel_size_um": pixel_um,
     }
     return Outcome(
-        {FILE: encode_segmentation(segmentation), TABLE: table_of(objects)},
+        {
+            FILE: encode_segmentation(segmentation, (pixel_um, pixel_um) if pixel_um else None, origin),
+            TABLE: table_of(objects),
+        },
         {
             "segmenter": choice.segmenter.name,
             "summary": summary,
             "choice_confidence": choice.confidence,
             "warnings": [*choice.warnings, *found.warnings],
+            "unsuitable": list(unsuitable(choice, segmentation)),
         },
     )
 

@@ -29,7 +29,7 @@ from biosynth.v1 import types_pb2 as biosynth_dot_v1_dot_types__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x62iosynth/v1/pipeline.proto\x12\x0b\x62iosynth.v1\x1a\x1c\x62iosynth/v1/generation.proto\x1a\x1b\x62iosynth/v1/reference.proto\x1a\x1e\x62iosynth/v1/segmentation.proto\x1a\x17\x62iosynth/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x04\n\nRunRequest\x12%\n\x05image\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.ContentH\x00\x12)\n\treference\x18\x02 \x01(\x0b\x32\x14.biosynth.v1.ContentH\x00\x12)\n\x08scenario\x18\x03 \x01(\x0b\x32\x15.biosynth.v1.ScenarioH\x00\x12\x14\n\x07\x63hannel\x18\x04 \x01(\rH\x01\x88\x01\x01\x12\x11\n\tsegmenter\x18\x05 \x01(\t\x12\x0e\n\x06schema\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\t\x12\x0c\n\x04seed\x18\x08 \x01(\x04\x12+\n\nappearance\x18\t \x01(\x0b\x32\x17.biosynth.v1.Appearance\x12\x1d\n\x15\x62oundary_thickness_px\x18\n \x01(\r\x12\'\n\x08\x64\x65livery\x18\x0b \x01(\x0e\x32\x15.biosynth.v1.Delivery\x12,\n\x0blook_source\x18\x0c \x01(\x0e\x32\x17.biosynth.v1.LookSource\x12\x15\n\rmodel_version\x18\r \x01(\t\x12\x18\n\x0b\x64iameter_px\x18\x0e \x01(\x01H\x02\x88\x01\x01\x12\x1b\n\x0enuclei_channel\x18\x0f \x01(\rH\x03\x88\x01\x01\x12\x1a\n\rcells_channel\x18\x10 \x01(\rH\x04\x88\x01\x01\x12&\n\nlast_stage\x18\x11 \x01(\x0e\x32\x12.biosynth.v1.Stage\x12\x13\n\x0btier_limits\x18\x12 \x03(\x01\x42\x08\n\x06sourceB\n\n\x08_channelB\x0e\n\x0c_diameter_pxB\x11\n\x0f_nuclei_channelB\x10\n\x0e_cells_channel\"p\n\x0bRunResponse\x12.\n\x08progress\x18\x01 \x01(\x0b\x32\x1a.biosynth.v1.StageProgressH\x00\x12(\n\x06result\x18\x02 \x01(\x0b\x32\x16.biosynth.v1.RunResultH\x00\x42\x07\n\x05\x65vent\"\x95\x01\n\rStageProgress\x12!\n\x05stage\x18\x01 \x01(\x0e\x32\x12.biosynth.v1.Stage\x12\x0c\n\x04\x64one\x18\x02 \x01(\x08\x12\x0f\n\x07seconds\x18\x03 \x01(\x01\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0e\n\x06\x63\x61\x63hed\x18\x05 \x01(\x08\x12\x12\n\nsteps_done\x18\x06 \x01(\r\x12\r\n\x05steps\x18\x07 \x01(\r\"\xa2\x01\n\tRunResult\x12\x32\n\x0csegmentation\x18\x01 \x01(\x0b\x32\x1c.biosynth.v1.SegmentResponse\x12.\n\treference\x18\x02 \x01(\x0b\x32\x1b.biosynth.v1.RenderResponse\x12\x31\n\ngeneration\x18\x03 \x01(\x0b\x32\x1d.biosynth.v1.GenerateResponse\"L\n\x13\x43reateUploadRequest\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x11\n\textension\x18\x03 \x01(\t\"\xed\x01\n\x14\x43reateUploadResponse\x12&\n\x06object\x18\x01 \x01(\x0b\x32\x16.biosynth.v1.ObjectRef\x12\x0b\n\x03url\x18\x02 \x01(\t\x12?\n\x07headers\x18\x03 \x03(\x0b\x32..biosynth.v1.CreateUploadResponse.HeadersEntry\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"?\n\x15\x43reateDownloadRequest\x12&\n\x06object\x18\x01 \x01(\x0b\x32\x16.biosynth.v1.ObjectRef\"V\n\x16\x43reateDownloadResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*Z\n\nLookSource\x12\x1b\n\x17LOOK_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14LOOK_SOURCE_MEASURED\x10\x01\x12\x15\n\x11LOOK_SOURCE_DRAWN\x10\x02*g\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTAGE_PLAN\x10\x01\x12\x11\n\rSTAGE_SEGMENT\x10\x02\x12\x10\n\x0cSTAGE_RENDER\x10\x03\x12\x12\n\x0eSTAGE_GENERATE\x10\x04\x32\x8c\x02\n\x0fPipelineService\x12?\n\x03Run\x12\x17.biosynth.v1.RunRequest\x1a\x18.biosynth.v1.RunResponse\"\x03\x90\x02\x02\x30\x01\x12X\n\x0c\x43reateUpload\x12 .biosynth.v1.CreateUploadRequest\x1a!.biosynth.v1.CreateUploadResponse\"\x03\x90\x02\x02\x12^\n\x0e\x43reateDownload\x12\".biosynth.v1.CreateDownloadRequest\x1a#.biosynth.v1.CreateDownloadResponse\"\x03\x90\x02\x02\x42\x39\n\x0forg.biosynth.v1P\x01Z\x16\x62iosynth/v1;biosynthv1\xaa\x02\x0b\x42iosynth.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x62iosynth/v1/pipeline.proto\x12\x0b\x62iosynth.v1\x1a\x1c\x62iosynth/v1/generation.proto\x1a\x1b\x62iosynth/v1/reference.proto\x1a\x1e\x62iosynth/v1/segmentation.proto\x1a\x17\x62iosynth/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbe\x05\n\nRunRequest\x12%\n\x05image\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.ContentH\x00\x12)\n\treference\x18\x02 \x01(\x0b\x32\x14.biosynth.v1.ContentH\x00\x12)\n\x08scenario\x18\x03 \x01(\x0b\x32\x15.biosynth.v1.ScenarioH\x00\x12\x14\n\x07\x63hannel\x18\x04 \x01(\rH\x01\x88\x01\x01\x12\x11\n\tsegmenter\x18\x05 \x01(\t\x12\x0e\n\x06schema\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\t\x12\x0c\n\x04seed\x18\x08 \x01(\x04\x12+\n\nappearance\x18\t \x01(\x0b\x32\x17.biosynth.v1.Appearance\x12\x1d\n\x15\x62oundary_thickness_px\x18\n \x01(\r\x12\'\n\x08\x64\x65livery\x18\x0b \x01(\x0e\x32\x15.biosynth.v1.Delivery\x12,\n\x0blook_source\x18\x0c \x01(\x0e\x32\x17.biosynth.v1.LookSource\x12\x15\n\rmodel_version\x18\r \x01(\t\x12\x18\n\x0b\x64iameter_px\x18\x0e \x01(\x01H\x02\x88\x01\x01\x12\x1b\n\x0enuclei_channel\x18\x0f \x01(\rH\x03\x88\x01\x01\x12\x1a\n\rcells_channel\x18\x10 \x01(\rH\x04\x88\x01\x01\x12&\n\nlast_stage\x18\x11 \x01(\x0e\x32\x12.biosynth.v1.Stage\x12\x13\n\x0btier_limits\x18\x12 \x03(\x01\x12\x1a\n\x12stop_if_unsuitable\x18\x13 \x01(\x08\x12\x1a\n\rpixel_size_um\x18\x14 \x01(\x01H\x05\x88\x01\x01\x42\x08\n\x06sourceB\n\n\x08_channelB\x0e\n\x0c_diameter_pxB\x11\n\x0f_nuclei_channelB\x10\n\x0e_cells_channelB\x10\n\x0e_pixel_size_um\"p\n\x0bRunResponse\x12.\n\x08progress\x18\x01 \x01(\x0b\x32\x1a.biosynth.v1.StageProgressH\x00\x12(\n\x06result\x18\x02 \x01(\x0b\x32\x16.biosynth.v1.RunResultH\x00\x42\x07\n\x05\x65vent\"\x95\x01\n\rStageProgress\x12!\n\x05stage\x18\x01 \x01(\x0e\x32\x12.biosynth.v1.Stage\x12\x0c\n\x04\x64one\x18\x02 \x01(\x08\x12\x0f\n\x07seconds\x18\x03 \x01(\x01\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0e\n\x06\x63\x61\x63hed\x18\x05 \x01(\x08\x12\x12\n\nsteps_done\x18\x06 \x01(\r\x12\r\n\x05steps\x18\x07 \x01(\r\"\xa2\x01\n\tRunResult\x12\x32\n\x0csegmentation\x18\x01 \x01(\x0b\x32\x1c.biosynth.v1.SegmentResponse\x12.\n\treference\x18\x02 \x01(\x0b\x32\x1b.biosynth.v1.RenderResponse\x12\x31\n\ngeneration\x18\x03 \x01(\x0b\x32\x1d.biosynth.v1.GenerateResponse\"L\n\x13\x43reateUploadRequest\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x11\n\textension\x18\x03 \x01(\t\"\xed\x01\n\x14\x43reateUploadResponse\x12&\n\x06object\x18\x01 \x01(\x0b\x32\x16.biosynth.v1.ObjectRef\x12\x0b\n\x03url\x18\x02 \x01(\t\x12?\n\x07headers\x18\x03 \x03(\x0b\x32..biosynth.v1.CreateUploadResponse.HeadersEntry\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"?\n\x15\x43reateDownloadRequest\x12&\n\x06object\x18\x01 \x01(\x0b\x32\x16.biosynth.v1.ObjectRef\"V\n\x16\x43reateDownloadResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*Z\n\nLookSource\x12\x1b\n\x17LOOK_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14LOOK_SOURCE_MEASURED\x10\x01\x12\x15\n\x11LOOK_SOURCE_DRAWN\x10\x02*g\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTAGE_PLAN\x10\x01\x12\x11\n\rSTAGE_SEGMENT\x10\x02\x12\x10\n\x0cSTAGE_RENDER\x10\x03\x12\x12\n\x0eSTAGE_GENERATE\x10\x04\x32\x8c\x02\n\x0fPipelineService\x12?\n\x03Run\x12\x17.biosynth.v1.RunRequest\x1a\x18.biosynth.v1.RunResponse\"\x03\x90\x02\x02\x30\x01\x12X\n\x0c\x43reateUpload\x12 .biosynth.v1.CreateUploadRequest\x1a!.biosynth.v1.CreateUploadResponse\"\x03\x90\x02\x02\x12^\n\x0e\x43reateDownload\x12\".biosynth.v1.CreateDownloadRequest\x1a#.biosynth.v1.CreateDownloadResponse\"\x03\x90\x02\x02\x42\x39\n\x0forg.biosynth.v1P\x01Z\x16\x62iosynth/v1;biosynthv1\xaa\x02\x0b\x42iosynth.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,28 +45,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PIPELINESERVICE'].methods_by_name['CreateUpload']._serialized_options = b'\220\002\002'
   _globals['_PIPELINESERVICE'].methods_by_name['CreateDownload']._loaded_options = None
   _globals['_PIPELINESERVICE'].methods_by_name['CreateDownload']._serialized_options = b'\220\002\002'
-  _globals['_LOOKSOURCE']._serialized_start=1725
-  _globals['_LOOKSOURCE']._serialized_end=1815
-  _globals['_STAGE']._serialized_start=1817
-  _globals['_STAGE']._serialized_end=1920
+  _globals['_LOOKSOURCE']._serialized_start=1799
+  _globals['_LOOKSOURCE']._serialized_end=1889
+  _globals['_STAGE']._serialized_start=1891
+  _globals['_STAGE']._serialized_end=1994
   _globals['_RUNREQUEST']._serialized_start=193
-  _globals['_RUNREQUEST']._serialized_end=821
-  _globals['_RUNRESPONSE']._serialized_start=823
-  _globals['_RUNRESPONSE']._serialized_end=935
-  _globals['_STAGEPROGRESS']._serialized_start=938
-  _globals['_STAGEPROGRESS']._serialized_end=1087
-  _globals['_RUNRESULT']._serialized_start=1090
-  _globals['_RUNRESULT']._serialized_end=1252
-  _globals['_CREATEUPLOADREQUEST']._serialized_start=1254
-  _globals['_CREATEUPLOADREQUEST']._serialized_end=1330
-  _globals['_CREATEUPLOADRESPONSE']._serialized_start=1333
-  _globals['_CREATEUPLOADRESPONSE']._serialized_end=1570
-  _globals['_CREATEUPLOADRESPONSE_HEADERSENTRY']._serialized_start=1524
-  _globals['_CREATEUPLOADRESPONSE_HEADERSENTRY']._serialized_end=1570
-  _globals['_CREATEDOWNLOADREQUEST']._serialized_start=1572
-  _globals['_CREATEDOWNLOADREQUEST']._serialized_end=1635
-  _globals['_CREATEDOWNLOADRESPONSE']._serialized_start=1637
-  _globals['_CREATEDOWNLOADRESPONSE']._serialized_end=1723
-  _globals['_PIPELINESERVICE']._serialized_start=1923
-  _globals['_PIPELINESERVICE']._serialized_end=2191
+  _globals['_RUNREQUEST']._serialized_end=895
+  _globals['_RUNRESPONSE']._serialized_start=897
+  _globals['_RUNRESPONSE']._serialized_end=1009
+  _globals['_STAGEPROGRESS']._serialized_start=1012
+  _globals['_STAGEPROGRESS']._serialized_end=1161
+  _globals['_RUNRESULT']._serialized_start=1164
+  _globals['_RUNRESULT']._serialized_end=1326
+  _globals['_CREATEUPLOADREQUEST']._serialized_start=1328
+  _globals['_CREATEUPLOADREQUEST']._serialized_end=1404
+  _globals['_CREATEUPLOADRESPONSE']._serialized_start=1407
+  _globals['_CREATEUPLOADRESPONSE']._serialized_end=1644
+  _globals['_CREATEUPLOADRESPONSE_HEADERSENTRY']._serialized_start=1598
+  _globals['_CREATEUPLOADRESPONSE_HEADERSENTRY']._serialized_end=1644
+  _globals['_CREATEDOWNLOADREQUEST']._serialized_start=1646
+  _globals['_CREATEDOWNLOADREQUEST']._serialized_end=1709
+  _globals['_CREATEDOWNLOADRESPONSE']._serialized_start=1711
+  _globals['_CREATEDOWNLOADRESPONSE']._serialized_end=1797
+  _globals['_PIPELINESERVICE']._serialized_start=1997
+  _globals['_PIPELINESERVICE']._serialized_end=2265
 # @@protoc_insertion_point(module_scope)

@@ -104,6 +104,8 @@ class RunRequest(_message.Message):
     CELLS_CHANNEL_FIELD_NUMBER: _builtins.int
     LAST_STAGE_FIELD_NUMBER: _builtins.int
     TIER_LIMITS_FIELD_NUMBER: _builtins.int
+    STOP_IF_UNSUITABLE_FIELD_NUMBER: _builtins.int
+    PIXEL_SIZE_UM_FIELD_NUMBER: _builtins.int
     channel: _builtins.int
     """Which channel of a multi-channel image, counted from 0."""
     segmenter: _builtins.str
@@ -132,6 +134,12 @@ class RunRequest(_message.Message):
     """The last stage to do of a run from an image, STAGE_SEGMENT or STAGE_RENDER, which needs a schema; no model can be
     named then. Unset: all.
     """
+    stop_if_unsuitable: _builtins.bool
+    """True: a run from an image ends after its segmentation where `SegmentResponse.unsuitable` says why; the result then
+    has the segmentation alone. False: it goes on whatever was found.
+    """
+    pixel_size_um: _builtins.float
+    """As in SegmentRequest."""
     @_builtins.property
     def image(self) -> _types_pb2.Content:
         """At a real image: segment, render, generate."""
@@ -173,10 +181,12 @@ class RunRequest(_message.Message):
         cells_channel: _builtins.int | None = ...,
         last_stage: Global___Stage.ValueType = ...,
         tier_limits: _abc.Iterable[_builtins.float] | None = ...,
+        stop_if_unsuitable: _builtins.bool = ...,
+        pixel_size_um: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "appearance", b"appearance", "cells_channel", b"cells_channel", "channel", b"channel", "diameter_px", b"diameter_px", "image", b"image", "nuclei_channel", b"nuclei_channel", "reference", b"reference", "scenario", b"scenario", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "_pixel_size_um", b"_pixel_size_um", "appearance", b"appearance", "cells_channel", b"cells_channel", "channel", b"channel", "diameter_px", b"diameter_px", "image", b"image", "nuclei_channel", b"nuclei_channel", "pixel_size_um", b"pixel_size_um", "reference", b"reference", "scenario", b"scenario", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "appearance", b"appearance", "boundary_thickness_px", b"boundary_thickness_px", "cells_channel", b"cells_channel", "channel", b"channel", "delivery", b"delivery", "diameter_px", b"diameter_px", "image", b"image", "last_stage", b"last_stage", "look_source", b"look_source", "model", b"model", "model_version", b"model_version", "nuclei_channel", b"nuclei_channel", "reference", b"reference", "scenario", b"scenario", "schema", b"schema", "seed", b"seed", "segmenter", b"segmenter", "source", b"source", "tier_limits", b"tier_limits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "_pixel_size_um", b"_pixel_size_um", "appearance", b"appearance", "boundary_thickness_px", b"boundary_thickness_px", "cells_channel", b"cells_channel", "channel", b"channel", "delivery", b"delivery", "diameter_px", b"diameter_px", "image", b"image", "last_stage", b"last_stage", "look_source", b"look_source", "model", b"model", "model_version", b"model_version", "nuclei_channel", b"nuclei_channel", "pixel_size_um", b"pixel_size_um", "reference", b"reference", "scenario", b"scenario", "schema", b"schema", "seed", b"seed", "segmenter", b"segmenter", "source", b"source", "stop_if_unsuitable", b"stop_if_unsuitable", "tier_limits", b"tier_limits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cells_channel: _TypeAlias = _typing.Literal["cells_channel"]  # noqa: Y015
     _WhichOneofArgType__cells_channel: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel"]  # noqa: Y015
@@ -186,6 +196,8 @@ class RunRequest(_message.Message):
     _WhichOneofArgType__diameter_px: _TypeAlias = _typing.Literal["_diameter_px", b"_diameter_px"]  # noqa: Y015
     _WhichOneofReturnType__nuclei_channel: _TypeAlias = _typing.Literal["nuclei_channel"]  # noqa: Y015
     _WhichOneofArgType__nuclei_channel: _TypeAlias = _typing.Literal["_nuclei_channel", b"_nuclei_channel"]  # noqa: Y015
+    _WhichOneofReturnType__pixel_size_um: _TypeAlias = _typing.Literal["pixel_size_um"]  # noqa: Y015
+    _WhichOneofArgType__pixel_size_um: _TypeAlias = _typing.Literal["_pixel_size_um", b"_pixel_size_um"]  # noqa: Y015
     _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["image", "reference", "scenario"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
     @_typing.overload
@@ -196,6 +208,8 @@ class RunRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__diameter_px) -> _WhichOneofReturnType__diameter_px | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__nuclei_channel) -> _WhichOneofReturnType__nuclei_channel | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pixel_size_um) -> _WhichOneofReturnType__pixel_size_um | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
 

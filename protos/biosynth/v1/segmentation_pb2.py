@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from biosynth.v1 import types_pb2 as biosynth_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x62iosynth/v1/segmentation.proto\x12\x0b\x62iosynth.v1\x1a\x17\x62iosynth/v1/types.proto\"\xaf\x02\n\x0eSegmentRequest\x12#\n\x05image\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\x14\n\x07\x63hannel\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x11\n\tsegmenter\x18\x03 \x01(\t\x12\'\n\x08\x64\x65livery\x18\x04 \x01(\x0e\x32\x15.biosynth.v1.Delivery\x12\x12\n\ncandidates\x18\x05 \x03(\t\x12\x18\n\x0b\x64iameter_px\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x1b\n\x0enuclei_channel\x18\x07 \x01(\rH\x02\x88\x01\x01\x12\x1a\n\rcells_channel\x18\x08 \x01(\rH\x03\x88\x01\x01\x42\n\n\x08_channelB\x0e\n\x0c_diameter_pxB\x11\n\x0f_nuclei_channelB\x10\n\x0e_cells_channel\"\x9a\x02\n\x0fSegmentResponse\x12*\n\x0csegmentation\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\x31\n\x07summary\x18\x02 \x01(\x0b\x32 .biosynth.v1.SegmentationSummary\x12)\n\tsegmenter\x18\x03 \x01(\x0b\x32\x16.biosynth.v1.Segmenter\x12\x0e\n\x06\x63\x61\x63hed\x18\x04 \x01(\x08\x12%\n\x07objects\x18\x05 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\x1e\n\x11\x63hoice_confidence\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08warnings\x18\x07 \x03(\tB\x14\n\x12_choice_confidence\"~\n\x1bSegmentWithProgressResponse\x12&\n\x08progress\x18\x01 \x01(\x0b\x32\x12.biosynth.v1.StepsH\x00\x12.\n\x06result\x18\x02 \x01(\x0b\x32\x1c.biosynth.v1.SegmentResponseH\x00\x42\x07\n\x05\x65vent\"\x17\n\x15ListSegmentersRequest\"D\n\x16ListSegmentersResponse\x12*\n\nsegmenters\x18\x01 \x03(\x0b\x32\x16.biosynth.v1.Segmenter\"|\n\tSegmenter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05parts\x18\x03 \x03(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x16\n\x0etakes_diameter\x18\x05 \x01(\x08\x12\x14\n\x0c\x62y_name_only\x18\x06 \x01(\x08\x32\xa5\x02\n\x13SegmentationService\x12I\n\x07Segment\x12\x1b.biosynth.v1.SegmentRequest\x1a\x1c.biosynth.v1.SegmentResponse\"\x03\x90\x02\x02\x12\x63\n\x13SegmentWithProgress\x12\x1b.biosynth.v1.SegmentRequest\x1a(.biosynth.v1.SegmentWithProgressResponse\"\x03\x90\x02\x02\x30\x01\x12^\n\x0eListSegmenters\x12\".biosynth.v1.ListSegmentersRequest\x1a#.biosynth.v1.ListSegmentersResponse\"\x03\x90\x02\x01\x42\x39\n\x0forg.biosynth.v1P\x01Z\x16\x62iosynth/v1;biosynthv1\xaa\x02\x0b\x42iosynth.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x62iosynth/v1/segmentation.proto\x12\x0b\x62iosynth.v1\x1a\x17\x62iosynth/v1/types.proto\"\xdd\x02\n\x0eSegmentRequest\x12#\n\x05image\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\x14\n\x07\x63hannel\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x11\n\tsegmenter\x18\x03 \x01(\t\x12\'\n\x08\x64\x65livery\x18\x04 \x01(\x0e\x32\x15.biosynth.v1.Delivery\x12\x12\n\ncandidates\x18\x05 \x03(\t\x12\x18\n\x0b\x64iameter_px\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x1b\n\x0enuclei_channel\x18\x07 \x01(\rH\x02\x88\x01\x01\x12\x1a\n\rcells_channel\x18\x08 \x01(\rH\x03\x88\x01\x01\x12\x1a\n\rpixel_size_um\x18\t \x01(\x01H\x04\x88\x01\x01\x42\n\n\x08_channelB\x0e\n\x0c_diameter_pxB\x11\n\x0f_nuclei_channelB\x10\n\x0e_cells_channelB\x10\n\x0e_pixel_size_um\"\xae\x02\n\x0fSegmentResponse\x12*\n\x0csegmentation\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\x31\n\x07summary\x18\x02 \x01(\x0b\x32 .biosynth.v1.SegmentationSummary\x12)\n\tsegmenter\x18\x03 \x01(\x0b\x32\x16.biosynth.v1.Segmenter\x12\x0e\n\x06\x63\x61\x63hed\x18\x04 \x01(\x08\x12%\n\x07objects\x18\x05 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\x1e\n\x11\x63hoice_confidence\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08warnings\x18\x07 \x03(\t\x12\x12\n\nunsuitable\x18\x08 \x03(\tB\x14\n\x12_choice_confidence\"~\n\x1bSegmentWithProgressResponse\x12&\n\x08progress\x18\x01 \x01(\x0b\x32\x12.biosynth.v1.StepsH\x00\x12.\n\x06result\x18\x02 \x01(\x0b\x32\x1c.biosynth.v1.SegmentResponseH\x00\x42\x07\n\x05\x65vent\"\x17\n\x15ListSegmentersRequest\"D\n\x16ListSegmentersResponse\x12*\n\nsegmenters\x18\x01 \x03(\x0b\x32\x16.biosynth.v1.Segmenter\"|\n\tSegmenter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\r\n\x05parts\x18\x03 \x03(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x16\n\x0etakes_diameter\x18\x05 \x01(\x08\x12\x14\n\x0c\x62y_name_only\x18\x06 \x01(\x08\x32\xa5\x02\n\x13SegmentationService\x12I\n\x07Segment\x12\x1b.biosynth.v1.SegmentRequest\x1a\x1c.biosynth.v1.SegmentResponse\"\x03\x90\x02\x02\x12\x63\n\x13SegmentWithProgress\x12\x1b.biosynth.v1.SegmentRequest\x1a(.biosynth.v1.SegmentWithProgressResponse\"\x03\x90\x02\x02\x30\x01\x12^\n\x0eListSegmenters\x12\".biosynth.v1.ListSegmentersRequest\x1a#.biosynth.v1.ListSegmentersResponse\"\x03\x90\x02\x01\x42\x39\n\x0forg.biosynth.v1P\x01Z\x16\x62iosynth/v1;biosynthv1\xaa\x02\x0b\x42iosynth.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,17 +40,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEGMENTATIONSERVICE'].methods_by_name['ListSegmenters']._loaded_options = None
   _globals['_SEGMENTATIONSERVICE'].methods_by_name['ListSegmenters']._serialized_options = b'\220\002\001'
   _globals['_SEGMENTREQUEST']._serialized_start=73
-  _globals['_SEGMENTREQUEST']._serialized_end=376
-  _globals['_SEGMENTRESPONSE']._serialized_start=379
-  _globals['_SEGMENTRESPONSE']._serialized_end=661
-  _globals['_SEGMENTWITHPROGRESSRESPONSE']._serialized_start=663
-  _globals['_SEGMENTWITHPROGRESSRESPONSE']._serialized_end=789
-  _globals['_LISTSEGMENTERSREQUEST']._serialized_start=791
-  _globals['_LISTSEGMENTERSREQUEST']._serialized_end=814
-  _globals['_LISTSEGMENTERSRESPONSE']._serialized_start=816
-  _globals['_LISTSEGMENTERSRESPONSE']._serialized_end=884
-  _globals['_SEGMENTER']._serialized_start=886
-  _globals['_SEGMENTER']._serialized_end=1010
-  _globals['_SEGMENTATIONSERVICE']._serialized_start=1013
-  _globals['_SEGMENTATIONSERVICE']._serialized_end=1306
+  _globals['_SEGMENTREQUEST']._serialized_end=422
+  _globals['_SEGMENTRESPONSE']._serialized_start=425
+  _globals['_SEGMENTRESPONSE']._serialized_end=727
+  _globals['_SEGMENTWITHPROGRESSRESPONSE']._serialized_start=729
+  _globals['_SEGMENTWITHPROGRESSRESPONSE']._serialized_end=855
+  _globals['_LISTSEGMENTERSREQUEST']._serialized_start=857
+  _globals['_LISTSEGMENTERSREQUEST']._serialized_end=880
+  _globals['_LISTSEGMENTERSRESPONSE']._serialized_start=882
+  _globals['_LISTSEGMENTERSRESPONSE']._serialized_end=950
+  _globals['_SEGMENTER']._serialized_start=952
+  _globals['_SEGMENTER']._serialized_end=1076
+  _globals['_SEGMENTATIONSERVICE']._serialized_start=1079
+  _globals['_SEGMENTATIONSERVICE']._serialized_end=1372
 # @@protoc_insertion_point(module_scope)

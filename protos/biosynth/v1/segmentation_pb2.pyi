@@ -33,6 +33,7 @@ class SegmentRequest(_message.Message):
     DIAMETER_PX_FIELD_NUMBER: _builtins.int
     NUCLEI_CHANNEL_FIELD_NUMBER: _builtins.int
     CELLS_CHANNEL_FIELD_NUMBER: _builtins.int
+    PIXEL_SIZE_UM_FIELD_NUMBER: _builtins.int
     channel: _builtins.int
     """Which channel of a multi-channel file, counted from 0; a file of several channels needs it."""
     segmenter: _builtins.str
@@ -50,6 +51,8 @@ class SegmentRequest(_message.Message):
     """
     cells_channel: _builtins.int
     """The channel in which `segmenter`, one that finds cells, is to run; empty or `auto`: `scratch`, cells and wound."""
+    pixel_size_um: _builtins.float
+    """Side of a pixel in micrometres, for the columns of `objects` in um; unset: as the TIFF file says."""
     @_builtins.property
     def image(self) -> _types_pb2.Content:
         """The image."""
@@ -69,10 +72,11 @@ class SegmentRequest(_message.Message):
         diameter_px: _builtins.float | None = ...,
         nuclei_channel: _builtins.int | None = ...,
         cells_channel: _builtins.int | None = ...,
+        pixel_size_um: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "cells_channel", b"cells_channel", "channel", b"channel", "diameter_px", b"diameter_px", "image", b"image", "nuclei_channel", b"nuclei_channel"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "_pixel_size_um", b"_pixel_size_um", "cells_channel", b"cells_channel", "channel", b"channel", "diameter_px", b"diameter_px", "image", b"image", "nuclei_channel", b"nuclei_channel", "pixel_size_um", b"pixel_size_um"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "candidates", b"candidates", "cells_channel", b"cells_channel", "channel", b"channel", "delivery", b"delivery", "diameter_px", b"diameter_px", "image", b"image", "nuclei_channel", b"nuclei_channel", "segmenter", b"segmenter"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel", "_channel", b"_channel", "_diameter_px", b"_diameter_px", "_nuclei_channel", b"_nuclei_channel", "_pixel_size_um", b"_pixel_size_um", "candidates", b"candidates", "cells_channel", b"cells_channel", "channel", b"channel", "delivery", b"delivery", "diameter_px", b"diameter_px", "image", b"image", "nuclei_channel", b"nuclei_channel", "pixel_size_um", b"pixel_size_um", "segmenter", b"segmenter"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cells_channel: _TypeAlias = _typing.Literal["cells_channel"]  # noqa: Y015
     _WhichOneofArgType__cells_channel: _TypeAlias = _typing.Literal["_cells_channel", b"_cells_channel"]  # noqa: Y015
@@ -82,6 +86,8 @@ class SegmentRequest(_message.Message):
     _WhichOneofArgType__diameter_px: _TypeAlias = _typing.Literal["_diameter_px", b"_diameter_px"]  # noqa: Y015
     _WhichOneofReturnType__nuclei_channel: _TypeAlias = _typing.Literal["nuclei_channel"]  # noqa: Y015
     _WhichOneofArgType__nuclei_channel: _TypeAlias = _typing.Literal["_nuclei_channel", b"_nuclei_channel"]  # noqa: Y015
+    _WhichOneofReturnType__pixel_size_um: _TypeAlias = _typing.Literal["pixel_size_um"]  # noqa: Y015
+    _WhichOneofArgType__pixel_size_um: _TypeAlias = _typing.Literal["_pixel_size_um", b"_pixel_size_um"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cells_channel) -> _WhichOneofReturnType__cells_channel | None: ...
     @_typing.overload
@@ -90,6 +96,8 @@ class SegmentRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__diameter_px) -> _WhichOneofReturnType__diameter_px | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__nuclei_channel) -> _WhichOneofReturnType__nuclei_channel | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pixel_size_um) -> _WhichOneofReturnType__pixel_size_um | None: ...
 
 Global___SegmentRequest: _TypeAlias = SegmentRequest  # noqa: Y015
 
@@ -106,6 +114,7 @@ class SegmentResponse(_message.Message):
     OBJECTS_FIELD_NUMBER: _builtins.int
     CHOICE_CONFIDENCE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    UNSUITABLE_FIELD_NUMBER: _builtins.int
     cached: _builtins.bool
     """True where the result was already in the store and nothing was computed."""
     choice_confidence: _builtins.float
@@ -127,12 +136,23 @@ class SegmentResponse(_message.Message):
     @_builtins.property
     def objects(self) -> _types_pb2.Content:
         """A CSV file, UTF-8, a line for each cell and nucleus: part, label, area_px, touches_border (0 or 1: it goes on beyond
-        the image) and confidence (0 to 1; empty where the segmenter tells none). A raster delivery has it as a file.
+        the image) and confidence (0 to 1; empty where the segmenter tells none). Then measurements under the names of
+        scikit-image's regionprops_table, lengths in pixels: area, centroid-0, centroid-1, axis_major_length,
+        axis_minor_length, eccentricity, solidity, perimeter, intensity_mean, intensity_min, intensity_max, intensity_std;
+        greys are those of the channel in which the object was found. With a pixel size also area_um2, centroid-0_um,
+        centroid-1_um, axis_major_length_um, axis_minor_length_um, perimeter_um. More columns may come behind these.
+        A raster delivery has it as a file.
         """
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """In what the image is unlike those that the segmenter was made for, in sentences; empty: in nothing that is known."""
+
+    @_builtins.property
+    def unsuitable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why nothing should be made of this segmentation, in sentences: no object was found, or the image is unlike those that
+        the segmenter was made for. Empty: nothing that is known speaks against it.
+        """
 
     def __init__(
         self,
@@ -144,10 +164,11 @@ class SegmentResponse(_message.Message):
         objects: _types_pb2.Content | None = ...,
         choice_confidence: _builtins.float | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        unsuitable: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_choice_confidence", b"_choice_confidence", "choice_confidence", b"choice_confidence", "objects", b"objects", "segmentation", b"segmentation", "segmenter", b"segmenter", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_choice_confidence", b"_choice_confidence", "cached", b"cached", "choice_confidence", b"choice_confidence", "objects", b"objects", "segmentation", b"segmentation", "segmenter", b"segmenter", "summary", b"summary", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_choice_confidence", b"_choice_confidence", "cached", b"cached", "choice_confidence", b"choice_confidence", "objects", b"objects", "segmentation", b"segmentation", "segmenter", b"segmenter", "summary", b"summary", "unsuitable", b"unsuitable", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__choice_confidence: _TypeAlias = _typing.Literal["choice_confidence"]  # noqa: Y015
     _WhichOneofArgType__choice_confidence: _TypeAlias = _typing.Literal["_choice_confidence", b"_choice_confidence"]  # noqa: Y015

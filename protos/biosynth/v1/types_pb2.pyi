@@ -227,6 +227,7 @@ class SegmentationSummary(_message.Message):
     WOUND_FRACTION_FIELD_NUMBER: _builtins.int
     DIAMETER_PX_FIELD_NUMBER: _builtins.int
     AT_BORDER_FIELD_NUMBER: _builtins.int
+    PIXEL_SIZE_UM_FIELD_NUMBER: _builtins.int
     height_px: _builtins.int
     """Rows of the image."""
     width_px: _builtins.int
@@ -241,6 +242,8 @@ class SegmentationSummary(_message.Message):
     """The diameter that the segmenter went by, asked for or estimated; unset where it goes by none."""
     at_border: _builtins.int
     """Cells or nuclei that touch the image's border."""
+    pixel_size_um: _builtins.float
+    """Side of a pixel in micrometres, as the request or the image's file says; unset: not known, or not square."""
     @_builtins.property
     def parts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Parts found, among `cells`, `nuclei` and `wound`, in that order."""
@@ -256,14 +259,20 @@ class SegmentationSummary(_message.Message):
         wound_fraction: _builtins.float = ...,
         diameter_px: _builtins.float | None = ...,
         at_border: _builtins.int = ...,
+        pixel_size_um: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_diameter_px", b"_diameter_px", "diameter_px", b"diameter_px"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_diameter_px", b"_diameter_px", "_pixel_size_um", b"_pixel_size_um", "diameter_px", b"diameter_px", "pixel_size_um", b"pixel_size_um"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_diameter_px", b"_diameter_px", "at_border", b"at_border", "cells", b"cells", "diameter_px", b"diameter_px", "height_px", b"height_px", "nuclei", b"nuclei", "parts", b"parts", "width_px", b"width_px", "wound_fraction", b"wound_fraction"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_diameter_px", b"_diameter_px", "_pixel_size_um", b"_pixel_size_um", "at_border", b"at_border", "cells", b"cells", "diameter_px", b"diameter_px", "height_px", b"height_px", "nuclei", b"nuclei", "parts", b"parts", "pixel_size_um", b"pixel_size_um", "width_px", b"width_px", "wound_fraction", b"wound_fraction"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__diameter_px: _TypeAlias = _typing.Literal["diameter_px"]  # noqa: Y015
     _WhichOneofArgType__diameter_px: _TypeAlias = _typing.Literal["_diameter_px", b"_diameter_px"]  # noqa: Y015
+    _WhichOneofReturnType__pixel_size_um: _TypeAlias = _typing.Literal["pixel_size_um"]  # noqa: Y015
+    _WhichOneofArgType__pixel_size_um: _TypeAlias = _typing.Literal["_pixel_size_um", b"_pixel_size_um"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__diameter_px) -> _WhichOneofReturnType__diameter_px | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pixel_size_um) -> _WhichOneofReturnType__pixel_size_um | None: ...
 
 Global___SegmentationSummary: _TypeAlias = SegmentationSummary  # noqa: Y015
 

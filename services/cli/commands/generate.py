@@ -1,27 +1,38 @@
-"""`biosynth generate`: an image of a reference."""
+"""`biosynth generate`: images of references."""
 
 from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from biosynth.results import TILINGS
 from biosynth.v1.generation_pb2 import GenerateRequest, GenerateResponse
 
 from services.cli.appearance import add_appearance, appearance_of
+from services.cli.batch import for_each, raise_for
 from services.cli.console import Console
-from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
+from services.cli.files import check_folder, read_input, refuse_overwriting
 from services.cli.likeness import add_likeness, set_likeness
 from services.cli.numbers import SEED
+from services.cli.picture_files import check_picture_name, write_picture
 from services.cli.run_record import generation_record
-from services.cli.session import add_endpoint, open_session
+from services.cli.session import Session, add_endpoint, open_session
+from services.cli.sources import are_many, find_images, result_names
+from services.common.errors import InvalidReference
 
-HELP = "generate an image of a reference"
+HELP = "generate images of references"
 DESCRIPTION = """\
-Takes a reference.png (level indices, of any size) and writes an 8-bit grey image of it. Another --seed gives another
-texture, noise and look. --like imitates the look of a real image; without it, a look is drawn by seed from training
-images whose labels are like the reference. --appearance sets single values, whatever the look says.
+Takes a reference.png (level indices, of any size) and writes an 8-bit grey image of it: a PNG, or a TIFF where --out
+ends in .tif. Another --seed gives another texture, noise and look. --like imitates the look of a real image; without
+it, a look is drawn by seed from training images whose labels are like the reference. --appearance sets single values,
+whatever the look says.
+
+Of a folder (its *reference.png; where it has none, its PNG files), a pattern or several files, NAME.generated.png of
+each NAME.reference.png is written into the folder --out, all with the same options and --seed. One that fails does not
+stop the others and is told at the end.
 
 --tiling says how an image is put together of what the network gives:
   exact   tiles with a margin of all that a pixel depends on: no seams, any size. For use; the default
@@ -32,8 +43,16 @@ images whose labels are like the reference. --appearance sets single values, wha
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("reference", type=Path, metavar="REFERENCE", help="a reference.png (not reference_grey.png)")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the PNG to write")
+    parser.add_argument(
+        "references",
+        type=Path,
+        nargs="+",
+        metavar="REFERENCE|FOLDER|PATTERN",
+        help="a reference.png (not reference_grey.png), or several",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE|DIR", help="the PNG or TIFF to write; of several, the folder"
+    )
     parser.add_argument("--model", required=True, metavar="NAME[/VERSION]", help="see `biosynth models`")
     parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="of texture, noise and look (default 0)")
     parser.add_argument(
@@ -49,10 +68,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace, console: Console) -> None:
-    """Run the command."""
-    check_folder(arguments.out.parent)
-    inputs = (arguments.reference, arguments.like, arguments.like_segmentation)
-    refuse_overwriting([path for path in inputs if path], [arguments.out])
+    """Run the command. Raises InvalidImage where a reference failed."""
+    many = are_many(arguments.references)
+    paths = _references(arguments.references)
+    targets = _in_folder(paths, check_folder(arguments.out)) if many else {paths[0]: arguments.out}
+    for target in targets.values():
+        check_picture_name(target)
+        check_folder(target.parent)
+    likes = [path for path in (arguments.like, arguments.like_segmentation) if path]
+    refuse_overwriting([*paths, *likes], list(targets.values()))
+    with open_session(os.environ, arguments.endpoint) as session:
+        asked, told = _asked(arguments, session)
+
+        def work(path: Path) -> list[dict[str, Any]]:
+            return [_one(path, targets[path], asked, session, console)]
+
+        done, failed = for_each(work, paths, console) if many else (work(paths[0]), [])
+    if told:
+        console.say(f"imitated {arguments.like} as {told}")
+    console.answer({"images": done, "failed": [f"{one.path}: {one.why}" for one in failed]} if many else done[0])
+    raise_for(failed, len(paths), arguments.out)
+
+
+def _references(given: Sequence[Path]) -> list[Path]:
+    """Those that are meant: of folders and patterns only what can be references."""
+    paths = find_images(given)
+    if not are_many(given):
+        return paths
+    found = [path for path in paths if path.suffix.lower() == ".png" and not path.name.endswith("reference_grey.png")]
+    if not found:
+        raise InvalidReference(f"expected references (*reference.png) in {given[0]}; found none")
+    return [path for path in found if path.stem.endswith("reference")] or found
+
+
+def _in_folder(paths: Sequence[Path], folder: Path) -> dict[Path, Path]:
+    """Where the image of each reference is written."""
+    names = [name.removesuffix("reference").rstrip(".") for name in result_names(paths)]
+    return {
+        path: folder / (f"{name}generated.png" if name.endswith("/") or not name else f"{name}.generated.png")
+        for path, name in zip(paths, names, strict=True)
+    }
+
+
+def _asked(arguments: argparse.Namespace, session: Session) -> tuple[GenerateRequest, str]:
+    """All but the reference, and what was taken for the content of the image to imitate."""
     name, _, version = arguments.model.partition("/")
     request = GenerateRequest(
         model=name,
@@ -61,17 +120,20 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         appearance=appearance_of(arguments),
         tiling=TILINGS[arguments.tiling],
     )
-    with open_session(os.environ, arguments.endpoint) as session, console.progress(total=1, unit="image") as bar:
-        bar.set_description(f"model {arguments.model}")
-        request.reference.CopyFrom(session.content(read_input(arguments.reference)))
-        told = set_likeness(request, arguments, session)
+    return request, set_likeness(request, arguments, session)
+
+
+def _one(path: Path, target: Path, asked: GenerateRequest, session: Session, console: Console) -> dict[str, Any]:
+    request = GenerateRequest()
+    request.CopyFrom(asked)
+    request.reference.CopyFrom(session.content(read_input(path)))
+    with console.progress(total=1, unit="image") as bar:
+        bar.set_description(f"model {request.model}")
         response: GenerateResponse = session.ask(session.client.generation.Generate, request)
         bar.update(1)
-    write_file(arguments.out, response.image.file)
-    console.say(f"wrote {arguments.out} with {response.model.name} {response.model.version} on {response.engine}")
-    if told:
-        console.say(f"imitated {arguments.like} as {told}")
+    write_picture(target, response.image.file)
+    console.say(f"wrote {target} with {response.model.name} {response.model.version} on {response.engine}")
     for warning in response.warnings:
         console.warn(f"unlike the images that model {response.model.name} was trained on: {warning}")
-    record = generation_record(response, arguments.seed)
-    console.answer({"file": str(arguments.out), **record, "cached": response.cached})
+    record = generation_record(response, request.seed)
+    return {"file": str(target), **record, "cached": response.cached}

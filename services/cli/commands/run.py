@@ -1,47 +1,41 @@
-"""`biosynth run`: one image through the whole pipeline."""
+"""`biosynth run`: images through the whole pipeline."""
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
-import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from biosynth.client import Client
-from biosynth.results import word
-from biosynth.v1.pipeline_pb2 import LookSource, RunRequest, RunResult, Stage, StageProgress
-from numpy.typing import NDArray
-
-from services.cli.appearance import SAMPLED, add_appearance, appearance_of
+from services.cli.appearance import add_appearance
+from services.cli.batch import for_each, raise_for
 from services.cli.console import Console
 from services.cli.files import check_folder, refuse_overwriting, write_file
+from services.cli.image_run import UNTIL, run_image
 from services.cli.images.opening import KINDS
-from services.cli.images.reading import LabImage, read_images
+from services.cli.images.reading import read_image, read_images
 from services.cli.images.wish import ALL, wish_of
 from services.cli.numbers import COUNT, SEED, tier_limits
-from services.cli.report import counts, report
-from services.cli.run_files import FILES, RunFiles, run_files
-from services.cli.run_record import run_record
+from services.cli.object_files import listed
+from services.cli.run_files import FILES
 from services.cli.seeking import HELP as SEEKING
-from services.cli.seeking import add_seeking, set_seeking
+from services.cli.seeking import add_seeking
 from services.cli.session import Session, add_endpoint, open_session
-from services.common.imaging.intensity import to_eight_bit
-from services.evaluation.paired import compare_pair
+from services.cli.sources import HELP as SOURCES
+from services.cli.sources import are_many, find_images, result_names
+from services.cli.summary import FILE as SUMMARY
+from services.cli.summary import HELP as SUMMARY_HELP
+from services.cli.summary import summary
+from services.common.errors import UnsuitableImage
 
-STAGES = ("plan", "segment", "render", "generate")
-UNTIL = {"segment": Stage.STAGE_SEGMENT, "render": Stage.STAGE_RENDER}
 HELP = "segment an image, render its reference, generate a new image of it"
 DESCRIPTION = f"""\
-Takes a microscopy image ({KINDS}) the whole way and writes
-into --out, with --time all for each frame into t0000, t0001 and so on:
+Takes a microscopy image the whole way ({KINDS}; docs/images.md)
+and writes into --out:
 
   segmentation.ome.tif   label maps, one named channel each (OME-TIFF, for napari and Fiji)
-  objects.csv            a line for each cell and nucleus: area, whether it touches the border, how sure that is
-  objects.png            the same as a picture: outlines from red (unsure) to green, dashed at the image's border
+{listed("", 25)}
   reference.png          level indices; reference_grey.png shows them
   generated.png          a new image with that reference as its truth, which imitates the look of yours
   look.json              that look, for `biosynth generate --like`
@@ -52,6 +46,14 @@ Left alone, the segmenter fits the image (fluorescence: nuclei; else: cells and 
 segmentation. Asking for the same again takes the results from the store and computes nothing. --until stops earlier,
 and needs no model: after segment, or after render, under any --schema.
 
+A folder, a pattern or several images are taken one by one, each into a folder of its own below --out, all with the same
+options and --seed; {SUMMARY_HELP}.
+An image that fails does not stop the others and is told at the end. So is each frame of a time series with --time all,
+into folders t0000, t0001 and so on.
+
+Where no object is found, or the image is unlike those that the segmenter was made for, the run stops after the
+segmentation, says why, and ends with exit code 3; --force goes on all the same.
+
 {SEEKING}
 
   biosynth run two.ome.tif --nuclei-channel 0 --cells-channel 1 --schema levels9 --until render --out results"""
@@ -59,7 +61,7 @@ and needs no model: after segment, or after render, under any --schema.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="the image file")
+    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE|FOLDER|PATTERN", help=SOURCES)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument("--segmenter", default="", metavar="NAME", help="see `biosynth info`; default: one that fits")
     parser.add_argument("--schema", default="", metavar="NAME", help="levels of the reference; default: the model's")
@@ -70,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="see `biosynth models`; default: one that fits, the newest",
     )
     parser.add_argument("--until", choices=UNTIL, help="the last stage to do; default: generate")
+    parser.add_argument("--force", action="store_true", help="generate whatever was found")
     add_seeking(parser)
     parser.add_argument("--boundary-thickness", type=COUNT, default=0, metavar="PX", help="default: the schema's own")
     parser.add_argument(
@@ -83,117 +86,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace, console: Console) -> None:
-    """Run the command."""
-    folder, frames = check_folder(arguments.out), arguments.time == ALL
-    refuse_overwriting([arguments.image], [folder / name for name in FILES])
-    records = []
+    """Run the command. Raises InvalidImage where an image failed, else UnsuitableImage where nothing was generated."""
+    folder, paths = check_folder(arguments.out), find_images(arguments.images)
+    names = result_names(paths) if are_many(arguments.images) else ["."]
+    refuse_overwriting(paths, [folder / name / file for name in names for file in FILES])
     with open_session(os.environ, arguments.endpoint) as session:
-        for image in read_images(arguments.image, wish_of(arguments)):
-            below = folder if image.frame is None else check_folder(folder / f"t{image.frame:04d}")
-            records.append(_run_image(image, below, arguments, session, console))
-    console.answer({"frames": records} if frames else records[0])
+        if are_many(arguments.images) or arguments.time == ALL:
+            _several(dict(zip(paths, names, strict=True)), folder, arguments, session, console)
+            return
+        record = run_image(read_image(paths[0], wish_of(arguments)), folder, arguments, session, console)
+    console.answer(record)
+    if record["stopped"]:
+        raise UnsuitableImage(_without_image([record], folder))
 
 
-def _run_image(
-    image: LabImage, folder: Path, arguments: argparse.Namespace, session: Session, console: Console
-) -> dict[str, Any]:
-    """Run an image, write its files and return its record."""
-    start = time.monotonic()
-    for note in image.notes:
-        console.say(f"{image.record['name']}: {note}")
-    stages: list[dict[str, Any]] = []
-    request = _request(arguments, image, session)
-    result = session.ask(lambda request: _run(request, session.client, stages, console), request)
-    pixels = to_eight_bit(image.pixels())
-    made = run_files(pixels, result)
-    diameter = request.diameter_px if request.HasField("diameter_px") else None
-    record = run_record(arguments, image, diameter, result, stages)
-    if made.generated is not None:
-        record["likeness"] = _likeness(pixels, made.generated)
-    record["outputs"] = {name: hashlib.sha256(data).hexdigest() for name, data in made.files.items()}
-    record["seconds"] = round(time.monotonic() - start, 3)
-    _write(made, record, folder)
-    _tell(record, len(made.files) + 2, folder, console)
-    return record
+def _several(
+    below: Mapping[Path, str], folder: Path, arguments: argparse.Namespace, session: Session, console: Console
+) -> None:
+    """Run each image, and each frame, into its folder below `folder`. Raises as `execute`."""
 
+    def work(path: Path) -> list[dict[str, Any]]:
+        records = []
+        for image in read_images(path, wish_of(arguments)):
+            results = Path(below[path], "" if image.frame is None else f"t{image.frame:04d}").as_posix()
+            record = run_image(image, folder / results, arguments, session, console)
+            records.append({**record, "image": str(path), "results": results})
+        return records
 
-def _tell(record: dict[str, Any], files: int, folder: Path, console: Console) -> None:
-    found, sure = record["segmentation"], record["segmentation"]["choice_confidence"]
-    for warning in found["warnings"]:
-        console.warn(f"segmenter {found['segmenter']}: {warning}")
-    words = [f"segmenter {found['segmenter']} found {counts(found)}"]
-    if sure is not None:
-        words.append(f"auto chose it, and is {sure:.2f} sure")
-    if "generation" in record:
-        made = record["generation"]
-        words.append(f"model {made['model']} fits its schema {record['reference']['schema']}")
-        for warning in made["warnings"]:
-            console.warn(f"unlike the images that model {made['model']} was trained on: {warning}")
-    console.say("; ".join(words))
+    done, failed = for_each(work, list(below), console)
+    lines = [{**one["segmentation"], **{name: one[name] for name in ("image", "results", "stopped")}} for one in done]
+    write_file(folder / SUMMARY, summary(lines, failed))
     console.say(
-        f"wrote {files} files to {folder} in {record['seconds']:.1f} s; look at overview.png, or open report.html"
+        f"{len(done)} of {len(done) + len(failed)} images are in {folder}; {SUMMARY} has their counts and means"
     )
+    console.answer({"images": done, "failed": [{"image": str(one.path), "why": one.why} for one in failed]})
+    stopped = [record for record in done if record["stopped"]]
+    if stopped and not failed:
+        raise UnsuitableImage(_without_image(stopped, folder))
+    if stopped:
+        console.warn(_without_image(stopped, folder))
+    raise_for(failed, len(done) + len(failed), folder)
 
 
-def _request(arguments: argparse.Namespace, image: LabImage, session: Session) -> RunRequest:
-    name, _, version = arguments.model.partition("/")
-    request = RunRequest(
-        segmenter=arguments.segmenter,
-        schema=arguments.schema,
-        model=name,
-        model_version=version,
-        seed=arguments.seed,
-        boundary_thickness_px=arguments.boundary_thickness,
-        tier_limits=arguments.tier_limits,
-        appearance=appearance_of(arguments),
-        look_source=LookSource.LOOK_SOURCE_DRAWN
-        if SAMPLED in arguments.appearance
-        else LookSource.LOOK_SOURCE_MEASURED,
-    )
-    if arguments.until:
-        request.last_stage = UNTIL[arguments.until]
-    set_seeking(request, arguments, image)
-    request.image.CopyFrom(session.content(image.data))
-    return request
-
-
-def _run(request: RunRequest, client: Client, stages: list[dict[str, Any]], console: Console) -> RunResult:
-    """Follow a run to its result; `stages` then holds its stages, and none of earlier attempts."""
-    stages.clear()
-    result = None
-    total = STAGES.index(word(Stage, request.last_stage)) + 1 if request.last_stage else len(STAGES)
-    with console.progress(total=total, unit="stage") as bar:
-        for response in client.pipeline.Run(request):
-            if response.HasField("result"):
-                result = response.result  # and on to the stream's end: leaving it early would count as a cancelled call
-            else:
-                _show(response.progress, stages, bar)
-    if result is None:
-        raise RuntimeError("the stream ended without a result")  # the SDK raises before this on any broken call
-    return result
-
-
-def _show(progress: StageProgress, stages: list[dict[str, Any]], bar: Any) -> None:
-    name = word(Stage, progress.stage)
-    if progress.done:
-        stages.append({"stage": name, "seconds": round(progress.seconds, 3), "cached": progress.cached})
-    elif not progress.steps:
-        bar.set_description(f"{name}: {progress.message}")
-    share = progress.steps_done / progress.steps if progress.steps else 0.0
-    bar.n = round(len(stages) + share, 2)
-    bar.refresh()
-
-
-def _likeness(image: NDArray[np.uint8], generated: NDArray[np.uint8]) -> dict[str, float]:
-    """The paired metrics of a run's own image and of what was generated under its labels, those that have a value."""
-    metrics = compare_pair(image, generated)
-    return {metric.name: metric.value for metric in metrics if metric.value is not None}
-
-
-def _write(made: RunFiles, record: dict[str, Any], folder: Path) -> None:
-    page = report(record, made.files["overview.png"], made.pictures)
-    told = json.dumps(record, indent=1, sort_keys=True) + "\n"
-    (folder / "run.json").unlink(missing_ok=True)  # an old one has the hashes of old files
-    # run.json last: its hashes say that the others are whole.
-    for name, data in {**made.files, "report.html": page.encode(), "run.json": told.encode()}.items():
-        write_file(folder / name, data)
+def _without_image(stopped: Sequence[Mapping[str, Any]], folder: Path) -> str:
+    """Of which images nothing was generated, and why."""
+    lines = [f"{record['input']['name']}: {' '.join(record['stopped'])}" for record in stopped]
+    head = f"nothing was generated of {len(stopped)} of the images, which are segmented in {folder}; --force goes on"
+    return "\n".join([head, *lines])

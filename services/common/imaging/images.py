@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -105,6 +106,26 @@ def pixels_announced(data: bytes, limits: ImageLimits = _DEFAULT) -> int:
     except InvalidImage:  # also ImageTooLarge
         return 0
     return height * width
+
+
+def square_pixel_um(data: bytes, limits: ImageLimits = _DEFAULT) -> float | None:
+    """Side of a pixel in um as a TIFF file says; None where it does not, where pixels are not square to 1 %.
+
+    None too for other formats, and for a damaged file: decoding will say what is wrong with it.
+    """
+    try:
+        size = TiffPlanes(data, limits).pixel_size_um if data.startswith(TIFF) else None
+    except InvalidImage:  # also ImageTooLarge
+        return None
+    return size[1] if size and math.isclose(*size, rel_tol=0.01) else None
+
+
+def channels_announced(data: bytes, limits: ImageLimits = _DEFAULT) -> tuple[str, ...]:
+    """Names of a TIFF file's channels, "" where one has none; () for other formats and for a damaged file."""
+    try:
+        return tuple(plane.name for plane in TiffPlanes(data, limits).planes) if data.startswith(TIFF) else ()
+    except InvalidImage:  # also ImageTooLarge
+        return ()
 
 
 def choose_channel(names: Sequence[str], channel: int | None) -> int:

@@ -24,7 +24,15 @@ from services.common.errors import (
 )
 from services.common.imaging.formats import png
 from services.common.imaging.formats.png_text import text_of
-from services.common.imaging.images import Image, ImageLimits, choose_channel, decode_image, pixels_announced
+from services.common.imaging.images import (
+    Image,
+    ImageLimits,
+    channels_announced,
+    choose_channel,
+    decode_image,
+    pixels_announced,
+    square_pixel_um,
+)
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import decode_segmentation, segmentation_from_planes
 from services.common.serving.raster import decode_raster, raster_digest
@@ -102,12 +110,15 @@ def _held(
 class Identified:
     """A Content with the SHA-256 of what it holds, and how many pixels it announces: 0 where that cannot be told.
 
-    content: the same, held to that digest from now on.
+    content: the same, held to that digest from now on. pixel_um: side of a pixel, where a TIFF file says it.
+    channels: names of its channels, "" where one has none; () for other formats.
     """
 
     content: types_pb2.Content
     sha256: str
     pixels: int
+    pixel_um: float | None = None
+    channels: tuple[str, ...] = ()
 
 
 def identify(content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAULT) -> Identified:
@@ -119,9 +130,11 @@ def identify(content: types_pb2.Content, store: Store, limits: ImageLimits = _DE
     turn = _TURNS.small() if content.WhichOneof("source") == "object" else None
     with _held(content, store, limits, turn) as fetched:
         pixels = pixels_announced(fetched.data or b"", limits)
+        pixel_um = square_pixel_um(fetched.data or b"", limits)
+        channels = channels_announced(fetched.data or b"", limits)
     if content.WhichOneof("source") == "object":
         content = types_pb2.Content(object=types_pb2.ObjectRef(key=content.object.key, sha256=fetched.sha256))
-    return Identified(content, fetched.sha256, pixels)
+    return Identified(content, fetched.sha256, pixels, pixel_um, channels)
 
 
 def read_image(

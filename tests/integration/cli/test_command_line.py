@@ -24,7 +24,7 @@ from tests.integration.services.test_bad_inputs import png_bomb
 from tests.support.pictures import nuclei_picture, scratch_picture
 from tests.support.ports import free_ports
 
-SEGMENTED = ("segmentation.ome.tif", "objects.csv", "objects.png")
+SEGMENTED = ("segmentation.ome.tif", "objects.csv", "objects.png", "objects.geojson", "objects.rois.zip")
 PICTURES = (*SEGMENTED, "reference.png", "reference_grey.png", "generated.png", "look.json", "overview.png")
 
 

@@ -37,10 +37,11 @@ SEGMENTED = segmentation_pb2.SegmentResponse(
     summary=SegmentationSummary(height_px=2, width_px=2, parts=["cells", "wound"], cells=3),
     segmenter=segmentation_pb2.Segmenter(name="cells", version="2"),
     objects=Content(
-        file=b"part,label,area_px,touches_border,confidence\r\n"
-        b"cells,1,1,1,0.250\r\ncells,2,1,1,\r\ncells,70000,1,1,1.000\r\n"
+        file=b"part,label,area_px,touches_border,confidence,solidity\r\n"
+        b"cells,1,1,1,0.250,0.5\r\ncells,2,1,1,,1\r\ncells,70000,1,1,1.000,0.75\r\n"
     ),
     warnings=["it is small"],
+    unsuitable=["it shows nothing"],
 )
 RENDERED = reference_pb2.RenderResponse(
     reference=IMAGE, grey=IMAGE, schema=Schema(name="levels7"), tier_limits=[55.5, 95.0], level_pixels=[1, 3]

@@ -45,7 +45,9 @@ def test_segment_sends_an_array_and_returns_labels(client: Client, script: Scrip
     assert result.objects.label.tolist() == [1, 2, 70_000] and result.objects.touches_border.all()
     np.testing.assert_array_equal(result.objects.confidence, np.array([0.25, np.nan, 1], np.float32))
     assert (len(result.objects.of_part("nuclei")), result.choice_confidence) == (0, None)
-    assert result.warnings == ("it is small",)
+    assert result.warnings == ("it is small",) and result.unsuitable == ("it shows nothing",)
+    assert result.objects.measures["solidity"].tolist() == [0.5, 1, 0.75]
+    assert result.objects.of_part("nuclei").measures["solidity"].shape == (0,)
 
 
 def test_other_numbers_are_sent_as_16_bit_and_a_warning_says_how(client: Client, script: Script) -> None:
@@ -61,12 +63,12 @@ def test_other_numbers_are_sent_as_16_bit_and_a_warning_says_how(client: Client,
 
 
 def test_channels_and_diameter_are_sent_where_they_are_given(client: Client, script: Script) -> None:
-    client.segment(GREY, diameter_px=12.5, nuclei_channel=0, cells_channel=1)
+    client.segment(GREY, diameter_px=12.5, nuclei_channel=0, cells_channel=1, pixel_size_um=0.5)
     client.segment(GREY)
     given, bare = script.requests
     assert (given.diameter_px, given.nuclei_channel, given.cells_channel) == (12.5, 0, 1)
-    names = ("channel", "diameter_px", "nuclei_channel", "cells_channel")
-    assert [given.HasField(name) for name in names] == [False, True, True, True]
+    names = ("channel", "diameter_px", "nuclei_channel", "cells_channel", "pixel_size_um")
+    assert [given.HasField(name) for name in names] == [False, True, True, True, True]
     assert not any(bare.HasField(name) for name in names)
 
 
@@ -92,7 +94,9 @@ def test_a_run_is_asked_to_stop_where_the_caller_says(client: Client, script: Sc
     script.events = [RunResponse(result=RunResult(segmentation=SEGMENTED, reference=RENDERED))]
     outcome = client.run(image=GREY, schema="levels9", until="render", diameter_px=9, nuclei_channel=1, cells_channel=0)
     (sent,) = script.requests
-    assert (sent.last_stage, sent.diameter_px) == (Stage.STAGE_RENDER, 9)
+    assert (sent.last_stage, sent.diameter_px, sent.stop_if_unsuitable) == (Stage.STAGE_RENDER, 9, False)
+    client.run(image=GREY, stop_if_unsuitable=True, pixel_size_um=0.5)
+    assert script.requests[-1].stop_if_unsuitable and script.requests[-1].pixel_size_um == 0.5
     assert (sent.nuclei_channel, sent.cells_channel) == (1, 0)
     assert outcome.reference is not None and outcome.generation is None
 

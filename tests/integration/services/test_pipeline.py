@@ -15,6 +15,8 @@ from services.common.imaging.images import encode_png
 from services.common.serving import delivery
 from services.common.storage.folder import FolderStore
 from tests.support.pictures import nuclei_picture, scratch_picture
+from tests.support.two_channels import ome_tiff, two_channels
+from tests.support.unsuitable import UNSUITABLE
 
 
 def test_a_fluorescence_image_goes_the_whole_way(client: Client) -> None:
@@ -212,3 +214,48 @@ def test_calls_without_depth_say_so_and_make_nothing_up(client: Client) -> None:
             call()
         assert caught.value.reason == "NOT_IMPLEMENTED_YET"
         assert caught.value.metadata["missing"]
+
+
+@pytest.mark.parametrize("case", UNSUITABLE)
+def test_a_run_that_is_to_stop_makes_nothing_of_an_unsuitable_image(client: Client, case: str) -> None:
+    made = client.run(image=UNSUITABLE[case](), stop_if_unsuitable=True)
+    assert made.segmentation is not None and made.segmentation.unsuitable
+    assert made.reference is None and made.generation is None
+
+
+def test_a_run_that_is_not_told_to_stop_goes_on_and_says_what_is_doubtful(client: Client) -> None:
+    made = client.run(image=255 - nuclei_picture(), model="fluo-nuclei", look="drawn")
+    assert made.generation is not None and made.segmentation is not None
+    assert "unlike others of its kind" in made.segmentation.unsuitable[-1]
+
+
+def test_an_ordinary_image_is_not_stopped(client: Client) -> None:
+    assert client.run(image=nuclei_picture(), stop_if_unsuitable=True).generation is not None
+
+
+def test_objects_are_measured_in_micrometres_as_the_request_or_the_file_says(client: Client) -> None:
+    image = nuclei_picture()
+    file = ome_tiff(image, image, pixel_um=0.25)
+    plain, told, read = (
+        client.segment(image),
+        client.segment(image, pixel_size_um=0.5),
+        client.segment(file, channel=0),
+    )
+    assert "area_um2" not in plain.objects.measures and not plain.summary.HasField("pixel_size_um")
+    area = plain.objects.measures["area"]
+    assert told.objects.measures["area_um2"] == pytest.approx(area / 4)
+    assert (
+        read.objects.measures["area_um2"] == pytest.approx(area / 16, abs=1e-4) and read.summary.pixel_size_um == 0.25
+    )
+    assert client.segment(file, channel=0, pixel_size_um=0.5).summary.pixel_size_um == 0.5
+    ran = client.run(image=image, pixel_size_um=0.5, until="segment").segmentation
+    assert ran is not None and ran.cached and ran.summary.pixel_size_um == 0.5
+
+
+def test_greys_are_those_of_the_channel_in_which_an_object_was_found(client: Client) -> None:
+    nuclei, phase, _ = two_channels()
+    found = client.segment(ome_tiff(nuclei, phase), nuclei_channel=0, cells_channel=1)
+    assert found.cells is not None and found.nuclei is not None
+    for part, labels, shown in (("cells", found.cells, phase), ("nuclei", found.nuclei, nuclei)):
+        measured = found.objects.of_part(part).measures["intensity_mean"]
+        assert measured[0] == pytest.approx(shown[labels == 1].mean(), abs=1e-4)

@@ -102,6 +102,7 @@ SOUGHT = {
     "diameter_px": Wrong(0.0),
     "nuclei_channel": Wrong(3, also={"cells_channel": 0}),
     "cells_channel": Wrong(1, also={"nuclei_channel": 0}),
+    "pixel_size_um": Wrong(0.0),
 }
 
 # Of each call, a request that is fine and what can be wrong in it. A number in brackets is an index.
@@ -230,7 +231,7 @@ LACKING = {
     "GenerationService.UnloadModel",
 }
 # Fields in which no value is wrong, and the source that this version lacks.
-FREE = re.compile(r".*\.url|seed|tile_px|pixel_classifier|(real|train)\.name|scenario\..*")
+FREE = re.compile(r".*\.url|seed|tile_px|pixel_classifier|stop_if_unsuitable|(real|train)\.name|scenario\..*")
 SERVICES = {
     service.name: service
     for module in (segmentation_pb2, reference_pb2, generation_pb2, evaluation_pb2, pipeline_pb2)

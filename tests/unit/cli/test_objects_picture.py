@@ -19,7 +19,9 @@ GREY = np.full(CELLS.shape, 7, np.uint8)
 
 def _table(cells: Labels, confidence: list[float] | None) -> ObjectTable:
     told = {} if confidence is None else {"cells": np.array(confidence, np.float32)}
-    return ObjectTable.of(table_of(objects_of(Found(Segmentation(cells), told))))
+    return ObjectTable.of(
+        table_of(objects_of(Found(Segmentation(cells), told), {"cells": np.zeros(cells.shape, np.uint8)}))
+    )
 
 
 def _colours(picture: NDArray[np.uint8]) -> set[tuple[int, ...]]:

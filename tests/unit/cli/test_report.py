@@ -27,7 +27,11 @@ RUN: dict[str, Any] = {
         "diameter_px": 17.25,
         "choice_confidence": 0.875,
         "warnings": [],
+        "unsuitable": [],
+        "pixel_size_um": None,
+        "means": {"cells": {"area": 310.5, "solidity": 0.91234}},
     },
+    "stopped": [],
     "reference": {
         "schema": "cells4",
         "schema_version": 1,

@@ -98,7 +98,6 @@ def test_where_the_pixel_size_is_not_known_the_answer_says_what_to_give(image: b
             InvalidImage,
             "square pixels; this file's are 0.6 x 0.5 um",
         ),
-        (PNG, ("--pixel-size", "0.5"), InvalidArgument, "--pixel-size with --diameter"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(
@@ -106,6 +105,11 @@ def test_what_cannot_be_meant_is_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         _request(image, *words)
+
+
+def test_a_pixel_size_is_sent_for_measures_in_micrometres() -> None:
+    assert _request(PNG, "--pixel-size", "0.5").pixel_size_um == 0.5
+    assert not _request(PNG).HasField("pixel_size_um")
 
 
 @pytest.mark.parametrize("words", [("--diameter", "large"), ("--diameter", "-3"), ("--pixel-size", "0")])

@@ -17,6 +17,7 @@ from services.cli.images import opening
 from services.cli.images.reading import LabImage, read_image, read_images
 from services.cli.images.wish import Wish, wish_of
 from services.cli.seeking import add_seeking
+from services.cli.sources import are_many, find_images
 from services.common.errors import BiosynthError, ImageTooLarge, InvalidArgument, InvalidImage
 from services.common.imaging.formats.limits import ImageLimits
 from services.common.imaging.images import decode_image, encode_png
@@ -214,11 +215,11 @@ def test_other_files_that_an_ome_tiff_names_are_not_opened(tmp_path: Path) -> No
 
 
 def test_a_folder_that_holds_ome_zarr_is_an_image(tmp_path: Path) -> None:
-    from services.cli.images.finding import find_images
-
     (tmp_path / "a.zarr").mkdir()
     (tmp_path / "a.zarr" / ".zgroup").write_text("{}")
     data(encode_png(GREY8))(tmp_path / "b.png")
     (tmp_path / "c.czi").write_bytes(CZI)
-    assert [path.name for path in find_images(tmp_path)] == ["a.zarr", "b.png", "c.czi"]
-    assert find_images(tmp_path / "a.zarr") == [tmp_path / "a.zarr"]
+    for given in (tmp_path, tmp_path / "*"):
+        assert [path.name for path in find_images([given])] == ["a.zarr", "b.png", "c.czi"]
+    assert find_images([tmp_path / "a.zarr"]) == [tmp_path / "a.zarr"]
+    assert are_many([tmp_path]) and not are_many([tmp_path / "a.zarr"])

@@ -42,7 +42,8 @@ def for_each(
             except (BiosynthError, BiosynthCallError, InvalidInputError) as error:
                 if exit_code(error) == UNREACHABLE:
                     raise
-                failed.append(Failed(path, str(getattr(error, "message", error)), exit_code(error)))
+                why = str(getattr(error, "message", error)).removeprefix(f"{path.name}: ")
+                failed.append(Failed(path, why, exit_code(error)))
             bar.update(1)
             pace.step()
     return done, failed

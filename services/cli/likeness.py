@@ -12,9 +12,9 @@ from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
 from biosynth.v1.types_pb2 import Content
 
 from services.cli.files import read_input
-from services.cli.looks import read_look
 from services.cli.images.reading import read_image
 from services.cli.images.wish import Wish as ImageWish
+from services.cli.looks import read_look
 from services.cli.session import Session
 from services.common.errors import InvalidArgument
 from services.common.imaging.ometiff import decode_segmentation

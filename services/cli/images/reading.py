@@ -71,7 +71,7 @@ def read_images(path: Path, wish: Wish) -> Iterator[LabImage]:
     Raises InvalidImage, which names the file, where it is none that we read, where it is damaged or over the limits,
     and where the wish leaves open which plane is meant; WrongChannel for a channel that is not there.
     """
-    with naming(path), opened(path) as stacks:
+    with naming(path.name), opened(path) as stacks:
         stack = with_named_axis(choose_scene(stacks, wish.scene), wish)
         ImageLimits().check_size(*stack.size, 1)
         chosen = choose(stack, wish)

@@ -384,6 +384,9 @@ REFUSED: dict[str, Refused] = {
     "complex numbers": Refused(
         ".tif", tiff(FLOAT.astype(np.complex64)), (), "pixels that are numbers; got .*complex64"
     ),
+    "equal colours, no such channel": Refused(
+        ".png", data(encode_png(coloured(1, 1, 1))), ("--channel", "DAPI"), "--channel red, green, blue, luminance"
+    ),
     "colours, no such channel": Refused(
         ".png", data(encode_png(coloured(0, 0, 1))), ("--channel", "DAPI"), "--channel red, green, blue, luminance"
     ),

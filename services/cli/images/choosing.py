@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from services.cli.images.colours import PRIMARIES
 from services.cli.images.stack import UNNAMED, Stack
 from services.cli.images.wish import ALL, MAX, MEAN, Wish
 from services.common.errors import InvalidArgument, InvalidImage, WrongChannel
@@ -59,6 +60,19 @@ def with_named_axis(stack: Stack, wish: Wish) -> Stack:
     )
 
 
+def with_colours_apart(stack: Stack, wish: Wish) -> Stack:
+    """Take colours for channels where two of them are meant: one with nuclei, one with cells."""
+    if not stack.colour or "C" in stack.axes or wish.nuclei_channel is None:
+        return stack
+    return replace(
+        stack,
+        axes={**stack.axes, "C": len(PRIMARIES)},
+        colour=False,
+        channels=PRIMARIES,
+        read=lambda place: stack.read(place)[:, :, place.get("C", 0)],
+    )
+
+
 def choose(stack: Stack, wish: Wish) -> Chosen:
     """The planes that are meant. Raises InvalidImage where an axis has several entries and nothing is said of it."""
     channels = _two_channels(stack, wish)
@@ -77,7 +91,7 @@ def choose(stack: Stack, wish: Wish) -> Chosen:
 
 
 def _way(axis: str, size: int) -> str:
-    extra = {"C": " or its name", "Z": ", max or mean", "T": " or all"}[axis]
+    extra = {"C": " or its name", "Z": ", max or mean", "T": " or all (segment and run)"}[axis]
     return f"--{_OPTIONS[axis]} 0 to {size - 1}{extra}"
 
 

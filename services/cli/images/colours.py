@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from services.common.errors import WrongChannel
 
 LUMINANCE = "luminance"
-_CHANNELS = ("red", "green", "blue")
-COLOURS = (*_CHANNELS, LUMINANCE)
+PRIMARIES = ("red", "green", "blue")
+COLOURS = (*PRIMARIES, LUMINANCE)
 # Luminance has all of what a tinted grey frame shows, and a ninth of what a blue stain does.
 _ENOUGH = 2 / 3  # of the strongest channel's contrast
 _FLAT = 1 / 4  # of it: a channel that shows nothing
@@ -33,7 +33,7 @@ def choose_colour(pixels: NDArray[Any], asked: str | None = None) -> tuple[str, 
     'blue'
     """
     if asked is not None:
-        numbered = dict(zip("012", _CHANNELS, strict=True))
+        numbered = dict(zip("012", PRIMARIES, strict=True))
         if (name := numbered.get(asked, asked.lower())) not in COLOURS:
             raise WrongChannel(
                 f"expected --channel {', '.join(COLOURS)} or 0 to 2, for an image in colours; got {asked}",
@@ -49,7 +49,7 @@ def choose_colour(pixels: NDArray[Any], asked: str | None = None) -> tuple[str, 
 def grey_of(pixels: NDArray[Any], colour: str) -> NDArray[Any]:
     """One channel of (H, W, 3) RGB, or luminance by ITU-R BT.601, (H, W) of the same dtype."""
     if colour != LUMINANCE:
-        return np.ascontiguousarray(pixels[:, :, _CHANNELS.index(colour)])
+        return np.ascontiguousarray(pixels[:, :, PRIMARIES.index(colour)])
     known = pixels.dtype in (np.uint8, np.uint16, np.float32)
     grey = cv2.cvtColor(np.ascontiguousarray(pixels if known else pixels.astype(np.float32)), cv2.COLOR_RGB2GRAY)
     return grey if known or pixels.dtype.kind == "f" else np.rint(grey).astype(pixels.dtype)
@@ -70,7 +70,7 @@ def _by_contrast(sample: NDArray[np.float32]) -> tuple[str, str]:
                     "its colours show different things, and became luminance: choose what shows the objects with "
                     "--channel red, green or blue"
                 )
-    name = _CHANNELS[strongest]
+    name = PRIMARIES[strongest]
     return name, f"{name} was taken of its colours, which carry one stain (--channel luminance mixes them)"
 
 

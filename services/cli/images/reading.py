@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -17,7 +18,13 @@ from numpy.typing import NDArray
 
 from services.cli.files import read_input
 from services.cli.folders import naming
-from services.cli.images.choosing import Chosen, choose, choose_scene, with_named_axis
+from services.cli.images.choosing import (
+    Chosen,
+    choose,
+    choose_scene,
+    with_colours_apart,
+    with_named_axis,
+)
 from services.cli.images.colours import choose_colour, grey_of
 from services.cli.images.opening import opened
 from services.cli.images.projection import plane_at
@@ -62,17 +69,18 @@ def read_image(path: Path, wish: Wish) -> LabImage:
     """The one image that is meant. Raises InvalidArgument for --time all, and as `read_images`."""
     if wish.time == ALL:
         raise InvalidArgument("expected --time with the number of one frame; got all, and this command takes one image")
-    return next(read_images(path, wish))
+    with closing(read_images(path, wish)) as images:
+        return next(images)
 
 
-def read_images(path: Path, wish: Wish) -> Iterator[LabImage]:
+def read_images(path: Path, wish: Wish) -> Generator[LabImage, None, None]:
     """The image that is meant, or with --time all each frame of it; one is in memory at a time.
 
     Raises InvalidImage, which names the file, where it is none that we read, where it is damaged or over the limits,
     and where the wish leaves open which plane is meant; WrongChannel for a channel that is not there.
     """
     with naming(path.name), opened(path) as stacks:
-        stack = with_named_axis(choose_scene(stacks, wish.scene), wish)
+        stack = with_colours_apart(with_named_axis(choose_scene(stacks, wish.scene), wish), wish)
         ImageLimits().check_size(*stack.size, 1)
         chosen = choose(stack, wish)
         if (as_it_is := _unchanged(path, stack, chosen, wish)) is not None:
@@ -84,24 +92,29 @@ def read_images(path: Path, wish: Wish) -> Iterator[LabImage]:
 def _unchanged(path: Path, stack: Stack, chosen: Chosen, wish: Wish) -> LabImage | None:
     """The user's file itself, where services make the same of it; None where it must be prepared."""
     plain = wish.limits is None and set(stack.axes) <= {"C"} and stack.dtype in _CONTRACT_TYPES and path.is_file()
-    if not plain or path.stat().st_size > ImageLimits().max_bytes or (stack.colour and not _is_grey(stack)):
+    if not plain or path.stat().st_size > ImageLimits().max_bytes or (stack.colour and not _is_grey(stack, wish)):
         return None
     data = read_input(path)
     several = stack.axes.get("C", 1) > 1
-    if data.startswith(TIFF):
-        try:
-            planes = len(TiffPlanes(data, ImageLimits()).planes)
-        except InvalidImage:  # such as one with more pages than services take
-            return None
-        if planes != stack.axes.get("C", 1):
-            return None
+    if _planes(data) != stack.axes.get("C", 1):
+        return None
     record = {"name": path.name, "sha256": hashlib.sha256(data).hexdigest()}
     channels = _fields(chosen.channels, chosen.channels) if several else {}
     return LabImage(data, channels, stack.pixel_size_um, None, (), record)
 
 
-def _is_grey(stack: Stack) -> bool:
-    return not choose_colour(stack.read({}))[1]
+def _planes(data: bytes) -> int:
+    """Of how many planes services take a file; 0 where they refuse it, such as a TIFF of too many pages."""
+    if not data.startswith(TIFF):
+        return 1
+    try:
+        return len(TiffPlanes(data, ImageLimits()).planes)
+    except InvalidImage:
+        return 0
+
+
+def _is_grey(stack: Stack, wish: Wish) -> bool:
+    return not choose_colour(stack.read({}), wish.channel)[1]
 
 
 def _prepared(path: Path, stack: Stack, chosen: Chosen, wish: Wish) -> Iterator[LabImage]:

@@ -38,6 +38,7 @@ from tests.support.lab_images import (
     imagej,
     ome,
     tiff,
+    two_stains,
 )
 
 
@@ -148,6 +149,14 @@ def test_two_channels_of_a_stack_are_sent_as_two(tmp_path: Path) -> None:
     assert sent(image)["names"] == NAMES
     for number in (0, 1):
         np.testing.assert_array_equal(decode_image(image.data, number), STACK[2, 0, number])
+
+
+def test_two_colours_are_sent_as_two_channels(tmp_path: Path) -> None:
+    data(encode_png(two_stains()))(tmp_path / "a.png")
+    image = read_image(tmp_path / "a.png", wish("--nuclei-channel", "green", "--cells-channel", "red"))
+    assert image.channels == {"nuclei_channel": 0, "cells_channel": 1} and sent(image)["names"] == ["green", "red"]
+    for number, colour in ((0, 1), (1, 0)):
+        np.testing.assert_array_equal(decode_image(image.data, number), two_stains()[:, :, colour])
 
 
 def test_all_frames_come_one_by_one_scaled_alike(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 # One lock for each set of packages: reference and pipeline need what every server needs, and no more.
-EXTRAS := server segmentation cellpose3 cellpose stardist evaluation generation openvino generation-cuda cli training test
+EXTRAS := server segmentation cellpose3 cellpose stardist evaluation generation openvino generation-cuda cli formats training test
 LOCKS := services/requirements
 OUT ?= demo
 

@@ -2,10 +2,11 @@
 
 from biosynth.channel import TlsOptions
 from biosynth.client import Client
-from biosynth.errors import BiosynthCallError, InvalidInputError
+from biosynth.errors import BiosynthCallError, InvalidInputError, ScalingWarning
 from biosynth.objects import ObjectTable
 from biosynth.results import GenerationResult, Progress, ReferenceResult, RunOutcome, SegmentationResult
 from biosynth.retry import RetryPolicy
+from biosynth.scaling import scaled
 from biosynth.v1.types_pb2 import Appearance, Look, ObjectRef
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "ReferenceResult",
     "RetryPolicy",
     "RunOutcome",
+    "ScalingWarning",
     "SegmentationResult",
     "TlsOptions",
+    "scaled",
 ]

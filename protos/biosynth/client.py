@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from biosynth import raster, transfer
 from biosynth.connections import Connections
 from biosynth.contract import INLINE_BYTES, MIB
-from biosynth.errors import BiosynthCallError, InvalidInputError
+from biosynth.errors import BiosynthCallError, InvalidInputError, ScalingWarning
+from biosynth.png import encode_png
 from biosynth.results import (
     TILINGS,
     GenerationResult,
@@ -24,6 +26,7 @@ from biosynth.results import (
     SegmentationResult,
     unexpected,
 )
+from biosynth.scaling import scaled
 from biosynth.v1 import evaluation_pb2, generation_pb2, pipeline_pb2, reference_pb2, segmentation_pb2
 from biosynth.v1.evaluation_pb2 import Metric
 from biosynth.v1.generation_pb2 import GetModelResponse, Likeness, Model
@@ -34,7 +37,7 @@ from biosynth.v1.types_pb2 import Appearance, Content, Delivery, Look, ObjectRef
 
 # A PNG, TIFF or JPEG file as bytes, the path of one, or an object that is in the store.
 File: TypeAlias = bytes | Path | ObjectRef
-Image: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16] | File
+Image: TypeAlias = NDArray[Any] | File
 Segmentation: TypeAlias = SegmentationResult | Mapping[str, NDArray[Any]] | File
 
 _LOOKS = {
@@ -53,8 +56,10 @@ _RASTER = Delivery.DELIVERY_RASTER
 class Client(Connections):
     """Calls the services.
 
-    Images are (H, W) uint8 or uint16, files, or objects; files over 16 MiB are uploaded first. Every method raises
-    BiosynthCallError where the call fails, and InvalidInputError, before anything is sent, for an unfit argument.
+    Images are arrays (H, W), files, or objects; what is over 16 MiB is uploaded first. uint8 and uint16 are sent as
+    they are; of other numbers `scaled` makes 16 bit, and a ScalingWarning says how: call it yourself to name the range.
+    Every method raises BiosynthCallError where the call fails, and InvalidInputError, before anything is sent, for an
+    unfit argument.
 
     >>> with Client("localhost:50051") as client:  # doctest: +SKIP
     ...     found = client.segment(Path("cells.png"))
@@ -153,7 +158,7 @@ class Client(Connections):
         if tiling not in TILINGS:
             raise InvalidInputError(f"expected tiling to be one of {', '.join(TILINGS)}; got {tiling!r}")
         request = generation_pb2.GenerateRequest(
-            reference=self._image(reference),
+            reference=self._reference(reference),
             model=model,
             model_version=model_version,
             seed=seed,
@@ -166,7 +171,7 @@ class Client(Connections):
         if isinstance(like, Look):
             request.look.CopyFrom(like)
         elif like is not None:
-            own = None if like_reference is None else self._image(like_reference)
+            own = None if like_reference is None else self._reference(like_reference)
             request.like.CopyFrom(Likeness(image=self._image(like), channel=like_channel, reference=own))
         return GenerationResult.of(self.generation.Generate(request))
 
@@ -213,7 +218,7 @@ class Client(Connections):
             raise InvalidInputError(f"expected until to be segment, render or empty; got {until!r}")
         request = pipeline_pb2.RunRequest(
             image=None if image is None else self._image(image),
-            reference=None if reference is None else self._image(reference),
+            reference=None if reference is None else self._reference(reference),
             scenario=scenario,
             channel=channel,
             segmenter=segmenter,
@@ -296,9 +301,20 @@ class Client(Connections):
         return data
 
     def _image(self, image: Image) -> Content:
-        if isinstance(image, np.ndarray):
-            return _inline(raster.image_raster(image))
-        return self._file(image)
+        if isinstance(image, np.ndarray) and image.ndim == 2:
+            image, note = scaled(image)
+            if note:
+                warnings.warn(note, ScalingWarning, stacklevel=3)
+        return self._reference(image)
+
+    def _reference(self, reference: Image) -> Content:
+        """Pixels whose values stay as they are."""
+        if not isinstance(reference, np.ndarray):
+            return self._file(reference)
+        packed = raster.image_raster(reference)
+        if len(packed.zlib_samples) > INLINE_BYTES:
+            return Content(object=self.upload(encode_png(reference)))
+        return Content(raster=packed)
 
     def _segmentation(self, segmentation: Segmentation) -> Content:
         if isinstance(segmentation, SegmentationResult):

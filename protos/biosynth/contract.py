@@ -40,6 +40,24 @@ MAX_MODEL_CHARACTERS = 100
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # little and big endian; + is BigTIFF
 EXTENSIONS = ("png", "tif", "jpg")
+# What files of other formats begin with, for messages: (offset, bytes, what it is, what to do).
+_BY_COMMAND = "the command `biosynth` reads it, with the extra `formats`; or save it as TIFF"
+_SAVE = "save it as PNG or TIFF"
+_FOREIGN = (
+    (0, b"ZISRAWFILE", "a CZI file (Zeiss)", _BY_COMMAND),
+    (0, b"\xda\xce\xbe\x0a", "an ND2 file (Nikon)", _BY_COMMAND),
+    (0, b"\0\0\0\x0cjP  ", "a JPEG 2000 file, or an ND2 file (Nikon) of before 2009", "save it as TIFF"),
+    (0, b"\x70\0\0\0", "a LIF file (Leica)", _BY_COMMAND),
+    (0, b"\xd0\xcf\x11\xe0", "an OLE file, such as OIB (Olympus) or ZVI (Zeiss)", "save it as TIFF"),
+    (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file, such as IMS (Imaris)", "save it as TIFF"),
+    (128, b"DICM", "a DICOM file", "save it as TIFF"),
+    (0, b"\x93NUMPY", "a NumPy file", "pass the array to the SDK, or save it as TIFF"),
+    (0, b"GIF8", "a GIF file", _SAVE),
+    (0, b"BM", "a Windows bitmap", _SAVE),
+    (0, b"%PDF", "a PDF document", "export the picture as PNG or TIFF"),
+    (0, b"PK\x03\x04", "a ZIP archive", "unpack it"),
+)
+FOREIGN_BYTES = 132  # of a file's start, which its format is told by
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _MODEL = re.compile(f"({MODEL_NAME})/({MODEL_VERSION})")
@@ -62,6 +80,18 @@ def model_of(text: str) -> tuple[str, str] | None:
     """
     found = _MODEL.fullmatch(text) if len(text) <= MAX_MODEL_CHARACTERS else None
     return None if found is None else (found[1], found[2])
+
+
+def described(head: bytes) -> str:
+    """What a file that services do not read is, and what to do about it; by its first FOREIGN_BYTES.
+
+    >>> described(b"ZISRAWFILE and so on").partition(";")[0]
+    'a CZI file (Zeiss)'
+    """
+    for at, magic, name, advice in _FOREIGN:
+        if head[at : at + len(magic)] == magic:
+            return f"{name}; {advice}"
+    return f"one that begins with {head[:8].hex(' ')} (hexadecimal); {_SAVE}" if head else "0 bytes"
 
 
 def extension_of(head: bytes) -> str | None:

@@ -40,3 +40,7 @@ class BiosynthCallError(Exception):
 
 class InvalidInputError(ValueError):
     """An argument that no server would accept; nothing was sent."""
+
+
+class ScalingWarning(UserWarning):
+    """An image of other numbers than 8 or 16 bit was sent as 16 bit; `biosynth.scaled` does it without this warning."""

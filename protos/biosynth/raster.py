@@ -29,7 +29,8 @@ def image_raster(image: NDArray[Any]) -> RasterMessage:
     is_typed = image.dtype.kind == "u" and image.dtype.itemsize <= 2  # in any byte order
     if image.ndim != 2 or image.size == 0 or not is_typed:
         raise InvalidInputError(
-            f"expected an image of shape (H, W), uint8 or uint16; got shape {image.shape} {image.dtype}"
+            f"expected an image of shape (H, W), uint8 or uint16; got shape {image.shape} {image.dtype}; choose one "
+            "channel and one plane"
         )
     return pack({"image": image})
 

@@ -45,10 +45,10 @@ def sha256_of(source: bytes | Path) -> str:
 def extension_of(source: bytes | Path) -> str:
     """`png`, `tif` or `jpg`, by the first bytes. Raises InvalidInputError for any other file."""
     with open_source(source) as file:
-        head = file.read(8)
+        head = file.read(contract.FOREIGN_BYTES)
     extension = contract.extension_of(head)
     if extension is None:
-        raise InvalidInputError(f"expected a PNG, TIFF or JPEG file; got one that begins with {head!r}")
+        raise InvalidInputError(f"expected a PNG, TIFF or JPEG file; got {contract.described(head)}")
     return extension
 
 

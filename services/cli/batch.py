@@ -25,9 +25,9 @@ class Failed:
 
 
 def for_each(
-    work: Callable[[Path], dict[str, Any]], paths: Sequence[Path], console: Console
+    work: Callable[[Path], Sequence[dict[str, Any]]], paths: Sequence[Path], console: Console
 ) -> tuple[list[dict[str, Any]], list[Failed]]:
-    """What `work` returned for each image, and those for which it failed.
+    """What `work` returned for all images, of a time series one for each frame, and those for which it failed.
 
     Raises what it raised where a service or the store cannot be reached: the next image would fare no better.
     """
@@ -38,11 +38,12 @@ def for_each(
         for path in paths:
             bar.set_description(path.name)
             try:
-                done.append(work(path))
+                done.extend(work(path))
             except (BiosynthError, BiosynthCallError, InvalidInputError) as error:
                 if exit_code(error) == UNREACHABLE:
                     raise
-                failed.append(Failed(path, str(getattr(error, "message", error)), exit_code(error)))
+                why = str(getattr(error, "message", error)).removeprefix(f"{path.name}: ")
+                failed.append(Failed(path, why, exit_code(error)))
             bar.update(1)
             pace.step()
     return done, failed

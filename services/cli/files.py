@@ -17,7 +17,7 @@ def read_input(path: Path) -> bytes:
     try:
         size, limit = path.stat().st_size, ImageLimits().max_bytes
         if size > limit:
-            raise InvalidImage(f"expected {path} of at most {limit} bytes; got {size}")
+            raise InvalidImage(f"expected {path} of at most {limit} bytes; got {size}; crop the image, or bin it")
         return path.read_bytes()
     except OSError as error:
         raise InvalidImage(f"expected a readable file at {path}; {error.strerror}") from error

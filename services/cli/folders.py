@@ -22,15 +22,15 @@ from services.evaluation.pictures import Picture, PictureSet, listed
 SUFFIXES = (*(f".{extension}" for extension in EXTENSIONS), ".tiff", ".jpeg")
 
 
-def list_images(folder: Path) -> list[Path]:
+def list_images(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
     """The images of a folder by name, hidden files left out. Raises InvalidImage where there are none."""
     if not folder.is_dir():
         raise InvalidImage(f"expected a folder of images; got {folder}")
     paths = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        path for path in folder.iterdir() if path.suffix.lower() in suffixes and not path.name.startswith(".")
     )
     if not paths:
-        raise InvalidImage(f"expected images ({', '.join(SUFFIXES)}) in {folder}; found none")
+        raise InvalidImage(f"expected images ({', '.join(suffixes)}) in {folder}; found none")
     return paths
 
 

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from services.cli.appearance import SAMPLED, appearance_of
 from services.cli.console import Console
-from services.cli.files import check_folder, read_input, write_file
+from services.cli.files import check_folder, write_file
+from services.cli.images.reading import LabImage
 from services.cli.report import counts, report
 from services.cli.run_files import FILES, RunFiles, run_files
 from services.cli.run_record import doubts, run_record
-from services.cli.seeking import set_seeking, shown_channel
+from services.cli.seeking import set_seeking
 from services.cli.session import Session
-from services.common.imaging.images import decode_image
 from services.common.imaging.intensity import to_eight_bit
 from services.evaluation.paired import compare_pair
 
@@ -32,24 +32,25 @@ UNTIL = {"segment": Stage.STAGE_SEGMENT, "render": Stage.STAGE_RENDER}
 
 
 def run_image(
-    path: Path, folder: Path, arguments: argparse.Namespace, session: Session, console: Console
+    image: LabImage, folder: Path, arguments: argparse.Namespace, session: Session, console: Console
 ) -> dict[str, Any]:
     """Run an image, write its files into a folder, which is made where need be, and return its record.
 
     Its `stopped` has the reasons why nothing was generated, though it was asked for.
     """
     start = time.monotonic()
-    source = read_input(path)
+    for note in image.notes:
+        console.say(f"{image.record['name']}: {note}")
     stages: list[dict[str, Any]] = []
-    request = _request(arguments, source, session)
+    request = _request(arguments, image, session)
     result = session.ask(lambda request: _run(request, session.client, stages, console), request)
-    image = to_eight_bit(decode_image(source, shown_channel(arguments)))
-    made = run_files(image, result)
+    pixels = to_eight_bit(image.pixels())
+    made = run_files(pixels, result)
     diameter = request.diameter_px if request.HasField("diameter_px") else None
-    record = run_record(arguments, path.name, source, diameter, result, stages)
+    record = run_record(arguments, image, diameter, result, stages)
     record["stopped"] = _reasons_to_stop(request, result)
     if made.generated is not None:
-        record["likeness"] = _likeness(image, made.generated)
+        record["likeness"] = _likeness(pixels, made.generated)
     record["outputs"] = {name: hashlib.sha256(data).hexdigest() for name, data in made.files.items()}
     record["seconds"] = round(time.monotonic() - start, 3)
     _write(made, record, check_folder(folder))
@@ -82,7 +83,7 @@ def _tell(record: dict[str, Any], files: int, folder: Path, console: Console) ->
     )
 
 
-def _request(arguments: argparse.Namespace, source: bytes, session: Session) -> RunRequest:
+def _request(arguments: argparse.Namespace, image: LabImage, session: Session) -> RunRequest:
     name, _, version = arguments.model.partition("/")
     request = RunRequest(
         segmenter=arguments.segmenter,
@@ -100,8 +101,8 @@ def _request(arguments: argparse.Namespace, source: bytes, session: Session) -> 
     )
     if arguments.until:
         request.last_stage = UNTIL[arguments.until]
-    set_seeking(request, arguments, source)
-    request.image.CopyFrom(session.content(source))
+    set_seeking(request, arguments, image)
+    request.image.CopyFrom(session.content(image.data))
     return request
 
 

@@ -12,8 +12,9 @@ from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
 from biosynth.v1.types_pb2 import Content
 
 from services.cli.files import read_input
+from services.cli.images.reading import read_image
+from services.cli.images.wish import Wish as ImageWish
 from services.cli.looks import read_look
-from services.cli.numbers import COUNT
 from services.cli.session import Session
 from services.common.errors import InvalidArgument
 from services.common.imaging.ometiff import decode_segmentation
@@ -32,7 +33,7 @@ def add_likeness(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--like-segmentation", type=Path, metavar="FILE", help="what that image shows (.ome.tif); default: segment it"
     )
-    parser.add_argument("--like-channel", type=COUNT, metavar="N", help="channel of a multi-channel image, from 0")
+    parser.add_argument("--like-channel", metavar="N|NAME", help="channel of that image, by number from 0 or by name")
 
 
 def set_likeness(request: GenerateRequest, arguments: argparse.Namespace, session: Session) -> str:
@@ -50,9 +51,10 @@ def set_likeness(request: GenerateRequest, arguments: argparse.Namespace, sessio
     if is_look:
         request.look.CopyFrom(read_look(like))
         return ""
-    request.like.image.CopyFrom(_content(read_input(like), session))
-    if arguments.like_channel is not None:
-        request.like.channel = arguments.like_channel
+    image = read_image(like, ImageWish(channel=arguments.like_channel))
+    request.like.image.CopyFrom(_content(image.data, session))
+    if image.shown is not None:
+        request.like.channel = image.shown
     given: Path | None = arguments.like_segmentation
     segmentation, absent, told = _given(request, given, session) if given else _found(request, session)
     request.like.reference.CopyFrom(_drawn(request, segmentation, absent, session))

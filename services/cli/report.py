@@ -60,6 +60,8 @@ def _facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("image", f"{run['input']['name']}, {found['height_px']} x {found['width_px']} px"),
         ("segmenter", f"{found['segmenter']} v{found['segmenter_version']}: {counts(found)}"),
     ]
+    if "prepared" in run["input"]:
+        facts.append(("of the file", prepared(run["input"]["prepared"])))
     if found["choice_confidence"] is not None:
         facts.append(("chosen by auto", f"{found['choice_confidence']:.2f} sure of it, of 0.5 to 1"))
     if found["diameter_px"] is not None:
@@ -74,6 +76,14 @@ def _facts(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(("model", f"{made['model']} v{made['model_version']}, seed {made['seed']}"))
         facts.append(("engine", f"{made['engine']}, {made['precision']}"))
     return facts
+
+
+def prepared(told: Mapping[str, Any]) -> str:
+    """Say in words which planes of a file were taken, and what was done to their values."""
+    channels = " and ".join(f"channel {one['index']} {one['name']}".rstrip() for one in told["channels"])
+    places = [channels, f"z {told['z']}", f"time {told['time']}"]
+    done = dict.fromkeys(text for text in (told["colours"], *told["scaling"]) if text)
+    return "; ".join([", ".join(places), *done])
 
 
 def _doubts(run: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,26 +14,26 @@ from biosynth.v1.reference_pb2 import RenderResponse
 from biosynth.v1.segmentation_pb2 import SegmentResponse
 
 from services.cli.appearance import SAMPLED, values_of
+from services.cli.images.reading import LabImage
 from services.cli.object_means import object_means
 from services.cli.versions import versions
 
 
 def run_record(
     arguments: argparse.Namespace,
-    name: str,
-    source: bytes,
+    image: LabImage,
     diameter_px: float | None,
     result: RunResult,
     stages: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Return what was done, ready for JSON; stages that were not done are absent.
 
-    name, source: the image file's name and bytes. diameter_px: as it was asked for. stages: in the order of their ends.
+    image: what was sent. diameter_px: as it was asked for. stages: in the order of their ends.
     """
     record = {
         "format": "biosynth.run/1",
-        "input": {"name": name, "sha256": hashlib.sha256(source).hexdigest()},
-        "parameters": _parameters(arguments, diameter_px),
+        "input": image.record,
+        "parameters": _parameters(arguments, image, diameter_px),
         "segmentation": segmentation_record(result.segmentation),
         "stages": list(stages),
         "versions": versions(),
@@ -78,20 +77,12 @@ def _reference_record(drawn: RenderResponse, boundary_thickness_px: int) -> dict
     }
 
 
-def _parameters(arguments: argparse.Namespace, diameter_px: float | None) -> dict[str, Any]:
+def _parameters(arguments: argparse.Namespace, image: LabImage, diameter_px: float | None) -> dict[str, Any]:
     """What was asked for; empty: left to be chosen, estimated or drawn."""
-    names = (
-        "segmenter",
-        "schema",
-        "model",
-        "channel",
-        "nuclei_channel",
-        "cells_channel",
-        "pixel_size",
-        "until",
-        "force",
-    )
+    names = ("segmenter", "schema", "model", "pixel_size", "until", "force")
     return {
+        # As numbers, however they were named: those of the file that was sent.
+        **{name: image.channels.get(name) for name in ("channel", "nuclei_channel", "cells_channel")},
         **{name: getattr(arguments, name) for name in (*names, "boundary_thickness", "seed")},
         "diameter_px": diameter_px,
         "appearance": values_of(arguments),

@@ -7,14 +7,12 @@ import math
 import re
 from dataclasses import dataclass
 
-from biosynth.contract import TIFF
 from biosynth.v1.pipeline_pb2 import RunRequest
 from biosynth.v1.segmentation_pb2 import SegmentRequest
 
-from services.cli.numbers import COUNT
+from services.cli.images.reading import LabImage
+from services.cli.images.wish import add_wish
 from services.common.errors import InvalidArgument, InvalidImage
-from services.common.imaging.formats.limits import ImageLimits
-from services.common.imaging.formats.tiff import TiffPlanes
 
 HELP = """\
 An image with a channel of stained nuclei beside one that shows cells (phase contrast, cytoplasm) has all parts: name
@@ -33,12 +31,11 @@ class Diameter:
 
 def add_seeking(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--channel", type=COUNT, metavar="N", help="channel of a multi-channel file, from 0")
-    parser.add_argument("--nuclei-channel", type=COUNT, metavar="N", help="the channel of stained nuclei, from 0")
+    add_wish(parser, frames=True)
+    parser.add_argument("--nuclei-channel", metavar="N|NAME", help="the channel of stained nuclei")
     parser.add_argument(
         "--cells-channel",
-        type=COUNT,
-        metavar="N",
+        metavar="N|NAME",
         help="with it: the channel that shows cells, in which --segmenter runs",
     )
     parser.add_argument(
@@ -48,42 +45,37 @@ def add_seeking(parser: argparse.ArgumentParser) -> None:
         "--pixel-size",
         type=micrometres,
         metavar="UM",
-        help="side of a pixel in um, for lengths in um; default: as OME-XML or TIFF tags say",
+        help="side of a pixel in um, for lengths in um; default: as the file says",
     )
 
 
-def set_seeking(request: SegmentRequest | RunRequest, arguments: argparse.Namespace, image: bytes) -> None:
+def set_seeking(request: SegmentRequest | RunRequest, arguments: argparse.Namespace, image: LabImage) -> None:
     """Put into the request what the options say. Raises InvalidArgument where the image's pixel size is not known."""
-    for name in ("channel", "nuclei_channel", "cells_channel"):
-        if (value := getattr(arguments, name)) is not None:
-            setattr(request, name, value)
+    for name, channel in image.channels.items():
+        setattr(request, name, channel)
     asked: Diameter | None = arguments.diameter
     if asked is not None:
-        um = _pixel_um(image, arguments.pixel_size) if asked.in_um else 1.0
+        um = _pixel_um(image.pixel_size_um, arguments.pixel_size) if asked.in_um else 1.0
         request.diameter_px = asked.value / um
     if arguments.pixel_size is not None:
         request.pixel_size_um = arguments.pixel_size
 
 
-def shown_channel(arguments: argparse.Namespace) -> int | None:
-    """The channel that pictures of the results show."""
-    shown: int | None = arguments.channel if arguments.cells_channel is None else arguments.cells_channel
-    return shown
-
-
-def _pixel_um(image: bytes, told: float | None) -> float:
-    found = pixel_um(image) if told is None else told
-    if found is None:
+def _pixel_um(found: tuple[float, float] | None, told: float | None) -> float:
+    size = side_um(found) if told is None else told
+    if size is None:
         raise InvalidArgument(
             "expected a pixel size for a --diameter in um, and this file does not say its own; give it with "
             "--pixel-size UM, or the diameter in pixels"
         )
-    return found
+    return size
 
 
-def pixel_um(image: bytes) -> float | None:
-    """The side of a pixel in um as a TIFF file says it; None where it does not. Raises InvalidImage for oblong ones."""
-    found = TiffPlanes(image, ImageLimits()).pixel_size_um if image.startswith(TIFF) else None
+def side_um(found: tuple[float, float] | None) -> float | None:
+    """The side of square pixels, down and right, in um; None where a file does not say it.
+
+    Raises InvalidImage for oblong ones.
+    """
     if found is None:
         return None
     down, right = found

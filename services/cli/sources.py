@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.cli.folders import SUFFIXES, list_images, stem_of
+from services.cli.images.ome_zarr import is_zarr
+from services.cli.images.opening import MORE_SUFFIXES
 from services.common.errors import InvalidImage
 
+_SUFFIXES = (*SUFFIXES, *MORE_SUFFIXES)
 HELP = "images, folders of images, or patterns such as 'plate/*/*.tif'"
 
 
 def are_many(given: Sequence[Path]) -> bool:
-    """Whether results need names: for anything but one file."""
-    return len(given) > 1 or given[0].is_dir() or _is_pattern(given[0])
+    """Whether results need names: for anything but one file, or one OME-Zarr folder."""
+    return len(given) > 1 or _is_folder(given[0]) or _is_pattern(given[0])
 
 
 def find_images(given: Sequence[Path]) -> list[Path]:
@@ -29,15 +32,19 @@ def find_images(given: Sequence[Path]) -> list[Path]:
 
 
 def _images(given: Path) -> list[Path]:
-    if given.is_dir():
-        return list_images(given)
+    if _is_folder(given):
+        return list_images(given, _SUFFIXES)
     if not _is_pattern(given):
         return [given]
     # Not Path.glob, which takes no absolute pattern.
     matched = sorted(Path(name) for name in glob.glob(str(given), recursive=True))  # noqa: PTH207
-    if images := [path for path in matched if path.is_file() and path.suffix.lower() in SUFFIXES]:
+    if images := [path for path in matched if path.suffix.lower() in _SUFFIXES and not _is_folder(path)]:
         return images
-    raise InvalidImage(f"expected images ({', '.join(SUFFIXES)}) that match {given}; found none")
+    raise InvalidImage(f"expected images ({', '.join(_SUFFIXES)}) that match {given}; found none")
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not is_zarr(path)
 
 
 def _is_pattern(given: Path) -> bool:

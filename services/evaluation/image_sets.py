@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import overload
 
 from biosynth.v1 import evaluation_pb2, types_pb2
 from google.protobuf import json_format
 
 from services.common.errors import InvalidArgument, at
-from services.common.serving.content import Identified, fetch_object, identify, read_image, read_segmentation
+from services.common.serving.content import (
+    SMALL_BYTES,
+    Identified,
+    fetch_object,
+    identify,
+    read_image,
+    read_segmentation,
+)
 from services.common.serving.runtime import Runtime
 from services.common.storage.results import Json
 from services.evaluation.pictures import Picture, PictureSet, listed
@@ -107,7 +114,7 @@ def _resolved(message: evaluation_pb2.ImageSet, runtime: Runtime) -> evaluation_
             f"expected fields or a manifest for the set {message.name!r:.80}; got both", field="manifest"
         )
     with at("manifest"):
-        data = fetch_object(message.manifest, runtime.store, runtime.limits).data or b""
+        data = fetch_object(message.manifest, runtime.store, replace(runtime.limits, max_bytes=SMALL_BYTES)).data or b""
     try:
         return json_format.Parse(data, evaluation_pb2.ImageSet())
     except (json_format.ParseError, UnicodeDecodeError) as error:

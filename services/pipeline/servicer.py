@@ -98,7 +98,7 @@ class PipelineServicer(pipeline_pb2_grpc.PipelineServiceServicer):
         most = self._runtime.limits.max_bytes
         if not 0 < request.size_bytes <= most:
             raise ObjectTooLarge(
-                f"expected 1 to {most} bytes; got {request.size_bytes}",
+                f"expected 1 to {most} bytes; got {request.size_bytes}; crop the image, or bin it",
                 field="size_bytes",
                 got=request.size_bytes,
                 limit=most,

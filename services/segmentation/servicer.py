@@ -92,9 +92,12 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
             with at("image", channel=field):
                 return read_image(image.content, number, store, limits)[0]
 
+        used = (channel or 0,) if channels is None else (channels.nuclei, channels.cells)
+        origin = ", ".join(image.channels[number] for number in used if number < len(image.channels))
+
         def compute() -> Outcome:
             if channels is not None:
-                return _outcome(*self._found_paired(read, channels, name, diameter), pixel_um)
+                return _outcome(*self._found_paired(read, channels, name, diameter), pixel_um, origin)
             pixels = read("channel", channel)
             _check_diameter(diameter, pixels)
             choice = pick(self._segmenters, name, pixels, request.candidates)
@@ -105,7 +108,7 @@ class SegmentationServicer(segmentation_pb2_grpc.SegmentationServiceServicer):
                 with at("first_frame", channel="channel"):
                     start = read_image(first.content, channel, store, limits)[0]
                 found = follow(pixels, start)
-            return _outcome(choice, found, dict.fromkeys(INSTANCES, pixels), pixel_um)
+            return _outcome(choice, found, dict.fromkeys(INSTANCES, pixels), pixel_um, origin)
 
         def reply(stored: Stored) -> segmentation_pb2.SegmentResponse:
             told: dict[str, Any] = dict(stored.summary)  # written by _outcome
@@ -182,7 +185,8 @@ def _check_takes(segmenter: Segmenter, diameter: float | None) -> None:
         )
 
 
-def _outcome(choice: Choice, found: Found, shown: Mapping[str, Image], pixel_um: float | None) -> Outcome:
+def _outcome(choice: Choice, found: Found, shown: Mapping[str, Image], pixel_um: float | None, origin: str) -> Outcome:
+    """origin: names of the channels in which it was found, as the image's file tells them."""
     segmentation, objects = found.segmentation, objects_of(found, shown, pixel_um)
     counts = {one.part: len(one.area_px) for one in objects}
     summary: dict[str, Json] = {
@@ -196,7 +200,10 @@ def _outcome(choice: Choice, found: Found, shown: Mapping[str, Image], pixel_um:
         "pixel_size_um": pixel_um,
     }
     return Outcome(
-        {FILE: encode_segmentation(segmentation), TABLE: table_of(objects)},
+        {
+            FILE: encode_segmentation(segmentation, (pixel_um, pixel_um) if pixel_um else None, origin),
+            TABLE: table_of(objects),
+        },
         {
             "segmenter": choice.segmenter.name,
             "summary": summary,

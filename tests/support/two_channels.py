@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -40,9 +42,13 @@ def two_channels(
     return nuclei, shown, cells
 
 
-def ome_tiff(*planes: NDArray[np.uint8] | NDArray[np.uint16], pixel_um: float | None = None) -> bytes:
+def ome_tiff(
+    *planes: NDArray[np.uint8] | NDArray[np.uint16], pixel_um: float | None = None, names: Sequence[str] = ()
+) -> bytes:
     """An OME-TIFF of the planes as channels."""
     file = io.BytesIO()
-    size = {} if pixel_um is None else {"PhysicalSizeX": pixel_um, "PhysicalSizeY": pixel_um}
-    tifffile.imwrite(file, np.stack(planes), ome=True, photometric="minisblack", metadata={"axes": "CYX", **size})
+    told: dict[str, Any] = {} if pixel_um is None else {"PhysicalSizeX": pixel_um, "PhysicalSizeY": pixel_um}
+    if names:
+        told["Channel"] = {"Name": list(names)}
+    tifffile.imwrite(file, np.stack(planes), ome=True, photometric="minisblack", metadata={"axes": "CYX", **told})
     return file.getvalue()

@@ -12,7 +12,8 @@ from biosynth.v1.evaluation_pb2 import ComparePairRequest, Direction, Metric
 
 from services.cli.console import Console
 from services.cli.files import read_input
-from services.cli.numbers import COUNT
+from services.cli.images.reading import read_image
+from services.cli.images.wish import add_wish, wish_of
 from services.cli.session import add_endpoint, open_session
 
 HELP = "compare a generated image with the real one: PSNR, SSIM and seven more"
@@ -26,19 +27,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("real", type=Path, metavar="REAL", help="the real image")
     parser.add_argument("generated", type=Path, metavar="GENERATED", help="the generated image")
-    parser.add_argument("--channel", type=COUNT, metavar="N", help="channel of a multi-channel real image, from 0")
+    add_wish(parser)  # of the real image
     add_endpoint(parser)
 
 
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command."""
+    real = read_image(arguments.real, wish_of(arguments))
+    for note in real.notes:
+        console.say(f"{arguments.real.name}: {note}")
     with open_session(os.environ, arguments.endpoint) as session:
         request = ComparePairRequest(
-            real=session.content(read_input(arguments.real)),
+            real=session.content(real.data),
             generated=session.content(read_input(arguments.generated)),
         )
-        if arguments.channel is not None:
-            request.channel = arguments.channel
+        if real.shown is not None:
+            request.channel = real.shown
         response = session.client.evaluation.ComparePair(request)
     record = {
         "version": response.version,

@@ -80,10 +80,10 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     with open_session(os.environ, arguments.endpoint) as session:
         asked, told = _asked(arguments, session)
 
-        def work(path: Path) -> dict[str, Any]:
-            return _one(path, targets[path], asked, session, console)
+        def work(path: Path) -> list[dict[str, Any]]:
+            return [_one(path, targets[path], asked, session, console)]
 
-        done, failed = for_each(work, paths, console) if many else ([work(paths[0])], [])
+        done, failed = for_each(work, paths, console) if many else (work(paths[0]), [])
     if told:
         console.say(f"imitated {arguments.like} as {told}")
     console.answer({"images": done, "failed": [f"{one.path}: {one.why}" for one in failed]} if many else done[0])

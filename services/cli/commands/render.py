@@ -12,6 +12,8 @@ from biosynth.v1.reference_pb2 import RenderRequest, RenderResponse
 from services.cli.console import Console
 from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
 from services.cli.folders import image_shape, naming, read_labels
+from services.cli.images.reading import read_image
+from services.cli.images.wish import add_wish, wish_of
 from services.cli.notes import Notes
 from services.cli.numbers import COUNT, tier_limits
 from services.cli.run_record import level_pixels
@@ -42,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument("--schema", required=True, metavar="NAME|FILE", help="a built-in schema, or a YAML file")
     parser.add_argument("--image", type=Path, metavar="IMAGE", help="the image itself, for schemas with grey tiers")
-    parser.add_argument("--channel", type=COUNT, metavar="N", help="channel of a multi-channel image, from 0")
+    add_wish(parser)  # of --image
     parser.add_argument("--boundary-thickness", type=COUNT, default=0, metavar="PX", help="default: the schema's own")
     parser.add_argument("--size", type=_size, metavar="HxW", help="rows and columns; default: the segmentation's")
     parser.add_argument(
@@ -115,9 +117,10 @@ def _request(arguments: argparse.Namespace, segmentation: bytes, session: Sessio
         absent_parts=arguments.absent,
     )
     if arguments.image is not None:
-        request.image.CopyFrom(session.content(read_input(arguments.image)))
-    if arguments.channel is not None:
-        request.channel = arguments.channel
+        image = read_image(arguments.image, wish_of(arguments))
+        request.image.CopyFrom(session.content(image.data))
+        if image.shown is not None:
+            request.channel = image.shown
     if arguments.schema.endswith((".yaml", ".yml")):
         request.schema_yaml = _read(Path(arguments.schema))
     else:

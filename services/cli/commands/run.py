@@ -13,6 +13,9 @@ from services.cli.batch import for_each, raise_for
 from services.cli.console import Console
 from services.cli.files import check_folder, refuse_overwriting, write_file
 from services.cli.image_run import UNTIL, run_image
+from services.cli.images.opening import KINDS
+from services.cli.images.reading import read_image, read_images
+from services.cli.images.wish import ALL, wish_of
 from services.cli.numbers import COUNT, SEED, tier_limits
 from services.cli.object_files import listed
 from services.cli.run_files import FILES
@@ -28,7 +31,8 @@ from services.common.errors import UnsuitableImage
 
 HELP = "segment an image, render its reference, generate a new image of it"
 DESCRIPTION = f"""\
-Takes a microscopy image (PNG, TIFF, OME-TIFF or JPEG) the whole way and writes into --out:
+Takes a microscopy image the whole way ({KINDS}; docs/images.md)
+and writes into --out:
 
   segmentation.ome.tif   label maps, one named channel each (OME-TIFF, for napari and Fiji)
 {listed("", 25)}
@@ -44,7 +48,8 @@ and needs no model: after segment, or after render, under any --schema.
 
 A folder, a pattern or several images are taken one by one, each into a folder of its own below --out, all with the same
 options and --seed; {SUMMARY_HELP}.
-An image that fails does not stop the others and is told at the end.
+An image that fails does not stop the others and is told at the end. So is each frame of a time series with --time all,
+into folders t0000, t0001 and so on.
 
 Where no object is found, or the image is unlike those that the segmenter was made for, the run stops after the
 segmentation, says why, and ends with exit code 3; --force goes on all the same.
@@ -83,14 +88,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command. Raises InvalidImage where an image failed, else UnsuitableImage where nothing was generated."""
     folder, paths = check_folder(arguments.out), find_images(arguments.images)
-    many = are_many(arguments.images)
-    names = result_names(paths) if many else ["."]
+    names = result_names(paths) if are_many(arguments.images) else ["."]
     refuse_overwriting(paths, [folder / name / file for name in names for file in FILES])
     with open_session(os.environ, arguments.endpoint) as session:
-        if many:
+        if are_many(arguments.images) or arguments.time == ALL:
             _several(dict(zip(paths, names, strict=True)), folder, arguments, session, console)
             return
-        record = run_image(paths[0], folder, arguments, session, console)
+        record = run_image(read_image(paths[0], wish_of(arguments)), folder, arguments, session, console)
     console.answer(record)
     if record["stopped"]:
         raise UnsuitableImage(_without_image([record], folder))
@@ -99,23 +103,29 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
 def _several(
     below: Mapping[Path, str], folder: Path, arguments: argparse.Namespace, session: Session, console: Console
 ) -> None:
-    """Run each image into its folder below `folder`. Raises as `execute`."""
+    """Run each image, and each frame, into its folder below `folder`. Raises as `execute`."""
 
-    def work(path: Path) -> dict[str, Any]:
-        record = run_image(path, folder / below[path], arguments, session, console)
-        return {**record, "image": str(path), "results": below[path]}
+    def work(path: Path) -> list[dict[str, Any]]:
+        records = []
+        for image in read_images(path, wish_of(arguments)):
+            results = Path(below[path], "" if image.frame is None else f"t{image.frame:04d}").as_posix()
+            record = run_image(image, folder / results, arguments, session, console)
+            records.append({**record, "image": str(path), "results": results})
+        return records
 
     done, failed = for_each(work, list(below), console)
     lines = [{**one["segmentation"], **{name: one[name] for name in ("image", "results", "stopped")}} for one in done]
     write_file(folder / SUMMARY, summary(lines, failed))
-    console.say(f"{len(done)} of {len(below)} images are in {folder}; {SUMMARY} has their counts and means")
+    console.say(
+        f"{len(done)} of {len(done) + len(failed)} images are in {folder}; {SUMMARY} has their counts and means"
+    )
     console.answer({"images": done, "failed": [{"image": str(one.path), "why": one.why} for one in failed]})
     stopped = [record for record in done if record["stopped"]]
     if stopped and not failed:
         raise UnsuitableImage(_without_image(stopped, folder))
     if stopped:
         console.warn(_without_image(stopped, folder))
-    raise_for(failed, len(below), folder)
+    raise_for(failed, len(done) + len(failed), folder)
 
 
 def _without_image(stopped: Sequence[Mapping[str, Any]], folder: Path) -> str:

@@ -12,19 +12,20 @@ from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
 
 from services.cli.batch import Failed, for_each, raise_for
 from services.cli.console import Console
-from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
+from services.cli.files import check_folder, refuse_overwriting, write_file
+from services.cli.images.reading import LabImage, read_images
+from services.cli.images.wish import ALL, wish_of
 from services.cli.object_files import NAMES, listed, object_files
 from services.cli.report import counts
 from services.cli.run_record import doubts, segmentation_record
 from services.cli.seeking import HELP as SEEKING
-from services.cli.seeking import add_seeking, set_seeking, shown_channel
+from services.cli.seeking import add_seeking, set_seeking
 from services.cli.session import Session, add_endpoint, open_session
 from services.cli.sources import HELP as SOURCES
 from services.cli.sources import are_many, find_images, result_names
 from services.cli.summary import FILE as SUMMARY
 from services.cli.summary import HELP as SUMMARY_HELP
 from services.cli.summary import summary
-from services.common.imaging.images import decode_image
 from services.common.imaging.intensity import to_eight_bit
 from services.common.imaging.ometiff import decode_segmentation
 
@@ -36,7 +37,8 @@ Writes into --out for every image:
 {listed("STEM.", 25)}
 
 A folder, a pattern or several images are taken file by file, with a {SUMMARY_HELP}.
-An image that fails is named at the end, and the others are done.
+An image that fails is named at the end, and the others are done. With --time all each frame of a time series has files
+of its own, STEM.t0000.ome.tif and so on.
 
 {SEEKING}
 
@@ -62,31 +64,35 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     refuse_overwriting(paths, [Path(f"{target}{suffix}") for target in targets.values() for suffix in SUFFIXES])
     with open_session(os.environ, arguments.endpoint) as session:
 
-        def work(path: Path) -> dict[str, Any]:
-            record = _segment(path, targets[path], arguments, session)
-            _tell(record, console)
-            return {**record, "results": targets[path].relative_to(folder).as_posix()}
+        def work(path: Path) -> list[dict[str, Any]]:
+            records = []
+            for image in read_images(path, wish_of(arguments)):
+                target = Path(f"{targets[path]}{'' if image.frame is None else f'.t{image.frame:04d}'}")
+                record = _segment(image, target, arguments, session)
+                _tell(record, image, console)
+                records.append({**record, "path": str(path), "results": target.relative_to(folder).as_posix()})
+            return records
 
-        if are_many(arguments.images):
+        if are_many(arguments.images) or arguments.time == ALL:
             done, failed = for_each(work, paths, console)
             write_file(folder / SUMMARY, summary([{**one, "image": one["path"]} for one in done], failed))
         else:
-            done, failed = [work(paths[0])], list[Failed]()
+            done, failed = work(paths[0]), list[Failed]()
     lost = {"failed": [f"{one.path.name}: {one.why}" for one in failed]} if failed else {}
     console.answer({"images": done, **lost})
-    raise_for(failed, len(paths), folder)
+    raise_for(failed, len(done) + len(failed), folder)
 
 
-def _segment(path: Path, target: Path, arguments: argparse.Namespace, session: Session) -> dict[str, Any]:
+def _segment(image: LabImage, target: Path, arguments: argparse.Namespace, session: Session) -> dict[str, Any]:
     """target: of the results, without suffix."""
-    source = read_input(path)
     request = SegmentRequest(segmenter=arguments.segmenter)
-    set_seeking(request, arguments, source)
-    request.image.CopyFrom(session.content(source))
+    set_seeking(request, arguments, image)
+    request.image.CopyFrom(session.content(image.data))
     response: SegmentResponse = session.ask(session.client.segmentation.Segment, request)
-    image = to_eight_bit(decode_image(source, shown_channel(arguments)))
     written = {".ome.tif": response.segmentation.file}
-    made = object_files(image, decode_segmentation(response.segmentation.file), response.objects.file)
+    made = object_files(
+        to_eight_bit(image.pixels()), decode_segmentation(response.segmentation.file), response.objects.file
+    )
     written |= {f".{name}": data for name, data in made.items()}
     check_folder(target.parent)
     for suffix, data in written.items():
@@ -94,8 +100,8 @@ def _segment(path: Path, target: Path, arguments: argparse.Namespace, session: S
     record = segmentation_record(response)
     kinds = ("file", "objects", "picture", "outlines", "rois")
     return {
-        "image": path.name,
-        "path": str(path),
+        "image": image.record["name"],
+        "input": image.record,
         **{kind: f"{target}{suffix}" for kind, suffix in zip(kinds, SUFFIXES, strict=True)},
         **record,
         "cached": response.cached,
@@ -103,7 +109,9 @@ def _segment(path: Path, target: Path, arguments: argparse.Namespace, session: S
     }
 
 
-def _tell(record: Mapping[str, Any], console: Console) -> None:
+def _tell(record: Mapping[str, Any], image: LabImage, console: Console) -> None:
+    for note in image.notes:
+        console.say(f"{record['image']}: {note}")
     sure = record["choice_confidence"]
     chosen = "" if sure is None else f", chosen by auto, which is {sure:.2f} sure"
     console.say(f"{record['file']}: {record['found']} ({record['segmenter']}{chosen})")

@@ -13,7 +13,7 @@ from biosynth.contract import TIFF
 
 from services.cli.files import read_input
 from services.cli.folders import list_images, naming, stem_of
-from services.cli.seeking import pixel_um
+from services.cli.seeking import side_um
 from services.common.errors import InvalidImage
 from services.common.imaging.formats.limits import ImageLimits
 from services.common.imaging.formats.tiff import TiffPlanes
@@ -46,7 +46,8 @@ class Frame:
     def pixel_um(self) -> float | None:
         """The side of a pixel in um as the file says it. Raises InvalidImage for oblong ones."""
         with naming(self.path):
-            return pixel_um(read_input(self.path))
+            data = read_input(self.path)
+            return side_um(TiffPlanes(data, ImageLimits()).pixel_size_um) if data.startswith(TIFF) else None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from biosynth.contract import JPEG, PNG, TIFF
+from biosynth.contract import FOREIGN_BYTES, JPEG, PNG, TIFF, described
 from numpy.typing import NDArray
 
 from services.common.errors import InvalidImage, WrongChannel
@@ -37,6 +37,11 @@ def decode_image(data: bytes, channel: int | None = None, limits: ImageLimits = 
     uint16 as stored. Raises InvalidImage for anything else or a damaged file, ImageTooLarge for one over `limits`.
     """
     return _to_grey(_decode(data, channel, limits))
+
+
+def decode_samples(data: bytes, limits: ImageLimits = _DEFAULT) -> NDArray[Any]:
+    """The samples of a PNG or JPEG, (H, W) or (H, W, 3 or 4) with blue first. Raises as decode_image."""
+    return _decode(data, None, limits)
 
 
 def decode_label_map(data: bytes, frame: int | None = None, limits: ImageLimits = _DEFAULT) -> NDArray[np.int32]:
@@ -80,7 +85,7 @@ def _decode(data: bytes, channel: int | None, limits: ImageLimits) -> NDArray[An
     elif data.startswith(JPEG):
         jpeg.check_jpeg(data, limits)
     else:
-        raise InvalidImage(f"expected a PNG, TIFF or JPEG file, got one that begins with {_describe_start(data)}")
+        raise InvalidImage(f"expected a PNG, TIFF or JPEG file, got {described(data[:FOREIGN_BYTES])}")
     if channel:
         raise WrongChannel(
             f"expected channel 0, for a PNG or JPEG holds one image, got channel {channel}", asked=channel, channels=1
@@ -117,6 +122,14 @@ def square_pixel_um(data: bytes, limits: ImageLimits = _DEFAULT) -> float | None
     except InvalidImage:  # also ImageTooLarge
         return None
     return size[1] if size and math.isclose(*size, rel_tol=0.01) else None
+
+
+def channels_announced(data: bytes, limits: ImageLimits = _DEFAULT) -> tuple[str, ...]:
+    """Names of a TIFF file's channels, "" where one has none; () for other formats and for a damaged file."""
+    try:
+        return tuple(plane.name for plane in TiffPlanes(data, limits).planes) if data.startswith(TIFF) else ()
+    except InvalidImage:  # also ImageTooLarge
+        return ()
 
 
 def choose_channel(names: Sequence[str], channel: int | None) -> int:
@@ -187,14 +200,6 @@ def autocontrast(image: Image) -> NDArray[np.uint8]:
     table = np.zeros(high + 1, np.uint8)
     table[low:] = (ramp * 255.0 / (high - low)).astype(np.uint8)
     return table[image]
-
-
-def _describe_start(data: bytes) -> str:
-    if data.startswith(b"BM"):
-        return "BM (a Windows bitmap); save it as PNG or TIFF"
-    if data.startswith(b"%PDF"):
-        return "%PDF (a document); export the picture as PNG or TIFF"
-    return f"{data[:8].hex(' ')} (hexadecimal); save it as PNG or TIFF"
 
 
 def _decode_by_opencv(data: bytes) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,31 +27,58 @@ _NUMPY_MAGIC = b"\x93NUMPY"
 
 
 @step("encode")
-def encode_segmentation(segmentation: Segmentation) -> bytes:
+def encode_segmentation(
+    segmentation: Segmentation, pixel_size_um: tuple[float, float] | None = None, origin: str = ""
+) -> bytes:
     """One OME-TIFF (CYX, zlib) of the parts that are there, in the order cells, nuclei, wound; the wound is 0 and 1.
 
-    uint16, or uint32 where a label is above 65,535, for an OME series has one dtype. Equal segmentations give equal
-    bytes: the file's UUID derives from its content, and neither dates nor library versions are written. Raises
-    InvalidSegmentation for negative labels.
+    pixel_size_um: height and width of a pixel. origin: name of what was segmented, which becomes the image's. uint16,
+    or uint32 where a label is above 65,535, for an OME series has one dtype. Equal segmentations give equal bytes: the
+    file's UUID derives from its content, and neither dates nor library versions are written. Raises InvalidSegmentation
+    for negative labels.
 
     >>> decode_segmentation(encode_segmentation(Segmentation(cells=np.array([[0, 7]], np.int32))))
     Segmentation(cells=array([[0, 7]], dtype=int32), nuclei=None, wound=None)
     """
-    planes = _stack(segmentation)
-    digest = hashlib.sha256(repr((segmentation.parts, planes.shape, planes.dtype.str)).encode() + planes.tobytes())
-    metadata = {
+    return _encode(_stack(segmentation), segmentation.parts, pixel_size_um, origin, level=6)
+
+
+@step("encode")
+def encode_channels(
+    planes: NDArray[np.uint8] | NDArray[np.uint16], names: Sequence[str], pixel_size_um: tuple[float, float] | None
+) -> bytes:
+    """One OME-TIFF (CYX, zlib) of an image's channels, (C, H, W); names: one each, "" where it has none.
+
+    Equal images give equal bytes.
+    """
+    return _encode(planes, tuple(names), pixel_size_um, "", level=1)  # noise does not shrink at any level
+
+
+def _encode(
+    planes: NDArray[Any], names: tuple[str, ...], pixel_size_um: tuple[float, float] | None, image: str, level: int
+) -> bytes:
+    told = (names, planes.shape, planes.dtype.str, *((pixel_size_um, image) if pixel_size_um or image else ()))
+    digest = hashlib.sha256(repr(told).encode())
+    digest.update(np.ascontiguousarray(planes).data)
+    metadata: dict[str, Any] = {
         "axes": "CYX",
-        "Channel": {"Name": list(segmentation.parts)},
         "UUID": f"urn:uuid:{uuid.uuid5(_NAMESPACE, digest.hexdigest())}",
         "Creator": "biosynth",
     }
+    if any(names):
+        metadata["Channel"] = {"Name": list(names)}
+    if pixel_size_um is not None:
+        for axis, size in zip("YX", pixel_size_um, strict=True):
+            metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
+    if image:
+        metadata["Name"] = image
     file = io.BytesIO()
     with tifffile.TiffWriter(file, ome=True, byteorder="<") as tiff:
         tiff.write(
             planes,
             photometric="minisblack",
             compression="zlib",
-            compressionargs={"level": 6},
+            compressionargs={"level": level},
             # Strips of some 64 KiB; the library's own choice may change with its version.
             rowsperstrip=max(1, 65536 // (planes.shape[2] * planes.itemsize)),
             software="biosynth",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from biosynth.contract import INLINE_BYTES, PNG, SCHEMA_KEYWORD, is_sha256
+from biosynth.contract import INLINE_BYTES, MIB, PNG, SCHEMA_KEYWORD, is_sha256
 from biosynth.v1 import types_pb2
 from numpy.typing import NDArray
 
@@ -27,6 +27,7 @@ from services.common.imaging.formats.png_text import text_of
 from services.common.imaging.images import (
     Image,
     ImageLimits,
+    channels_announced,
     choose_channel,
     decode_image,
     pixels_announced,
@@ -35,14 +36,17 @@ from services.common.imaging.images import (
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import decode_segmentation, segmentation_from_planes
 from services.common.serving.raster import decode_raster, raster_digest
+from services.common.serving.turns import Turns
 from services.common.storage.keys import check_readable
 from services.common.storage.store import Store
 
 _DEFAULT = ImageLimits()
 
 
-# Objects that are read to be identified at a time: each may have 64 MiB, and there are more threads than these.
-_READING = threading.BoundedSemaphore(4)
+# What objects' files take at a time beside computations, as memory.py reckons: 4 that are read to be identified (there
+# are more threads than these), or one that is larger, whatever it is read for.
+SMALL_BYTES = 64 * MIB
+_TURNS = Turns(4)
 _PNG_HEADER = 26  # bytes, up to the colour type
 
 
@@ -81,17 +85,40 @@ def fetch(content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAU
     raise InvalidArgument("expected pixels as an object, a file or a raster, got none of them")
 
 
+@contextmanager
+def _held(
+    content: types_pb2.Content, store: Store, limits: ImageLimits, turn: AbstractContextManager[None] | None = None
+) -> Iterator[Fetched]:
+    """What fetch gives, for as long as it is in memory; a large object waits for its turn. turn: of a small one."""
+    with ExitStack() as turns:
+        stop_if_abandoned()
+        turns.enter_context(turn or nullcontext())
+        stop_if_abandoned()
+        try:
+            fetched = fetch(content, store, replace(limits, max_bytes=min(limits.max_bytes, SMALL_BYTES)))
+        except ObjectTooLarge:
+            if content.WhichOneof("source") != "object" or limits.max_bytes <= SMALL_BYTES:
+                raise
+            turns.close()  # who waits for all places must hold none
+            turns.enter_context(_TURNS.large())
+            stop_if_abandoned()
+            fetched = fetch(content, store, limits)
+        yield fetched
+
+
 @dataclass(frozen=True)
 class Identified:
     """A Content with the SHA-256 of what it holds, and how many pixels it announces: 0 where that cannot be told.
 
     content: the same, held to that digest from now on. pixel_um: side of a pixel, where a TIFF file says it.
+    channels: names of its channels, "" where one has none; () for other formats.
     """
 
     content: types_pb2.Content
     sha256: str
     pixels: int
     pixel_um: float | None = None
+    channels: tuple[str, ...] = ()
 
 
 def identify(content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAULT) -> Identified:
@@ -100,23 +127,21 @@ def identify(content: types_pb2.Content, store: Store, limits: ImageLimits = _DE
         raster = content.raster
         with at("raster"):
             return Identified(content, raster_digest(raster, limits), raster.height_px * raster.width_px)
-    stop_if_abandoned()
-    with _READING if content.WhichOneof("source") == "object" else nullcontext():
-        stop_if_abandoned()
-        fetched = fetch(content, store, limits)
+    turn = _TURNS.small() if content.WhichOneof("source") == "object" else None
+    with _held(content, store, limits, turn) as fetched:
         pixels = pixels_announced(fetched.data or b"", limits)
         pixel_um = square_pixel_um(fetched.data or b"", limits)
+        channels = channels_announced(fetched.data or b"", limits)
     if content.WhichOneof("source") == "object":
         content = types_pb2.Content(object=types_pb2.ObjectRef(key=content.object.key, sha256=fetched.sha256))
-    return Identified(content, fetched.sha256, pixels, pixel_um)
+    return Identified(content, fetched.sha256, pixels, pixel_um, channels)
 
 
 def read_image(
     content: types_pb2.Content, channel: int | None, store: Store, limits: ImageLimits = _DEFAULT
 ) -> tuple[Image, str]:
     """One grey channel, (H, W) uint8 or uint16, and the SHA-256 of what was sent. Raises as fetch and decode_image."""
-    fetched = fetch(content, store, limits)
-    with _about(content):
+    with _held(content, store, limits) as fetched, _about(content):
         if fetched.data is not None:
             return decode_image(fetched.data, channel, limits), fetched.sha256
         return _choose(fetched, channel), fetched.sha256
@@ -131,8 +156,7 @@ def read_reference(
     says another one, and for anything but a grey PNG of 8 bit or a raster of one uint8 plane: a conversion from colour
     or a lossy file would change indices. Also raises as fetch and decode_image do.
     """
-    fetched = fetch(content, store, limits)
-    with _about(content):
+    with _held(content, store, limits) as fetched, _about(content):
         levels = _levels(fetched, limits)
         _check_schema(fetched, schema)
         return levels, fetched.sha256
@@ -169,8 +193,7 @@ def read_segmentation(
     content: types_pb2.Content, store: Store, limits: ImageLimits = _DEFAULT
 ) -> tuple[Segmentation, str]:
     """A segmentation and the SHA-256 of what was sent. Raises as fetch and decode_segmentation do."""
-    fetched = fetch(content, store, limits)
-    with _about(content):
+    with _held(content, store, limits) as fetched, _about(content):
         if fetched.raster is None:
             return decode_segmentation(fetched.data or b"", limits), fetched.sha256
         planes = dict(zip(fetched.channels, fetched.raster, strict=True))

@@ -47,7 +47,7 @@ def test_a_folder_is_run_image_by_image_and_what_failed_is_told(
     done, folder = ran
     assert done.returncode == 3, done.stderr
     last = done.stderr.splitlines()[-2:]
-    assert "1 of 9 images failed" in last[0] and last[1].startswith("broken.png: expected a PNG")
+    assert "1 of 9 images failed" in last[0] and last[1].startswith("broken.png: expected PNG")
     for name in ("cells_png", "cells_tif"):
         assert {path.name for path in (folder / "out" / name).iterdir()} == {*PICTURES, "report.html", "run.json"}
     answer = json.loads(done.stdout)
@@ -69,7 +69,7 @@ def test_the_summary_has_a_line_for_each_image_with_counts_and_means(
     assert one["nuclei"] == other["nuclei"] == str(len(areas)) and one["nuclei_area_um2_mean"] == ""
     assert float(other["nuclei_area_um2_mean"]) == pytest.approx(np.mean(areas), rel=1e-4)
     assert float(other["nuclei_area_mean"]) == pytest.approx(4 * np.mean(areas), rel=1e-4)
-    assert "expected a PNG" in found["broken.png"]["why"]
+    assert "expected PNG" in found["broken.png"]["why"]
 
 
 @pytest.mark.parametrize("case", UNSUITABLE)

@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from biosynth import Appearance, BiosynthCallError, Client, InvalidInputError, ObjectRef, Progress
+from biosynth import (
+    Appearance,
+    BiosynthCallError,
+    Client,
+    InvalidInputError,
+    ObjectRef,
+    Progress,
+    ScalingWarning,
+    scaled,
+)
 from biosynth.raster import planes_of
 from biosynth.v1.generation_pb2 import Tiling
 from biosynth.v1.pipeline_pb2 import RunResponse, RunResult, Stage, StageProgress
@@ -39,6 +48,18 @@ def test_segment_sends_an_array_and_returns_labels(client: Client, script: Scrip
     assert result.warnings == ("it is small",) and result.unsuitable == ("it shows nothing",)
     assert result.objects.measures["solidity"].tolist() == [0.5, 1, 0.75]
     assert result.objects.of_part("nuclei").measures["solidity"].shape == (0,)
+
+
+def test_other_numbers_are_sent_as_16_bit_and_a_warning_says_how(client: Client, script: Script) -> None:
+    shown = GREY / 255 - 0.5
+    with pytest.warns(ScalingWarning, match="float64 from -0.5 to 0.5 was scaled to 0 to 65535"):
+        client.segment(shown)
+    image, note = scaled(shown, (-0.5, 0.5))
+    client.segment(image)
+    by_default, by_range = (planes_of(request.image.raster)["image"] for request in script.requests)
+    np.testing.assert_array_equal(by_default, GREY.astype(np.uint16) * 257)
+    np.testing.assert_array_equal(by_range, by_default)
+    assert note == "float64 from -0.5 to 0.5 was scaled, -0.5 to 0.5 became 0 to 65535"
 
 
 def test_channels_and_diameter_are_sent_where_they_are_given(client: Client, script: Script) -> None:
@@ -171,7 +192,10 @@ def test_lists_and_one_model(client: Client) -> None:
         (lambda client: client.run(image=GREY, reference=GREY), "exactly one"),
         (lambda client: client.run(image=GREY, until="generate"), "got 'generate'"),
         (lambda client: client.segment("a.png"), "got str"),
-        (lambda client: client.segment(GREY.astype(np.float32)), "float32"),
+        (lambda client: client.segment(np.full((2, 2), np.nan)), "4 NaN or infinite values; give the range"),
+        (lambda client: client.segment(GREY.astype(np.complex64)), "complex64"),
+        (lambda client: client.segment(np.stack([GREY] * 3)), "choose one channel and one plane"),
+        (lambda client: client.generate(GREY.astype(np.int64), model="m"), "int64"),
         (lambda client: client.generate(GREY, model="m", tiling="magic"), "magic"),
         (lambda client: client.render({"axons": CELLS}, schema="levels4"), "axons"),
     ],

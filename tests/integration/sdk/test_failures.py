@@ -213,10 +213,10 @@ def test_an_answer_over_the_clients_limit_says_so_and_is_asked_for_once(
     assert waits == []
 
 
-def test_an_array_that_does_not_shrink_below_the_limit_is_refused_with_advice(client: Client) -> None:
+def test_labels_that_do_not_shrink_below_the_limit_are_refused_with_advice(client: Client) -> None:
     noise = np.random.default_rng(0).integers(0, 2**16, (3000, 3000), np.uint16)
     with pytest.raises(InvalidInputError, match="save it as a file"):
-        client.segment(noise)
+        client.render({"cells": noise}, schema="cells4")
 
 
 def test_nobody_at_the_endpoint_is_said_plainly_and_soon() -> None:

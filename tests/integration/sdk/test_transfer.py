@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
+import numpy as np
 import pytest
 from biosynth import BiosynthCallError, Client, InvalidInputError, ObjectRef
 
+from services.common.imaging.images import decode_image
 from tests.integration.sdk.fakes import ObjectStore, Script, object_store
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -51,6 +53,14 @@ def test_a_file_over_16_mib_is_uploaded_and_named(client: Client, store: ObjectS
     assert len(store.objects) == 1
 
 
+def test_an_array_that_does_not_shrink_below_16_mib_is_uploaded_as_png(client: Client, store: ObjectStore) -> None:
+    noise = np.random.default_rng(0).integers(0, 2**16, (3000, 3000), np.uint16)
+    client.segment(noise)
+    [(name, data)] = store.objects.items()
+    assert name.endswith(".png")
+    np.testing.assert_array_equal(decode_image(data), noise)
+
+
 @pytest.mark.parametrize(
     ("data", "extension"),
     [(b"II*\0....", "tif"), (b"MM\0+....", "tif"), (b"\xff\xd8\xff\xe0", "jpg"), (PNG, "png")],
@@ -60,9 +70,20 @@ def test_the_extension_follows_the_content(client: Client, script: Script, data:
     assert script.requests[0].extension == extension
 
 
-def test_another_file_is_refused_before_anything_is_sent(client: Client, script: Script) -> None:
-    with pytest.raises(InvalidInputError, match="PNG, TIFF or JPEG"):
-        client.upload(b"%PDF-1.7")
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"%PDF-1.7", "a PDF document; export"),
+        (b"ZISRAWFILE", "a CZI file.*the command `biosynth` reads it, with the extra `formats`"),
+        (b"hello", "68 65 6c 6c 6f"),
+        (b"", "0 bytes"),
+    ],
+)
+def test_another_file_is_refused_before_anything_is_sent(
+    client: Client, script: Script, data: bytes, says: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=f"PNG, TIFF or JPEG file; got .*{says}"):
+        client.upload(data)
     assert script.requests == []
 
 

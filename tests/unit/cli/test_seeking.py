@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import io
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,9 @@ import pytest
 import tifffile
 from biosynth.v1.segmentation_pb2 import SegmentRequest
 
-from services.cli.seeking import add_seeking, set_seeking, shown_channel
+from services.cli.images.reading import read_image
+from services.cli.images.wish import wish_of
+from services.cli.seeking import add_seeking, set_seeking
 from services.common.errors import BiosynthError, InvalidArgument, InvalidImage
 from services.common.imaging.images import encode_png
 from tests.support.two_channels import ome_tiff
@@ -29,8 +33,11 @@ def _tiff(**options: Any) -> bytes:
 def _request(image: bytes, *words: str) -> SegmentRequest:
     parser = argparse.ArgumentParser(exit_on_error=False)
     add_seeking(parser)
-    request = SegmentRequest()
-    set_seeking(request, parser.parse_args(words), image)
+    arguments, request = parser.parse_args(words), SegmentRequest()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "image")
+        path.write_bytes(image)
+        set_seeking(request, arguments, read_image(path, wish_of(arguments)))
     return request
 
 
@@ -48,7 +55,7 @@ def test_a_diameter_in_micrometres_goes_by_the_pixel_size(written: str) -> None:
 @pytest.mark.parametrize(
     ("image", "expected"),
     [
-        (ome_tiff(PLANE, PLANE, pixel_um=0.5), 24),
+        (ome_tiff(PLANE, pixel_um=0.5), 24),
         (_tiff(ome=True, metadata={"PhysicalSizeX": 250, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 0.25}), 48),
         (_tiff(imagej=True, resolution=(2, 2), metadata={"unit": "um"}), 24),
         (_tiff(imagej=True, resolution=(4, 4), metadata={"unit": "\\u00B5m"}), 48),
@@ -66,7 +73,7 @@ def test_the_pixel_size_is_read_from_the_file(image: bytes, expected: float) -> 
     "image",
     [
         PNG,
-        ome_tiff(PLANE, PLANE),
+        ome_tiff(PLANE),
         _tiff(),
         _tiff(resolution=(300, 300), resolutionunit="INCH"),
         _tiff(imagej=True, resolution=(2, 2)),
@@ -111,8 +118,10 @@ def test_what_is_no_length_is_wrong_usage(words: tuple[str, ...]) -> None:
         _request(PNG, *words)
 
 
-def test_channels_are_sent_and_pictures_show_that_of_the_cells() -> None:
-    request = _request(PNG, "--nuclei-channel", "0", "--cells-channel", "2")
-    assert (request.nuclei_channel, request.cells_channel, request.HasField("channel")) == (0, 2, False)
-    assert shown_channel(argparse.Namespace(channel=None, cells_channel=2)) == 2
-    assert shown_channel(argparse.Namespace(channel=1, cells_channel=None)) == 1
+def test_channels_are_sent_by_number_however_they_are_named() -> None:
+    image = ome_tiff(PLANE, PLANE, PLANE, names=("DAPI", "GFP", "phase"))
+    for words in (("0", "2"), ("DAPI", "phase")):
+        request = _request(image, "--nuclei-channel", words[0], "--cells-channel", words[1])
+        assert (request.nuclei_channel, request.cells_channel, request.HasField("channel")) == (0, 2, False)
+    assert _request(image, "--channel", "GFP").channel == 1
+    assert not _request(PNG).HasField("channel")

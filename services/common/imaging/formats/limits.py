@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from services.common.errors import ImageTooLarge, InvalidImage
@@ -11,10 +12,11 @@ from services.common.errors import ImageTooLarge, InvalidImage
 class ImageLimits:
     """The largest file, image and number of planes, and the most memory that decoded pixels may take.
 
+    A file may hold an image of `max_pixels` pixels in one channel of 16 bit, whether it is compressed or not.
     `max_decoded_bytes` counts every sample of one page: an RGB page of 16 bit takes six bytes a pixel.
     """
 
-    max_bytes: int = 64 * 1024**2
+    max_bytes: int = 256 * 1024**2
     max_pixels: int = 100_000_000
     max_pages: int = 64
     max_decoded_bytes: int = 400_000_000
@@ -25,7 +27,7 @@ class ImageLimits:
             raise InvalidImage("expected a PNG, TIFF or JPEG file, got 0 bytes")
         if len(data) > self.max_bytes:
             raise ImageTooLarge(
-                f"expected a file of at most {self.max_bytes} bytes, got {len(data)}",
+                f"expected a file of at most {self.max_bytes} bytes, got {len(data)}; crop the image, or bin it",
                 got=len(data),
                 limit=self.max_bytes,
             )
@@ -35,9 +37,10 @@ class ImageLimits:
         if height < 1 or width < 1:
             raise InvalidImage(f"expected an image of at least 1 x 1 pixel, got {height} x {width}")
         if height * width > self.max_pixels:
+            by = math.ceil(math.sqrt(height * width / self.max_pixels))
             raise ImageTooLarge(
                 f"expected at most {self.max_pixels} pixels, got {height} x {width} = {height * width}; "
-                "crop the image or bin it",
+                f"crop it, or bin it by {by} to {height // by} x {width // by}",
                 got=height * width,
                 limit=self.max_pixels,
             )

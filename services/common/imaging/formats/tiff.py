@@ -158,10 +158,10 @@ def check_page(page: Any, file_size: int, limits: ImageLimits) -> None:
         raise InvalidImage(f"expected a TIFF in grey, RGB or with a palette, got {name}; save it as grey")
     if page.photometric == _RGB and samples not in (3, 4):
         raise InvalidImage(f"expected an RGB TIFF of 3 or 4 samples a pixel, got {samples}; save it as grey")
-    _check_segments(page, file_size)
+    check_segments(page, file_size)
 
 
-def _check_segments(page: Any, file_size: int) -> None:
+def check_segments(page: Any, file_size: int) -> None:
     """Check that all strips or tiles are there and in the file: parsers silently fill absent ones with zeros."""
     offsets, counts = page.dataoffsets, page.databytecounts
     expected = math.prod(page.chunked)
@@ -208,7 +208,7 @@ def _segment_bytes(page: Any) -> int:
 
 
 def _check_inflated(data: bytes, page: Any) -> None:
-    """Inflate every segment, up to its expected size: the decoder has no limit, and 64 MiB can inflate to 64 GiB."""
+    """Inflate every segment, up to its expected size: the decoder has no limit, and 256 MiB can inflate to 256 GiB."""
     view, limit = memoryview(data), _segment_bytes(page)
     for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
         size = 0

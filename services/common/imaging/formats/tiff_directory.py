@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import struct
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ class _Form:
     order: str
     big: bool
 
-    def read(self, data: bytes, at: int, classic: str, big: str) -> int:
+    def read(self, data: bytes | mmap.mmap, at: int, classic: str, big: str) -> int:
         """The unsigned number at `at`; `classic` and `big` are struct codes."""
         try:
             return int(struct.unpack_from(self.order + (big if self.big else classic), data, at)[0])
@@ -35,7 +36,7 @@ class _Form:
             ) from error
 
 
-def check_directories(data: bytes, limits: ImageLimits) -> None:
+def check_directories(data: bytes | mmap.mmap, limits: ImageLimits) -> None:
     """Raise InvalidImage where a directory or a tag's value lies outside the file, or directories form a loop.
 
     Raises ImageTooLarge for more than `limits.max_pages` directories. Refuses document types in OME-XML as well: XML
@@ -53,7 +54,7 @@ def check_directories(data: bytes, limits: ImageLimits) -> None:
         raise InvalidImage("expected a TIFF with at least one page, got none")
 
 
-def _check_directory(data: bytes, at: int, form: _Form) -> int:
+def _check_directory(data: bytes | mmap.mmap, at: int, form: _Form) -> int:
     """Check the directory at `at`; return where the next one is."""
     tags = form.read(data, at, "H", "Q")
     if tags > _MAX_TAGS:
@@ -64,7 +65,7 @@ def _check_directory(data: bytes, at: int, form: _Form) -> int:
     return form.read(data, first + tags * entry, "I", "Q")
 
 
-def _check_tag(data: bytes, at: int, form: _Form) -> None:
+def _check_tag(data: bytes | mmap.mmap, at: int, form: _Form) -> None:
     fixed = _Form(form.order, big=False)
     code, kind = fixed.read(data, at, "H", "H"), fixed.read(data, at + 2, "H", "H")
     count = form.read(data, at + 4, "I", "Q")

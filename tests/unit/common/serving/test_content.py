@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,11 @@ from services.common.imaging.formats.png_text import with_text
 from services.common.imaging.images import ImageLimits, encode_png
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import encode_segmentation
-from services.common.serving.content import fetch, read_image, read_reference, read_segmentation
+from services.common.serving import content as content_module
+from services.common.serving.content import fetch, identify, read_image, read_reference, read_segmentation
 from services.common.serving.delivery import check_delivery, deliver, image_planes, segmentation_planes
 from services.common.serving.raster import decode_raster, encode_raster
+from services.common.serving.turns import Turns
 from services.common.storage.folder import FolderStore
 
 IMAGE = np.random.default_rng(0).integers(0, 65535, (20, 30), dtype=np.uint16)
@@ -214,6 +218,44 @@ def test_a_result_too_large_for_a_reply_is_an_object_unless_a_file_is_asked_for(
     assert (caught.value.field, caught.value.metadata["got"]) == ("delivery", str(INLINE_BYTES + 1))
 
 
+@pytest.mark.parametrize(
+    "read", [lambda *given: identify(*given), lambda *given: read_image(given[0], None, *given[1:])]
+)
+def test_a_large_object_is_held_alone(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, read: Callable[..., object]
+) -> None:
+    """As large as what four small ones take together: else memory would hold more than is reckoned."""
+    turns = Turns(4)
+    monkeypatch.setattr(content_module, "SMALL_BYTES", len(PNG) - 1)
+    monkeypatch.setattr(content_module, "_TURNS", turns)
+    content = Content(object=ObjectRef(key=store.put("inputs/a.png", PNG, "image/png").key))
+    done = threading.Event()
+
+    def work() -> None:
+        read(content, store)
+        done.set()
+
+    with turns.small():
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert not done.wait(0.3)
+    assert done.wait(5)
+    thread.join()
+    with turns.large():  # all places were given back
+        pass
+
+
+def test_an_object_over_the_limit_is_refused_whether_small_or_large(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = Content(object=ObjectRef(key=store.put("inputs/a.png", PNG, "image/png").key))
+    for small in (10, 10**6):
+        monkeypatch.setattr(content_module, "SMALL_BYTES", small)
+        with pytest.raises(ObjectTooLarge, match=f"at most 100 bytes, got 'inputs/a.png' of {len(PNG)}"):
+            read_image(content, None, store, ImageLimits(max_bytes=100))
+        assert identify(content, store).pixels == IMAGE.size
+
+
 def test_an_unknown_delivery_is_refused(store: FolderStore) -> None:
     stored = store.put("results/a/b.png", PNG, "image/png")
     unknown = types_pb2.Delivery.ValueType(9)
@@ -226,7 +268,7 @@ def test_an_unknown_delivery_is_refused(store: FolderStore) -> None:
 
 
 def test_a_file_that_a_service_made_is_never_too_large_for_a_raster() -> None:
-    """Our own files may be larger than those that we accept: here one padded over the limit of 64 MiB."""
+    """Our own files may be larger than those that we accept: here one padded over the limit of 256 MiB."""
     padding = bytes(ImageLimits().max_bytes)
     assert image_planes(PNG + padding)["image"].shape == IMAGE.shape
     assert list(segmentation_planes(encode_segmentation(SEGMENTATION) + padding)) == ["cells", "wound"]

@@ -1,0 +1,1 @@
+"""What a lab's image files hold, and one image of that as the services take it (docs/images.md)."""

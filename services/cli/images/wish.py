@@ -1,0 +1,82 @@
+"""Which plane of an image is meant: what the command line says of it."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import dataclass
+
+ALL, MAX, MEAN = "all", "max", "mean"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """None where nothing was said.
+
+    channel, nuclei_channel, cells_channel: a number from 0, or a name. scene: which image of a file with several, a
+    number from 0 or a name. z: a number from 0, `max` or `mean`. time: a number from 0, or `all`. limits: the values
+    that become 0 and 65535.
+    """
+
+    channel: str | None = None
+    nuclei_channel: str | None = None
+    cells_channel: str | None = None
+    scene: str | None = None
+    z: str | None = None
+    time: str | None = None
+    limits: tuple[float, float] | None = None
+
+
+def add_wish(parser: argparse.ArgumentParser, frames: bool = False) -> None:
+    """Declare --channel, --scene, --z, --time and --range. frames: whether --time all makes sense."""
+    parser.add_argument(
+        "--channel",
+        metavar="N|NAME",
+        help="channel, by number from 0 or by name; of colours red, green, blue, luminance",
+    )
+    parser.add_argument("--z", type=_depth, metavar="N|max|mean", help="plane of a z-stack from 0, or its projection")
+    parser.add_argument(
+        "--time",
+        type=_time if frames else _number,
+        metavar="N|all" if frames else "N",
+        help="frame of a time series from 0" + (", or all, one after the other" if frames else ""),
+    )
+    parser.add_argument("--scene", metavar="N|NAME", help="image of a file that holds several, from 0")
+    parser.add_argument(
+        "--range",
+        type=_value,
+        nargs=2,
+        metavar=("A", "B"),
+        help="grey values that become the darkest and the brightest; default: 8 and 16 bit stay, others are scaled",
+    )
+
+
+def wish_of(arguments: argparse.Namespace) -> Wish:
+    """What was said, by a command with `add_wish`, and with --nuclei-channel and --cells-channel where it has them."""
+    two = {name: getattr(arguments, name, None) for name in ("nuclei_channel", "cells_channel")}
+    limits = tuple(arguments.range) if arguments.range else None
+    return Wish(arguments.channel, scene=arguments.scene, z=arguments.z, time=arguments.time, limits=limits, **two)
+
+
+def _number(text: str) -> str:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a number from 0; got {text!r}")
+    return text
+
+
+def _depth(text: str) -> str:
+    return text if text in (MAX, MEAN) else _number(text)
+
+
+def _time(text: str) -> str:
+    return text if text == ALL else _number(text)
+
+
+def _value(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"expected a grey value, such as 0 or 4095; got {text!r}")
+    return value

@@ -24,7 +24,7 @@ CLEAN = (OBJECTS > 0).astype(np.float32)
 def seen(look: Appearance, clean: NDArray[np.float32] = CLEAN, seed: int = 0) -> Appearance:
     """The appearance that is measured on what the camera makes of a clean image."""
     counts = expose(clean, OBJECTS, look, np.random.default_rng(seed))
-    return measure(counts.astype(np.float32) / 255, REFERENCE, OBJECTS, ROLES).appearance
+    return measure(counts.astype(np.float32) / np.float32(255), REFERENCE, OBJECTS, ROLES).appearance
 
 
 @pytest.mark.parametrize("noise", [0.002, 0.005, 0.02])

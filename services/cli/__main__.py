@@ -35,14 +35,14 @@ from services.common.errors import BiosynthError
 DESCRIPTION = """\
 Microscopy images to label maps, and label maps to realistic images with known truth.
 
-  biosynth run IMAGE --out DIR        the whole way, one command
+  biosynth run IMAGE --out DIR        the whole way, one command; of a folder too
   biosynth synthesize --masks DIR     images by the hundred, with known truth
   biosynth info                       is there a GPU, what can be asked for
   biosynth serve                      the same services over gRPC, for other programs"""
 EPILOG = """\
 Work is done by services embedded in this process, with a folder as the store, unless --endpoint or BIOSYNTH_ENDPOINT
-names deployed ones. Exit codes: 0 done, 1 a fault of ours, 2 wrong usage, 3 the input or a name was refused,
-4 a service or the store cannot be reached or is overloaded, 130 interrupted."""
+names deployed ones. Exit codes: 0 done, 1 a fault of ours, 2 wrong usage, 3 the input or a name was refused, or one of
+several was, 4 a service or the store cannot be reached or is overloaded, 130 interrupted."""
 COMMANDS: dict[str, Command] = {
     "run": run,
     "segment": segment,

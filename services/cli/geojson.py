@@ -34,7 +34,8 @@ def _features(part: str, segmentation: Segmentation, objects: ObjectTable) -> It
     pieces: dict[int, list[Piece]] = {}
     for piece in pieces_of(np.asarray(labels, np.int32)):
         pieces.setdefault(piece.label, []).append(piece)
-    columns = {"confidence": table.confidence.tolist(), **{name: v.tolist() for name, v in table.measures.items()}}
+    sure = table.confidence.astype(np.float64).round(3)  # as in the table
+    columns = {name: values.tolist() for name, values in {"confidence": sure, **table.measures}.items()}
     for label, mine in sorted(pieces.items()):
         properties: dict[str, Any] = {
             "objectType": "annotation" if part == "wound" else "detection",

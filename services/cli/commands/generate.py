@@ -72,11 +72,11 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     many = are_many(arguments.references)
     paths = _references(arguments.references)
     targets = _in_folder(paths, check_folder(arguments.out)) if many else {paths[0]: arguments.out}
+    likes = [path for path in (arguments.like, arguments.like_segmentation) if path]
+    refuse_overwriting([*paths, *likes], list(targets.values()))
     for target in targets.values():
         check_picture_name(target)
         check_folder(target.parent)
-    likes = [path for path in (arguments.like, arguments.like_segmentation) if path]
-    refuse_overwriting([*paths, *likes], list(targets.values()))
     with open_session(os.environ, arguments.endpoint) as session:
         asked, told = _asked(arguments, session)
 

@@ -131,5 +131,6 @@ def _several(
 def _without_image(stopped: Sequence[Mapping[str, Any]], folder: Path) -> str:
     """Of which images nothing was generated, and why."""
     lines = [f"{record['input']['name']}: {' '.join(record['stopped'])}" for record in stopped]
-    head = f"nothing was generated of {len(stopped)} of the images, which are segmented in {folder}; --force goes on"
+    images = "1 image" if len(stopped) == 1 else f"{len(stopped)} images"
+    head = f"nothing was generated of {images}; what was found is in {folder}; --force generates all the same"
     return "\n".join([head, *lines])

@@ -75,7 +75,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
 
         if are_many(arguments.images) or arguments.time == ALL:
             done, failed = for_each(work, paths, console)
-            write_file(folder / SUMMARY, summary(done, failed))
+            write_file(folder / SUMMARY, summary([{**one, "image": one["path"]} for one in done], failed))
         else:
             done, failed = work(paths[0]), list[Failed]()
     lost = {"failed": [f"{one.path.name}: {one.why}" for one in failed]} if failed else {}
@@ -98,12 +98,11 @@ def _segment(image: LabImage, target: Path, arguments: argparse.Namespace, sessi
     for suffix, data in written.items():
         write_file(Path(f"{target}{suffix}"), data)
     record = segmentation_record(response)
+    kinds = ("file", "objects", "picture", "outlines", "rois")
     return {
         "image": image.record["name"],
         "input": image.record,
-        **dict(
-            zip(("file", "objects", "picture", "outlines", "rois"), (f"{target}{one}" for one in SUFFIXES), strict=True)
-        ),
+        **{kind: f"{target}{suffix}" for kind, suffix in zip(kinds, SUFFIXES, strict=True)},
         **record,
         "cached": response.cached,
         "found": counts(record),

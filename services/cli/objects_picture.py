@@ -35,7 +35,7 @@ def objects_picture(image: NDArray[np.uint8], segmentation: Segmentation, object
         if labels is not None:
             edges = outlines(_enlarged(labels, enlarged), thickness)
             _draw(canvas, edges, objects.of_part(part), _DASH_PX * thickness)
-    picture = _shrunk(canvas)
+    picture = shrunk(canvas)
     return np.concatenate([picture, _legend(picture.shape[1], objects)])
 
 
@@ -93,7 +93,8 @@ def _enlarged(plane: NDArray[_Sample], times: int) -> NDArray[_Sample]:
     return np.repeat(np.repeat(plane, times, axis=0), times, axis=1)
 
 
-def _shrunk(canvas: RGB) -> RGB:
+def shrunk(canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture of a size to look at, (h, w) or (h, w, 3): sides of at most 2048 px."""
     height, width = canvas.shape[:2]
     scale = _MOST_PX / max(height, width)
     if scale >= 1:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from services.cli.looks import write_look
 from services.cli.object_files import NAMES, object_files
+from services.cli.objects_picture import shrunk
 from services.cli.overview import overview
 from services.common.imaging.images import encode_png
 from services.common.imaging.intensity import brightness_range, stretch
@@ -51,7 +52,7 @@ def run_files(image: NDArray[np.uint8], result: RunResult) -> RunFiles:
     grey, generated, alike = None, None, None
     limits = brightness_range(image)
     shown = stretch(image, limits)
-    pictures = [(_OBJECTS, files["objects.png"]), ("image", encode_png(shown))]
+    pictures = [(_OBJECTS, files["objects.png"]), ("image", encode_png(shrunk(shown)))]
     if result.HasField("reference"):
         files |= {"reference.png": result.reference.reference.file, "reference_grey.png": result.reference.grey.file}
         grey = image_planes(result.reference.grey.file)["image"]
@@ -59,6 +60,6 @@ def run_files(image: NDArray[np.uint8], result: RunResult) -> RunFiles:
         files |= {"generated.png": result.generation.image.file, "look.json": write_look(result.generation.look)}
         generated = image_planes(result.generation.image.file)["image"]
         alike = stretch(generated, limits)  # by the image's own range, so that a difference in brightness shows as one
-        pictures.append(("generated, at the image's range of brightness", encode_png(alike)))
+        pictures.append(("generated, at the image's range of brightness", encode_png(shrunk(alike))))
     files["overview.png"] = encode_png(overview(shown, segmentation, grey, alike))
     return RunFiles(files, pictures, generated)

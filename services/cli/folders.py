@@ -44,11 +44,11 @@ def read_labels(
     return masks
 
 
-def image_shape(path: Path | None, channel: int | None = None) -> tuple[int, int] | None:
+def image_shape(path: Path | None) -> tuple[int, int] | None:
     """Height and width of an image; None where there is none."""
     if path is None:
         return None
-    height, width = _read_image(path, channel).shape
+    height, width = _read_image(path, None).shape
     return height, width
 
 

@@ -11,8 +11,8 @@ from biosynth.v1.reference_pb2 import RenderRequest, RenderResponse
 
 from services.cli.console import Console
 from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
-from services.cli.folders import image_shape, naming, read_labels
-from services.cli.images.reading import read_image
+from services.cli.folders import naming, read_labels
+from services.cli.images.reading import LabImage, read_image
 from services.cli.images.wish import add_wish, wish_of
 from services.cli.notes import Notes
 from services.cli.numbers import COUNT, tier_limits
@@ -40,11 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an .ome.tif from `biosynth segment`, or masks with --as",
     )
     parser.add_argument("--as", dest="part", default="", choices=PARTS[:2], help="what masks of another program show")
-    parser.add_argument("--time", type=COUNT, metavar="N", help="frame of a stack of masks, from 0; with --as")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument("--schema", required=True, metavar="NAME|FILE", help="a built-in schema, or a YAML file")
     parser.add_argument("--image", type=Path, metavar="IMAGE", help="the image itself, for schemas with grey tiers")
-    add_wish(parser)  # of --image
+    add_wish(parser)  # of --image; --time also of masks
     parser.add_argument("--boundary-thickness", type=COUNT, default=0, metavar="PX", help="default: the schema's own")
     parser.add_argument("--size", type=_size, metavar="HxW", help="rows and columns; default: the segmentation's")
     parser.add_argument(
@@ -67,9 +66,10 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     names = {"reference": f"{stem}.reference.png", "grey": f"{stem}.reference_grey.png"}
     inputs = [path for path in (arguments.segmentation, arguments.image) if path]
     refuse_overwriting(inputs, [folder / name for name in names.values()])
-    segmentation = _segmentation(arguments, console)
+    image = read_image(arguments.image, wish_of(arguments)) if arguments.image else None
+    segmentation = _segmentation(arguments, image, console)
     with open_session(os.environ, arguments.endpoint) as session:
-        request = _request(arguments, segmentation, session)
+        request = _request(arguments, segmentation, image, session)
         response: RenderResponse = session.ask(session.client.reference.Render, request)
     for field, name in names.items():
         write_file(folder / name, getattr(response, field).file)
@@ -88,7 +88,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     console.answer(record)
 
 
-def _segmentation(arguments: argparse.Namespace, console: Console) -> bytes:
+def _segmentation(arguments: argparse.Namespace, image: LabImage | None, console: Console) -> bytes:
     """The file of a segmentation as it is; of masks, with --as, one made of them."""
     path: Path = arguments.segmentation
     data = read_input(path)
@@ -100,13 +100,19 @@ def _segmentation(arguments: argparse.Namespace, console: Console) -> bytes:
                 f"expected a segmentation, an .ome.tif with channels among {', '.join(PARTS)}; got another file; of "
                 "masks, say what they show with --as nuclei or --as cells, or make one of several by `biosynth combine`"
             )
-    notes = Notes()
-    masks = read_labels(path, arguments.part, notes, image_shape(arguments.image, arguments.channel), arguments.time)
+    notes, shape = Notes(), None
+    if image is not None:
+        height, width = image.pixels().shape
+        shape = height, width
+    frame = None if arguments.time is None else int(arguments.time)
+    masks = read_labels(path, arguments.part, notes, shape, frame)
     notes.tell(console)
     return encode_segmentation(masks.segmentation)
 
 
-def _request(arguments: argparse.Namespace, segmentation: bytes, session: Session) -> RenderRequest:
+def _request(
+    arguments: argparse.Namespace, segmentation: bytes, image: LabImage | None, session: Session
+) -> RenderRequest:
     height, width = arguments.size or (0, 0)
     request = RenderRequest(
         segmentation=session.content(segmentation),
@@ -116,8 +122,7 @@ def _request(arguments: argparse.Namespace, segmentation: bytes, session: Sessio
         tier_limits=arguments.tier_limits,
         absent_parts=arguments.absent,
     )
-    if arguments.image is not None:
-        image = read_image(arguments.image, wish_of(arguments))
+    if image is not None:
         request.image.CopyFrom(session.content(image.data))
         if image.shown is not None:
             request.channel = image.shown

@@ -17,6 +17,7 @@ from biosynth import BiosynthCallError, Client
 from biosynth.v1 import evaluation_pb2, generation_pb2, pipeline_pb2, reference_pb2, segmentation_pb2
 from biosynth.v1.types_pb2 import Appearance, Content, Look, ObjectRef
 
+from services.common.imaging.formats.limits import ImageLimits
 from services.common.imaging.images import encode_png
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import encode_segmentation
@@ -184,7 +185,7 @@ def test_an_object_that_is_not_what_the_caller_named_is_refused(client: Client, 
 
 
 def test_an_object_over_the_limit_is_refused_unread(client: Client, store: FolderStore) -> None:
-    store.put("inputs/large.png", b"\x89PNG\r\n\x1a\n" + bytes(65 * 1024 * 1024), "image/png")
+    store.put("inputs/large.png", b"\x89PNG\r\n\x1a\n" + bytes(ImageLimits().max_bytes), "image/png")
     with pytest.raises(BiosynthCallError, match="bytes") as caught:
         client.segment(ObjectRef(key="inputs/large.png"))
     assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT

@@ -21,7 +21,7 @@ from bioimageio.spec import load_description
 
 from services.cli.__main__ import main
 from services.cli.bioimageio.package import package
-from services.generation.model import SHIPPED, ModelShelf, StoredModel
+from services.generation.model import SHIPPED, ModelShelf, StoredModel, read_model
 
 SHIPPED_NAMES = ModelShelf(SHIPPED).names()
 AUTHORS = ["A. Person"]
@@ -111,7 +111,8 @@ def test_the_command_packages_a_model_of_ones_own_with_its_author(
     monkeypatch.setenv("BIOSYNTH_MODELS", str(tmp_path / "models"))
     out = tmp_path / "out" / "own.zip"
     main(["models", "fluo-nuclei", "--bioimageio", str(out), "--author", "A. Person", "--json"])
-    assert json.loads(capsys.readouterr().out) == {"model": "fluo-nuclei", "version": "3", "package": str(out)}
+    version = read_model(SHIPPED / "fluo-nuclei").description.version
+    assert json.loads(capsys.readouterr().out) == {"model": "fluo-nuclei", "version": version, "package": str(out)}
     with zipfile.ZipFile(out) as archive:
         archive.extractall(tmp_path / "unpacked")
     check(tmp_path / "unpacked")

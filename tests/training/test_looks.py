@@ -42,7 +42,7 @@ def test_renewed_looks_renew_the_picture(dataset: Path, tmp_path: Path) -> None:
     (tmp_path / WEIGHTS).write_bytes(shipped.weights())
     old = (shipped.folder / PICTURE).read_bytes()
     (tmp_path / PICTURE).write_bytes(old)
-    renewed = renew_looks(tmp_path, dataset, "4")
+    renewed = renew_looks(tmp_path, dataset, "next")
     engine = OnnxCpuEngine(tmp_path / WEIGHTS)
     assert (tmp_path / PICTURE).read_bytes() == encode_png(draw_samples(renewed, engine, ())) != old
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from services.cli.__main__ import main
 from services.common.imaging.images import decode_image, encode_png
 from services.common.imaging.ometiff import decode_segmentation
+from tests.support.commands import Run, runner
 from tests.support.mask_files import BAD, GOOD, separate, tiff
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -23,16 +20,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "image.png").write_bytes(encode_png(separate().astype(np.uint8)))
 
-    def command(*arguments: object) -> tuple[int, str, str]:
-        code = 0
-        try:
-            main([str(argument) for argument in arguments])
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return command
+    return runner(capsys)
 
 
 @pytest.mark.parametrize("kind", GOOD)

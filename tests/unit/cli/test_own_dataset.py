@@ -4,39 +4,27 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from services.cli.__main__ import main
 from services.common.imaging.images import encode_png
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import encode_segmentation
 from services.training.datasets.dataset import read_labels, read_manifest
 from services.training.datasets.recipe import EXAMPLE, read_recipe
+from tests.support.commands import Run, runner
 from tests.support.label_maps import discs
 from tests.support.mask_files import cellpose_seg, tiff
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command; returns the exit code, stdout and stderr."""
 
-    def command(*arguments: object) -> tuple[int, str, str]:
-        code = 0
-        try:
-            main([str(argument) for argument in arguments])
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return command
+    return runner(capsys)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import io
 import math
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from services.common.errors import BiosynthError, InvalidImage
+from services.common.errors import InvalidImage
+from services.common.imaging.formats.damage import damage_named
 from services.common.imaging.formats.limits import ImageLimits
 from services.common.imaging.formats.tiff_directory import check_directories
 from services.common.imaging.formats.tiff_names import channel_names
@@ -58,7 +58,7 @@ class TiffPlanes:
         check_directories(data, limits)
         self._data = data
         self._limits = limits
-        with _damage_named():
+        with damage_named(_damaged):
             tiff = tifffile.TiffFile(io.BytesIO(data), _multifile=False, **_PLAIN)
             self._pages: list[Any] = [tiff.pages[index].aspage() for index in range(len(tiff.pages))]
             for page in self._pages:
@@ -93,7 +93,7 @@ class TiffPlanes:
     @property
     def pixel_size_um(self) -> tuple[float, float] | None:
         """Height and width of a pixel in micrometres, as the file says; None where it does not."""
-        with _damage_named():
+        with damage_named(_damaged):
             return pixel_size_um(self._pages[self._images[0]])
 
     def read(self, plane: Plane, numbers: bool = False) -> NDArray[Any]:
@@ -104,7 +104,7 @@ class TiffPlanes:
         integers of 1, 8, 16 or 32 bit.
         """
         page = self._pages[plane.page]
-        with _damage_named():
+        with damage_named(_damaged):
             pixels = self._decode(page, plane.page)
             (check_numbers if numbers else check_samples)(page, pixels)
             if pixels.ndim == 3 and page.planarconfig == 2:
@@ -126,15 +126,8 @@ class TiffPlanes:
         return pixels
 
 
-@contextmanager
-def _damage_named() -> Iterator[None]:
-    """Turn the parser's errors, which can be of any type for a damaged file, into InvalidImage."""
-    try:
-        yield
-    except BiosynthError:
-        raise
-    except Exception as error:
-        raise InvalidImage(f"expected a readable TIFF, got one that is damaged ({error})") from error
+def _damaged(error: Exception) -> InvalidImage:
+    return InvalidImage(f"expected a readable TIFF, got one that is damaged ({error})")
 
 
 def _check_types(page: Any) -> None:

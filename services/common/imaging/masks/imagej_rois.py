@@ -6,12 +6,12 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 from roifile import ROI_TYPE, ImagejRoi
 
-from services.common.errors import BiosynthError, InvalidSegmentation
+from services.common.errors import InvalidSegmentation
+from services.common.imaging.formats.damage import damage_named
 from services.common.imaging.masks.outlined import Outlined, Ring
 
 ZIP, ROI = b"PK\x03\x04", b"Iout"
@@ -27,7 +27,7 @@ def read_rois(data: bytes, part: str, frame: int | None = None) -> tuple[list[Ou
     several are pieces of one object. frame: those of this position of a stack, from 0, and those of none. Raises
     InvalidSegmentation for anything else, and for regions of several positions where none is chosen.
     """
-    with _damage_named():
+    with damage_named(_damaged):
         named = _of_part([(name, ImagejRoi.frombytes(one)) for name, one in _files(data)], part)
         chosen = _at(named, frame)
         areas = [(name, roi) for name, roi in chosen if roi.roitype in _AREAS]
@@ -92,14 +92,5 @@ def _rings(roi: ImagejRoi) -> list[Ring]:
     return [ring for ring in rings if len(ring) >= 3]
 
 
-@contextmanager
-def _damage_named() -> Iterator[None]:
-    """Turn the parsers' errors, which can be of any type for a damaged file, into InvalidSegmentation."""
-    try:
-        yield
-    except BiosynthError:
-        raise
-    except Exception as error:
-        raise InvalidSegmentation(
-            f"expected intact ImageJ ROIs; got a damaged file ({error}); save it again"
-        ) from error
+def _damaged(error: Exception) -> InvalidSegmentation:
+    return InvalidSegmentation(f"expected intact ImageJ ROIs; got a damaged file ({error}); save it again")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.deploy.orders import ORDERS, order
-from tests.deploy.rendering import SERVICES, Object, of_kind, overlay, production_with
+from tests.deploy.combinations import combined
+from tests.deploy.orders import ORDERS
+from tests.deploy.rendering import SERVICES, Object, of_kind, overlay
 
 OUTSIDE = "monitoring"  # another namespace
 
@@ -13,14 +14,7 @@ OUTSIDE = "monitoring"  # another namespace
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
     """Production with MinIO and every order."""
-    objects = list(production_with("minio", tmp_path_factory.mktemp("minio")))
-    for component in ORDERS:
-        objects += [
-            found
-            for found in order(component, tmp_path_factory.mktemp(component))
-            if found["metadata"].get("labels", {}).get("app.kubernetes.io/name") == component
-        ]
-    return objects
+    return combined("production", ["minio", *ORDERS], tmp_path_factory.mktemp("everything"))
 
 
 def reaches(objects: list[Object], source: str, target: str, port: int) -> bool:

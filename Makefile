@@ -11,7 +11,7 @@ EXTRAS := server segmentation cellpose3 cellpose stardist evaluation generation 
 LOCKS := services/requirements
 OUT ?= demo
 
-.PHONY: help demo test test-training lint protos lock bench images image-cuda up down test-compose test-cluster docker-engine clean
+.PHONY: help demo test test-training lint protos lock bench images image-cuda image-training up down test-compose test-cluster docker-engine clean
 
 help:  ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ help:  ## print this help
 demo: $(BIN)/.cli  ## a real fluorescence image through the whole pipeline; pictures in demo/
 	$(BIN)/python -m services.cli.demo --out $(OUT)
 
-test: $(BIN)/.test $(BIN)/minio-server $(BIN)/kustomize  ## set up, then every test that needs no torch
+test: $(BIN)/.test $(BIN)/minio-server $(BIN)/kustomize $(BIN)/kube-score  ## set up, then every test that needs no torch
 	PATH=$$PATH:$(CURDIR)/$(BIN) \
 	  BIOSYNTH_TEST_MINIO=$$(if test -x $(BIN)/minio-server; then echo $(CURDIR)/$(BIN)/minio-server; fi) \
 	  $(BIN)/python -m pytest -n 2 --ignore tests/training $(ARGS)
@@ -50,7 +50,7 @@ lock: $(UV)  ## write the hashed requirement files anew
 	printf 'uv\nsetuptools\n' | $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements-uv.txt
 	for extra in $(EXTRAS); do $(call compile,$$extra,$(LOCKS)/$$extra.txt) || exit 1; done
 
-images: docker-engine  ## build the container images biosynth/*, but not the one for GPUs; OPENVINO=1: generation-cpu with OpenVINO
+images: docker-engine  ## build the container images biosynth/*, but not those with torch; OPENVINO=1: generation-cpu with OpenVINO
 	$(call image,segmentation,services/Dockerfile) --build-arg SERVICE=segmentation --build-arg REQUIREMENTS=segmentation
 	$(call image,evaluation,services/Dockerfile) --build-arg SERVICE=evaluation --build-arg REQUIREMENTS=evaluation \
 	  --build-arg CORES=segmentation
@@ -64,6 +64,9 @@ images: docker-engine  ## build the container images biosynth/*, but not the one
 
 image-cuda: docker-engine  ## build biosynth/generation-cuda: torch, gigabytes
 	$(call image,generation-cuda,services/Dockerfile) --build-arg SERVICE=generation --build-arg REQUIREMENTS=generation-cuda
+
+image-training: docker-engine  ## build biosynth/training: the command line with torch, gigabytes
+	$(call image,training,services/cli/Dockerfile) --build-arg REQUIREMENTS=training
 
 up: docker-engine $(BIN)/.cli  ## start everything in containers and say how to use it; MTLS=1: mutual TLS
 	deploy/secrets.sh $(SECRETS)
@@ -140,3 +143,10 @@ KUSTOMIZE_MODULE := sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
 $(BIN)/kustomize: | $(UV)
 	if ! command -v kubectl >/dev/null && command -v go >/dev/null; then \
 	  GOBIN=$(CURDIR)/$(BIN) go install $(KUSTOMIZE_MODULE) || echo "kustomize could not be built: the tests of manifests will skip"; fi
+
+# Judges the manifests: half a minute the first time; without Go that test skips by name.
+KUBE_SCORE_MODULE := github.com/zegl/kube-score/cmd/kube-score@v1.20.0
+$(BIN)/kube-score: | $(UV)
+	if command -v go >/dev/null; then \
+	  GOBIN=$(CURDIR)/$(BIN) go install $(KUBE_SCORE_MODULE) || echo "kube-score could not be built: its test will skip"; \
+	else echo "no Go here: kube-score's test will skip"; fi

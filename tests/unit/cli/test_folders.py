@@ -10,6 +10,7 @@ import pytest
 
 from services.cli.console import Console
 from services.cli.folders import open_labelled, pair_up, read_labels
+from services.cli.images.wish import Wish
 from services.cli.notes import Notes
 from services.common.errors import InvalidArgument, InvalidImage, InvalidSegmentation
 from services.common.imaging.images import encode_png
@@ -42,7 +43,7 @@ def test_masks_of_every_program_are_found_beside_and_apart_from_their_images(tmp
     places = [masks] + ([images] if ending.startswith("_") or ending in (".npy", ".zip", ".geojson") else [])
     for place in places:
         (place / f"a{ending}").write_bytes(data)
-        [picture] = open_labelled(images, place, "nuclei", None, Notes()).pictures
+        [picture] = open_labelled(images, place, "nuclei", Wish(), Notes()).pictures
         assert picture.name == "a" and picture.labels is not None
         np.testing.assert_array_equal(picture.labels.nuclei, separate())
 
@@ -75,7 +76,7 @@ def test_masks_of_another_size_name_the_file(tmp_path: Path) -> None:
     with pytest.raises(
         InvalidSegmentation, match=r"masks/a\.tif: expected masks of the image's size, 60 x 80 px; got 61"
     ):
-        open_labelled(images, masks, "nuclei", None, Notes()).pictures[0]
+        open_labelled(images, masks, "nuclei", Wish(), Notes()).pictures[0]
 
 
 def test_what_is_true_of_many_files_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:

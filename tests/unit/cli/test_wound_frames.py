@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from services.cli.images.wish import Wish
 from services.cli.wounds.frames import list_series, split_name
 from services.cli.wounds.groups import read_groups
 from services.cli.wounds.intervals import hours
@@ -42,7 +43,7 @@ def test_a_name_tells_series_and_number(stem: str, expected: tuple[str, int] | N
 
 def test_frames_are_in_the_order_of_their_numbers_not_of_their_letters(tmp_path: Path) -> None:
     folder = _folder(tmp_path / "well", *(f"t{number}.png" for number in (0, 1, 2, 9, 10, 11)))
-    [series] = list_series([folder], 0.5)
+    [series] = list_series([folder], 0.5, Wish())
     assert [frame.number for frame in series.frames] == [0, 1, 2, 9, 10, 11]
     assert series.hours == (0.0, 0.5, 1.0, 4.5, 5.0, 5.5)
     assert (series.name, series.missing) == ("well", (3, 4, 5, 6, 7, 8))
@@ -50,25 +51,25 @@ def test_frames_are_in_the_order_of_their_numbers_not_of_their_letters(tmp_path:
 
 def test_a_missing_frame_leaves_its_gap_in_every_series_of_a_folder(tmp_path: Path) -> None:
     names = ("A1_t00", "A1_t10", "A1_t20", "B2_t10", "B2_t30")
-    one, other = list_series([_folder(tmp_path / "plate", *(f"{name}.tif" for name in names))], 2.0)
+    one, other = list_series([_folder(tmp_path / "plate", *(f"{name}.tif" for name in names))], 2.0, Wish())
     assert (one.name, one.hours, one.missing) == ("A1", (0, 2, 4), ())
     assert (other.name, other.hours, other.missing) == ("B2", (2, 6), (0, 20))
 
 
 def test_series_of_several_folders_are_told_apart_by_them(tmp_path: Path) -> None:
     folders = [_folder(tmp_path / name, "t0.png", "t1.png") for name in ("A1", "A2")]
-    assert [series.name for series in list_series(folders, 1.0)] == ["A1", "A2"]
+    assert [series.name for series in list_series(folders, 1.0, Wish())] == ["A1", "A2"]
     folders.append(_folder(tmp_path / "A3", "dark_0.png"))
-    assert [series.name for series in list_series(folders, 1.0)] == ["A1", "A2", "A3/dark"]
+    assert [series.name for series in list_series(folders, 1.0, Wish())] == ["A1", "A2", "A3/dark"]
 
 
 def test_the_planes_of_a_stack_are_its_frames(tmp_path: Path) -> None:
     stack = tmp_path / "well.tif"
     tifffile.imwrite(stack, np.stack([PLANE, PLANE + 7, PLANE]), photometric="minisblack")
-    [series] = list_series([stack], 1.0)
+    [series] = list_series([stack], 1.0, Wish())
     assert (series.name, series.hours) == ("well", (0, 1, 2))
     assert series.frames[1].name == "well.tif[1]"
-    assert series.frames[1].read(None).max() == 7
+    assert series.frames[1].read().pixels().max() == 7
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_the_planes_of_a_stack_are_its_frames(tmp_path: Path) -> None:
 )
 def test_names_that_tell_no_order_are_refused_naming_files(tmp_path: Path, names: tuple[str, ...], words: str) -> None:
     with pytest.raises(InvalidImage, match=words):
-        list_series([_folder(tmp_path / "frames", *names)], 1.0)
+        list_series([_folder(tmp_path / "frames", *names)], 1.0, Wish())
 
 
 def test_a_single_image_and_channels_are_no_stack(tmp_path: Path) -> None:
@@ -89,12 +90,12 @@ def test_a_single_image_and_channels_are_no_stack(tmp_path: Path) -> None:
     tifffile.imwrite(single, PLANE, photometric="minisblack")
     named = {"axes": "CYX", "Channel": {"Name": ["stain", "phase"]}}
     tifffile.imwrite(channels, np.stack([PLANE, PLANE]), photometric="minisblack", metadata=named)
-    with pytest.raises(InvalidImage, match=r"one.tif: expected a folder, or a TIFF stack"):
-        list_series([single], 1.0)
+    with pytest.raises(InvalidImage, match=r"one.tif: expected a folder, or a stack of frames; got a single image"):
+        list_series([single], 1.0, Wish())
     with pytest.raises(
-        InvalidImage, match=r"two.ome.tif: expected a stack whose planes are times; got channels .stain, phase."
+        InvalidImage, match=r"two.ome.tif: expected one plane; got 2 channels .C: stain, phase.*--channel 0 to 1"
     ):
-        list_series([channels], 1.0)
+        list_series([channels], 1.0, Wish())
 
 
 @pytest.mark.parametrize("text", ["", "30", "0min", "-1h", "1 week", "h"])

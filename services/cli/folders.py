@@ -48,12 +48,11 @@ def read_labels(
     return masks
 
 
-def image_shape(path: Path | None) -> tuple[int, int] | None:
-    """Height and width of an image, of whichever of its planes; None where there is none."""
-    if path is None:
-        return None
-    with naming(path), opened(path) as stacks:
-        return choose_scene(stacks, None).size
+def size_of(path: Path) -> tuple[tuple[int, int], tuple[float, float] | None]:
+    """Height and width of an image, whichever of its planes is meant, and of a pixel in um, where the file says it."""
+    with naming(path.name), opened(path) as stacks:
+        stack = choose_scene(stacks, None)
+        return stack.size, stack.pixel_size_um
 
 
 def _read_image(path: Path, wish: Wish, notes: Notes) -> Image:

@@ -30,6 +30,7 @@ CELLS[20:30] = 300
 WOUND = CELLS == 300
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what bioio imports, not of ours
 def test_bioio_reads_planes_names_and_pixel_sizes(tmp_path: Path) -> None:
     bioio = pytest.importorskip("bioio", reason="bioio and bioio-ome-tiff are not installed")
     planes = np.stack([CELLS, CELLS + 1]).astype(np.uint16)

@@ -90,8 +90,11 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     for course in courses:
         console.say(summary(course))
     console.answer(_write(courses, bool(groups), out))
+    total = sum(len(one.frames) for one in series)
     if failed := [f"{row.frame.name}: {row.error}" for course in courses for row in course.rows if row.error]:
-        raise InvalidImage(f"{len(failed)} frames failed; the others are measured, in {out}\n" + "\n".join(failed))
+        raise InvalidImage(
+            f"{len(failed)} of {total} frames failed; the others are measured, in {out}\n" + "\n".join(failed)
+        )
 
 
 def _followed(

@@ -56,7 +56,7 @@ class Follower:
             except (BiosynthError, BiosynthCallError) as error:
                 if exit_code(error) != REFUSED:  # the next frame would fare no better
                     raise
-                rows.append(Row(frame, hours, FAILED, error=error.message))
+                rows.append(Row(frame, hours, FAILED, error=error.message.removeprefix(f"{frame.path.name}: ")))
                 continue
             rows.append(_measured(frame, hours, wound, start))
             shown(rows[-1], image, wound)

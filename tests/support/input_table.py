@@ -61,11 +61,13 @@ class Row:
 
 def rows(folder: Path) -> Iterator[Row]:
     """All inputs, of formats whose readers are installed; their files are made in an empty folder."""
-    for number, (name, image) in enumerate([*MADE.items(), *REFUSED.items()]):
+    images: list[tuple[str, Made | Refused]] = [*MADE.items(), *REFUSED.items()]
+    masks: list[tuple[str, MaskFile | BadFile]] = [*GOOD.items(), *BAD.items()]
+    for number, (name, image) in enumerate(images):
         if not image.package or find_spec(image.package):
             yield _image(_made(folder / f"image{number}"), name, image)
-    for number, (name, masks) in enumerate([*GOOD.items(), *BAD.items()]):
-        yield _masks(_made(folder / f"masks{number}"), name, masks)
+    for number, (name, file) in enumerate(masks):
+        yield _masks(_made(folder / f"masks{number}"), name, file)
     yield from _empty(_made(folder / "empty"))
     yield from _series(_made(folder / "series"))
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.input_table import Row, line, markdown, rows
-from tests.support.lab_images import MADE, REFUSED
+from tests.support.lab_images import MADE
 
 PAGE = Path(__file__).parents[3] / "docs" / "inputs.md"
-PACKAGES = {one.package for one in [*MADE.values(), *REFUSED.values()] if one.package}
+PACKAGES = {one.package for one in MADE.values()} - {""}
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from services.cli.console import Console
-from services.cli.folders import open_labelled, pair_up, read_labels
+from services.cli.folders import open_images, open_labelled, pair_up, read_labels
 from services.cli.images.wish import Wish
 from services.cli.notes import Notes
 from services.common.errors import InvalidArgument, InvalidImage, InvalidSegmentation
 from services.common.imaging.images import encode_png
+from tests.support.lab_images import NAMES, ome
 from tests.support.mask_files import GOOD, separate, tiff
 
 
@@ -70,6 +71,29 @@ def test_a_result_of_the_challenge_with_a_missing_frame_is_refused(tmp_path: Pat
         pair_up(images, result, Notes())
 
 
+def test_images_of_a_folder_are_read_as_single_ones_are_and_stacks_of_masks_by_the_same_frame(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, masks = _folders(tmp_path)
+    frames = np.stack([separate(), separate() * 0.5]).astype(np.float32)
+    ome(np.stack([frames, 1 - frames], axis=1), "TCYX", Channel={"Name": NAMES})(images / "film.ome.tif")
+    (masks / "film.tif").write_bytes(tiff(np.stack([separate() * 0, separate()]), photometric="minisblack"))
+    notes = Notes()
+    with pytest.raises(
+        InvalidImage, match=r"film.ome.tif: expected one plane; got 2 times \(T\), 2 channels \(C: DAPI"
+    ):
+        open_labelled(images, masks, "nuclei", Wish(), notes).pictures[0]
+    wish = Wish(channel="DAPI", time="1", limits=(0, 1.5))
+    [picture] = open_labelled(images, masks, "nuclei", wish, notes).pictures
+    np.testing.assert_array_equal(picture.image, np.rint(separate() / 3 * 65535))
+    assert picture.labels is not None
+    np.testing.assert_array_equal(picture.labels.nuclei, separate())
+    [alone] = open_images(images, wish, notes).pictures
+    np.testing.assert_array_equal(alone.image, picture.image)
+    notes.tell(Console(as_json=False, quiet=True))
+    assert "'film.ome.tif': float32 from 0 to 1.5 was scaled" in capsys.readouterr().err
+
+
 def test_masks_of_another_size_name_the_file(tmp_path: Path) -> None:
     images, masks = _folders(tmp_path, "a.png")
     (masks / "a.tif").write_bytes(tiff(separate(61, 80)))
@@ -83,7 +107,12 @@ def test_what_is_true_of_many_files_is_said_once(capsys: pytest.CaptureFixture[s
     notes = Notes()
     for name in ("a", "b", "a"):
         notes.add(name, ["read anew"])
-    notes.add("c", ["alone"])
+        notes.add(name, [f"int16 from -{len(name)} to 1e3 was scaled"])
+    notes.add("c", ["float32 from 0 to 1 was scaled"])
     notes.tell(Console(as_json=False, quiet=True))
     notes.tell(Console(as_json=False, quiet=True))
-    assert capsys.readouterr().err == "2 files: read anew: 'a', 'b'\n'c': alone\n"
+    assert capsys.readouterr().err.splitlines() == [
+        "2 files: read anew: 'a', 'b'",
+        "2 files: int16 was scaled: 'a', 'b'",
+        "'c': float32 from 0 to 1 was scaled",
+    ]

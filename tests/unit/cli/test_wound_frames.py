@@ -14,6 +14,7 @@ from services.cli.wounds.frames import list_series, split_name
 from services.cli.wounds.groups import read_groups
 from services.cli.wounds.intervals import hours
 from services.common.errors import InvalidArgument, InvalidImage
+from tests.support.lab_images import imagej
 
 PLANE = np.zeros((20, 30), np.uint8)
 
@@ -70,6 +71,24 @@ def test_the_planes_of_a_stack_are_its_frames(tmp_path: Path) -> None:
     assert (series.name, series.hours) == ("well", (0, 1, 2))
     assert series.frames[1].name == "well.tif[1]"
     assert series.frames[1].read().pixels().max() == 7
+
+
+def test_frames_of_a_stack_share_one_scale_and_one_colour(tmp_path: Path) -> None:
+    grey, film = tmp_path / "grey.tif", tmp_path / "film.ome.tif"
+    ramp = np.linspace(0.25, 1, 600, dtype=np.float32).reshape(20, 30)
+    planes = np.stack([ramp, ramp / 2])
+    imagej(planes, "TYX")(grey)
+    [series] = list_series([grey], 1.0, Wish())
+    for frame, plane in zip(series.frames, planes, strict=True):
+        np.testing.assert_array_equal(
+            frame.read().pixels(), np.rint((plane.astype(np.float64) - 0.125) / 0.875 * 65535)
+        )
+    blue = np.zeros((2, 20, 30, 3), np.uint8)
+    blue[0, :, :, 2], blue[1, :, :, 0] = (ramp * 255), (ramp * 255)
+    tifffile.imwrite(film, blue, ome=True, photometric="rgb", metadata={"axes": "TYXS"})
+    [series] = list_series([film], 1.0, Wish())
+    assert not series.frames[1].read().pixels().any(), "blue, as in the first frame"
+    assert series.frames[0].read().pixels().any()
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,8 @@ def size_of(path: Path) -> tuple[tuple[int, int], tuple[float, float] | None]:
 
 
 def _read_image(path: Path, wish: Wish, notes: Notes) -> Image:
-    image = read_image(path, wish)
+    with naming(path):
+        image = read_image(path, wish)
     notes.add(path.name, image.notes)
     return image.pixels()
 

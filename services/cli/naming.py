@@ -15,8 +15,7 @@ def naming(path: Path | str) -> Iterator[None]:
     try:
         yield
     except BiosynthError as error:
-        if error.message.startswith(f"{Path(path).name}: "):  # said already, by what reads it
-            raise
-        named = type(error)(f"{path}: {error.message}")
+        text = error.message.removeprefix(f"{Path(path).name}: ")  # where what reads it has named it
+        named = type(error)(f"{path}: {text}")
         named.metadata = error.metadata
         raise named from error

@@ -18,6 +18,7 @@ from services.cli.files import check_folder, write_file
 from services.cli.folders import list_images, read_labels
 from services.cli.images.reading import read_image
 from services.cli.images.wish import Wish, add_wish, wish_of
+from services.cli.naming import naming
 from services.cli.notes import Notes
 from services.cli.numbers import COUNT, SEED
 from services.cli.session import Session, add_endpoint, open_session
@@ -140,7 +141,8 @@ def _compare(request: CompareSetsRequest, client: Client, console: Console) -> E
 
 
 def _field(path: Path, wish: Wish, labels: _Labels | None, session: Session, notes: Notes) -> Field:
-    image = read_image(path, wish)
+    with naming(path):
+        image = read_image(path, wish)
     notes.add(path.name, image.notes)
     field = Field(name=stem_of(path), image=session.stored(image.plane()))
     if labels is not None:

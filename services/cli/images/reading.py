@@ -107,6 +107,15 @@ def frames_of(path: Path, wish: Wish) -> tuple[int, Wish]:
         return len(chosen.times), wish
 
 
+def has_times(path: Path) -> bool:
+    """Whether the file names a time axis of several frames; not where it cannot be read."""
+    try:
+        with opened(path) as stacks:
+            return any("T" in stack.axes for stack in stacks)
+    except InvalidImage:
+        return False
+
+
 @contextmanager
 def _meant(path: Path, wish: Wish) -> Iterator[tuple[Stack, Chosen]]:
     with opened(path) as stacks:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.cli.folders import list_images, stem_of
-from services.cli.images.reading import LabImage, frames_of, read_image
+from services.cli.images.reading import LabImage, frames_of, has_times, read_image
 from services.cli.images.wish import Wish
 from services.cli.sources import is_folder
 from services.common.errors import InvalidImage
@@ -51,7 +51,8 @@ class Series:
 
 
 def list_series(sources: Sequence[Path], interval_hours: float, wish: Wish) -> list[Series]:
-    """The series of folders and stacks, by name; a folder has one for each name that its files have but for the number.
+    """The series of folders and stacks, by name; a folder has one for each name that its files have but for the number,
+    or, where its first file has a time axis, one for each file.
 
     The step from frame to frame is the greatest common divisor of all differences of numbers in all series, and time 0
     the least number: a frame that is not there leaves a gap of the right length. wish: which planes of files. Raises
@@ -86,8 +87,11 @@ def split_name(stem: str) -> tuple[str, int] | None:
 
 
 def _of_folder(folder: Path, wish: Wish) -> dict[str, list[Frame]]:
+    paths = list_images(folder)
+    if has_times(paths[0]):
+        return {stem_of(path): _of_stack(path, wish) for path in paths}
     series = defaultdict(list)
-    for path in list_images(folder):
+    for path in paths:
         if (split := split_name(stem_of(path))) is None:
             raise InvalidImage(f"{path}: {_NO_NUMBER}; got none")
         series[split[0] or folder.resolve().name].append(Frame(path, split[1], wish))

@@ -73,6 +73,15 @@ def test_the_planes_of_a_stack_are_its_frames(tmp_path: Path) -> None:
     assert series.frames[1].read().pixels().max() == 7
 
 
+def test_a_folder_of_stacks_has_a_series_for_each(tmp_path: Path) -> None:
+    for name in ("A1", "A2"):
+        imagej(np.stack([PLANE, PLANE + 7]), "TYX")(_folder(tmp_path / "plate") / f"{name}.tif")
+    assert [(one.name, one.hours) for one in list_series([tmp_path / "plate"], 1.0, Wish())] == [
+        ("A1", (0, 1)),
+        ("A2", (0, 1)),
+    ]
+
+
 def test_frames_of_a_stack_share_one_scale_and_one_colour(tmp_path: Path) -> None:
     grey, film = tmp_path / "grey.tif", tmp_path / "film.ome.tif"
     ramp = np.linspace(0.25, 1, 600, dtype=np.float32).reshape(20, 30)

@@ -18,7 +18,7 @@ from services.cli.naming import naming
 from services.cli.notes import Notes
 from services.common.errors import InvalidArgument, InvalidImage
 from services.common.imaging.images import Image
-from services.common.imaging.masks.names import ENDINGS_TOLD, find_labels, is_beside, is_sparse
+from services.common.imaging.masks.names import ENDINGS_TOLD, find_labels, image_name, is_beside, is_sparse
 from services.common.imaging.masks.names import stem_of as stem_of
 from services.common.imaging.masks.reading import Masks, read_masks
 from services.evaluation.pictures import Picture, PictureSet, listed
@@ -27,12 +27,17 @@ SUFFIXES = (*(f".{extension}" for extension in EXTENSIONS), ".tiff", ".jpeg", *M
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The images of a folder by name, hidden files left out. Raises InvalidImage where there are none."""
+    """The images of a folder by name, without hidden files and without masks that lie beside their image.
+
+    Raises InvalidImage where there are none.
+    """
     if not folder.is_dir():
         raise InvalidImage(f"expected a folder of images; got {folder}")
     paths = sorted(
         path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     )
+    images = {stem_of(path) for path in paths if not is_beside(path)}
+    paths = [path for path in paths if not (is_beside(path) and image_name(path) in images)]
     if not paths:
         raise InvalidImage(f"expected images ({', '.join(SUFFIXES)}) in {folder}; found none")
     return paths

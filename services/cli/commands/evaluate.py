@@ -147,14 +147,14 @@ def _field(path: Path, wish: Wish, labels: _Labels | None, session: Session, not
     field = Field(name=stem_of(path), image=session.stored(image.plane()))
     if labels is not None:
         height, width = image.pixels().shape
-        field.segmentation.CopyFrom(_segmentation(stem_of(path), labels, (height, width), session, notes))
+        field.segmentation.CopyFrom(_segmentation(path, labels, (height, width), session, notes))
     return field
 
 
-def _segmentation(stem: str, labels: _Labels, shape: tuple[int, int], session: Session, notes: Notes) -> Content:
-    found = find_labels(labels.folder, stem)
+def _segmentation(image: Path, labels: _Labels, shape: tuple[int, int], session: Session, notes: Notes) -> Content:
+    found = find_labels(labels.folder, stem_of(image), beside=image.parent.resolve() == labels.folder.resolve())
     if found is None:
-        raise InvalidArgument(f"expected masks of {stem!r} in {labels.folder} ({ENDINGS_TOLD}); found none")
+        raise InvalidArgument(f"expected masks of {stem_of(image)!r} in {labels.folder} ({ENDINGS_TOLD}); found none")
     masks = read_labels(found, labels.part, notes, shape, labels.frame)
     return session.stored(encode_segmentation(masks.segmentation))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from services.cli.console import Console
-from services.cli.folders import open_images, open_labelled, pair_up, read_labels
+from services.cli.folders import list_images, open_images, open_labelled, pair_up, read_labels
 from services.cli.images.wish import Wish
 from services.cli.notes import Notes
 from services.common.errors import InvalidArgument, InvalidImage, InvalidSegmentation
@@ -47,6 +47,11 @@ def test_masks_of_every_program_are_found_beside_and_apart_from_their_images(tmp
         [picture] = open_labelled(images, place, "nuclei", Wish(), Notes()).pictures
         assert picture.name == "a" and picture.labels is not None
         np.testing.assert_array_equal(picture.labels.nuclei, separate())
+
+
+def test_masks_beside_their_image_are_no_images_and_those_alone_are(tmp_path: Path) -> None:
+    images, _ = _folders(tmp_path, "a.png", "a_cp_masks.png", "b_masks.png", ".c.png")
+    assert [path.name for path in list_images(images)] == ["a.png", "b_masks.png"]
 
 
 def test_frames_of_the_cell_tracking_challenge_find_their_masks_and_others_are_left_out_and_told(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from biosynth.v1.generation_pb2 import GenerateRequest
@@ -19,12 +17,10 @@ from services.cli.images.wish import Wish as ImageWish
 from services.cli.images.wish import add_wish, wish_of
 from services.cli.looks import read_look
 from services.cli.session import Session
-from services.common.errors import BiosynthError, InvalidArgument
+from services.common.errors import InvalidArgument
 from services.common.imaging.ometiff import decode_segmentation
 from services.pipeline.catalogue import catalogue_of
 from services.pipeline.plan import OPTIONAL_PARTS, Catalogue, Wish, make_plan, wished_models
-
-_OPTION, _OF_LIKE = re.compile(r"--(channel|z|time|scene|range)\b"), r"--like-\1"
 
 
 def add_likeness(parser: argparse.ArgumentParser) -> None:
@@ -61,23 +57,13 @@ def imitate(request: GenerateRequest, like: Path, given: Path | None, wish: Imag
     if _is_look(like):
         request.look.CopyFrom(read_look(like))
         return ""
-    with _options_of_like():
-        image = read_image(like, wish)
+    image = read_image(like, wish, of="like")
     request.like.image.CopyFrom(_content(image.data, session))
     if image.shown is not None:
         request.like.channel = image.shown
     segmentation, absent, told = _given(request, given, session) if given else _found(request, session)
     request.like.reference.CopyFrom(_drawn(request, segmentation, absent, session))
-    return _OPTION.sub(_OF_LIKE, "; ".join([told, *image.notes]))
-
-
-@contextmanager
-def _options_of_like() -> Iterator[None]:
-    """Name the options in an error as they are called here."""
-    try:
-        yield
-    except BiosynthError as error:
-        raise type(error)(_OPTION.sub(_OF_LIKE, error.message)) from error
+    return "; ".join([told, *image.notes])
 
 
 def _is_look(path: Path) -> bool:

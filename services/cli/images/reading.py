@@ -28,9 +28,9 @@ from services.cli.images.colours import choose_colour, grey_of
 from services.cli.images.opening import opened
 from services.cli.images.projection import plane_at
 from services.cli.images.stack import Stack
-from services.cli.images.wish import ALL, MEAN, Wish
+from services.cli.images.wish import ALL, MEAN, Wish, called
 from services.cli.naming import naming
-from services.common.errors import InvalidArgument, InvalidImage
+from services.common.errors import BiosynthError, InvalidArgument, InvalidImage
 from services.common.imaging.formats.limits import ImageLimits
 from services.common.imaging.formats.tiff import TiffPlanes
 from services.common.imaging.images import Image, decode_image, encode_png
@@ -69,12 +69,21 @@ class LabImage:
         return self.data if self.shown is None else encode_png(self.pixels())
 
 
-def read_image(path: Path, wish: Wish) -> LabImage:
-    """The one image that is meant. Raises InvalidArgument for --time all, and as `read_images`."""
+def read_image(path: Path, wish: Wish, of: str = "") -> LabImage:
+    """The one image that is meant. Raises InvalidArgument for --time all, and as `read_images`.
+
+    of: as `add_wish` has it: errors and notes name options as the command calls them.
+    """
     if wish.time == ALL:
         raise InvalidArgument("expected --time with the number of one frame; got all, and this command takes one image")
-    with closing(read_images(path, wish)) as images:
-        return next(images)
+    try:
+        with closing(read_images(path, wish)) as images:
+            image = next(images)
+    except BiosynthError as error:
+        named = type(error)(called(error.message, of))
+        named.metadata = error.metadata
+        raise named from error
+    return replace(image, notes=tuple(called(note, of) for note in image.notes))
 
 
 def read_images(path: Path, wish: Wish) -> Generator[LabImage, None, None]:

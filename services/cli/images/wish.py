@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from dataclasses import dataclass
 
 ALL, MAX, MEAN = "all", "max", "mean"
+_OPTION = re.compile(r"--(channel|z|time|scene|range)\b")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def add_wish(parser: argparse._ActionsContainer, frames: bool = False, of: str =
     frames: whether --time all makes sense. of: the option that names the image, where a command takes several:
     `like` makes --like-channel and so on. has_time: whether there is --time.
     """
-    name, whose = (f"--{of}-", f"of --{of}: ") if of else ("--", "")
+    name, whose = (f"--{of}-", f"of {of.upper()}: ") if of else ("--", "")
     parser.add_argument(
         f"{name}channel",
         metavar="N|NAME",
@@ -71,6 +73,15 @@ def wish_of(arguments: argparse.Namespace, of: str = "") -> Wish:
     said = {name: getattr(arguments, f"{prefix}{name}", None) for name in names}
     limits = getattr(arguments, f"{prefix}range")
     return Wish(**said, limits=tuple(limits) if limits else None)
+
+
+def called(text: str, of: str) -> str:
+    """A text with the options that it names as `add_wish` has declared them.
+
+    >>> called("choose with --z 0 to 3, or --range", "like")
+    'choose with --like-z 0 to 3, or --like-range'
+    """
+    return _OPTION.sub(rf"--{of}-\1", text) if of else text
 
 
 def _number(text: str) -> str:

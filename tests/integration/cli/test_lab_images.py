@@ -95,6 +95,10 @@ def test_other_commands_read_the_same_files(cli: Cli, film: Path, tmp_path: Path
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["metrics"]["mae"]["value"] == pytest.approx(0, abs=1e-5)
 
+    other = ("--generated-time", 0, "--generated-channel", "DAPI", "--generated-range", 0, 1)
+    done = cli("compare", film, film, *plane, *other, "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["metrics"]["mae"]["value"] == 0, done.stderr
+
     imagej(np.stack([NUCLEI, NUCLEI]), "TYX")(tmp_path / "two.tif")
     refused = cli("compare", tmp_path / "two.tif", tmp_path / "made.png")
     assert refused.returncode == 3 and "2 times (T)" in refused.stderr

@@ -128,6 +128,8 @@ def pair_up(folder: Path, labels: Path, notes: Notes) -> list[tuple[Path, Path]]
     Of the Cell Tracking Challenge's truth, which has some frames alone, the others are left out, and noted. Raises
     InvalidImage for a folder without images or with two of one name, InvalidArgument for images without masks.
     """
+    if not labels.is_dir():
+        raise InvalidArgument(f"expected a folder of masks; got {labels}")
     beside = folder.resolve() == labels.resolve()
     paths = [path for path in list_images(folder) if not (beside and is_beside(path))]
     names = [stem_of(path) for path in paths]

@@ -74,6 +74,8 @@ def test_a_result_of_the_challenge_with_a_missing_frame_is_refused(tmp_path: Pat
     (result / "mask001.tif").write_bytes(tiff(separate()))
     with pytest.raises(InvalidArgument, match="there are none for 1 of 2: 't000'"):
         pair_up(images, result, Notes())
+    with pytest.raises(InvalidArgument, match=r"expected a folder of masks; got .*/absent"):
+        pair_up(images, tmp_path / "absent", Notes())
 
 
 def test_images_of_a_folder_are_read_as_single_ones_are_and_stacks_of_masks_by_the_same_frame(

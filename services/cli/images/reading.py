@@ -1,11 +1,11 @@
-"""One image of a lab's file as the services take it, and what was done to it on the way."""
+"""One image of a lab's file as the services take it."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from services.cli.images.choosing import (
     with_named_axis,
 )
 from services.cli.images.colours import choose_colour, grey_of
+from services.cli.images.lab_image import LabImage
 from services.cli.images.opening import opened
 from services.cli.images.projection import plane_at
 from services.cli.images.stack import Stack
@@ -33,40 +34,9 @@ from services.cli.naming import naming
 from services.common.errors import BiosynthError, InvalidArgument, InvalidImage
 from services.common.imaging.formats.limits import ImageLimits
 from services.common.imaging.formats.tiff import TiffPlanes
-from services.common.imaging.images import Image, decode_image, encode_png
 from services.common.imaging.ometiff import encode_channels
 
 _CONTRACT_TYPES = (np.uint8, np.uint16, np.bool_)
-
-
-@dataclass(frozen=True)
-class LabImage:
-    """What is sent, and of what it was made.
-
-    data: a file as the services take it: the user's own where that can be, else an OME-TIFF of the planes that are
-    meant. channels: the request's fields that name channels of it. shown: the channel that pictures show. frame: of a
-    time series that is taken whole. notes: what people are to know. record: what run.json tells of the input.
-    """
-
-    data: bytes
-    channels: Mapping[str, int]
-    pixel_size_um: tuple[float, float] | None
-    frame: int | None
-    notes: tuple[str, ...]
-    record: dict[str, Any] = field(repr=False)
-
-    @property
-    def shown(self) -> int | None:
-        """The channel of `data` that pictures show: that of the cells where there are two."""
-        return self.channels.get("cells_channel", self.channels.get("channel"))
-
-    def pixels(self) -> Image:
-        """The channel that is shown, (H, W) uint8 or uint16."""
-        return decode_image(self.data, self.shown)
-
-    def plane(self) -> bytes:
-        """A file of that channel alone."""
-        return self.data if self.shown is None else encode_png(self.pixels())
 
 
 def read_image(path: Path, wish: Wish, of: str = "") -> LabImage:

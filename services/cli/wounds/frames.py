@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.cli.folders import list_images, stem_of
-from services.cli.images.reading import LabImage, frames_of, has_times, read_image
+from services.cli.images.lab_image import LabImage
+from services.cli.images.reading import frames_of, has_times, read_image
 from services.cli.images.wish import Wish
 from services.cli.sources import is_folder
 from services.common.errors import InvalidImage

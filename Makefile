@@ -19,7 +19,7 @@ help:  ## print this help
 demo: $(BIN)/.cli  ## a real fluorescence image through the whole pipeline; pictures in demo/
 	$(BIN)/python -m services.cli.demo --out $(OUT)
 
-test: $(BIN)/.test $(BIN)/minio-server $(BIN)/kustomize  ## set up, then every test that needs no torch
+test: $(BIN)/.test $(BIN)/minio-server $(BIN)/kustomize $(BIN)/promtool  ## set up, then every test that needs no torch
 	PATH=$$PATH:$(CURDIR)/$(BIN) \
 	  BIOSYNTH_TEST_MINIO=$$(if test -x $(BIN)/minio-server; then echo $(CURDIR)/$(BIN)/minio-server; fi) \
 	  $(BIN)/python -m pytest -n 2 --ignore tests/training $(ARGS)
@@ -140,3 +140,9 @@ KUSTOMIZE_MODULE := sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
 $(BIN)/kustomize: | $(UV)
 	if ! command -v kubectl >/dev/null && command -v go >/dev/null; then \
 	  GOBIN=$(CURDIR)/$(BIN) go install $(KUSTOMIZE_MODULE) || echo "kustomize could not be built: the tests of manifests will skip"; fi
+
+# Tries the rules of alerts. From Debian's package, since building it takes minutes; elsewhere those tests skip by name.
+$(BIN)/promtool: | $(UV)
+	if ! command -v promtool >/dev/null && command -v dpkg >/dev/null; then mkdir -p build/prometheus && cd build/prometheus && \
+	  apt-get download -qq prometheus && dpkg -x prometheus_*.deb . && mv usr/bin/promtool usr/bin/prometheus $(CURDIR)/$(BIN) || \
+	  echo "promtool could not be had (apt-get update?): the tests of rules will skip"; fi

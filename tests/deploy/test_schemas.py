@@ -14,7 +14,7 @@ from tests.deploy.rendering import K8S, OVERLAYS, SERVICES, Object, overlay, pro
 KUBERNETES = "1.34"
 CUSTOM = {
     kind: json.loads((Path(__file__).parent / f"{kind.lower()}.schema.json").read_text())
-    for kind in ("ServiceMonitor", "GRPCRoute", "BackendTLSPolicy")
+    for kind in ("ServiceMonitor", "PrometheusRule", "GRPCRoute", "BackendTLSPolicy")
 }
 
 

@@ -51,6 +51,12 @@ class TokenFile:
         """The token that a client sends: the first line's."""
         return self.tokens()[0].value
 
+    def last_end(self) -> datetime | None:
+        """From when on no token of the file is good; None: never."""
+        ends = [token.end for token in self.tokens()]
+        known = [end for end in ends if end is not None]
+        return max(known) if len(known) == len(ends) else None
+
     def _read_stamp(self) -> tuple[int, int, int] | None:
         try:
             status = self._path.stat()

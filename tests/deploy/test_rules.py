@@ -1,0 +1,97 @@
+"""Prometheus' rules: each is tried by promtool, and says what to do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+
+from deploy.monitoring.prometheusrule import MANIFEST, manifest
+from services.common.serving.load_metrics import LoadMetrics
+from services.common.serving.metrics import Metrics
+from services.common.storage.folder import FolderStore
+from services.evaluation.quality_metrics import QualityMetrics
+from services.generation.servicer import generation_seconds
+from tests.deploy.promql import FOREIGN, MONITORING, RULES, alerts, metrics_of, promtool, rules
+from tests.deploy.rendering import DEPLOY
+
+CASES = sorted((Path(__file__).parent / "alerts").glob("*.yaml"))
+RUNBOOKS = (DEPLOY.parent / "docs" / "runbooks.md").read_text()
+each_alert = pytest.mark.parametrize(
+    "alert", alerts(), ids=lambda rule: f"{rule['alert']}-{rule['labels']['severity']}"
+)
+
+
+@pytest.fixture
+def exposed(tmp_path: Path) -> set[str]:
+    """Names of all series that our services have for Prometheus."""
+    registry: CollectorRegistry = Metrics().registry
+    LoadMetrics(registry)
+    generation_seconds(registry)
+    (tmp_path / "store").mkdir()
+    QualityMetrics(FolderStore(tmp_path / "store"), registry)
+    ends = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "gauge": [""]}
+    return {family.name + end for family in registry.collect() for end in ends[family.type]}
+
+
+def tried(name: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Promtool's cases of this alert, each with its group of series."""
+    groups = [group for path in CASES for group in yaml.safe_load(path.read_text())["tests"]]
+    return [(group, case) for group in groups for case in group["alert_rule_test"] if case["alertname"] == name]
+
+
+def test_rules_and_configuration_are_sound() -> None:
+    promtool("check", "rules", *map(str, RULES), folder=MONITORING)
+    promtool("check", "config", "prometheus.yml", folder=MONITORING)
+
+
+def test_kubernetes_has_the_same_rules() -> None:
+    assert MANIFEST.read_text() == manifest()  # else: .venv/bin/python deploy/monitoring/prometheusrule.py
+
+
+def test_every_rule_does_what_its_cases_say() -> None:
+    promtool("test", "rules", *map(str, CASES), folder=CASES[0].parent)
+
+
+@each_alert
+def test_an_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not(alert: dict[str, Any]) -> None:
+    severity = f"severity: {alert['labels']['severity']}"
+    fires = []
+    for group, case in tried(alert["alert"]):
+        assert group["input_series"]
+        found = [f"severity: {one['exp_labels']['severity']}" for one in case["exp_alerts"]]
+        fires.append(severity in found)
+    assert set(fires) == {True, False}
+
+
+@each_alert
+def test_an_alert_says_how_bad_it_is_and_names_its_section_of_the_runbooks(alert: dict[str, Any]) -> None:
+    assert alert["labels"]["severity"] in {"critical", "warning"}
+    assert alert["annotations"]["summary"]
+    assert alert["annotations"]["runbook"] == f"docs/runbooks.md#{alert['alert'].lower()}"
+    section = re.search(rf"^## {alert['alert']}\n(.+?)(?=^## |\Z)", RUNBOOKS, re.DOTALL | re.MULTILINE)
+    assert section
+    for part in ("**Meaning.**", "**Look.**", "**Do.**", "**Harmless**"):
+        assert part in section[1]
+
+
+def test_the_runbooks_have_no_section_of_an_alert_that_is_not() -> None:
+    assert set(re.findall(r"^## (Biosynth\w+)", RUNBOOKS, re.MULTILINE)) == {alert["alert"] for alert in alerts()}
+
+
+def test_rules_read_only_series_that_there_are(exposed: set[str]) -> None:
+    known = exposed | FOREIGN | {rule["record"] for rule in rules() if "record" in rule}
+    for rule in rules():
+        read = metrics_of(rule["expr"])
+        assert read
+        assert read <= known
+
+
+def test_metrics_are_found_in_a_query() -> None:
+    query = 'sum by (le, service) (rate(a_total{le="2.5", x="y"}[5m])) / on (service) b:c:d > 0.5 * 86400 unless up'
+    assert metrics_of(query) == {"a_total", "b:c:d", "up"}
+    assert metrics_of('label_replace(avg_over_time(D_UTIL[10m]), "pod", "$1", "p", "(.+)") < 20') == {"D_UTIL"}

@@ -8,14 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_client import CollectorRegistry
 
 from deploy.monitoring.prometheusrule import MANIFEST, manifest
-from services.common.serving.load_metrics import LoadMetrics
-from services.common.serving.metrics import Metrics
-from services.common.storage.folder import FolderStore
-from services.evaluation.quality_metrics import QualityMetrics
-from services.generation.servicer import generation_seconds
 from tests.deploy.promql import FOREIGN, MONITORING, RULES, alerts, metrics_of, promtool, rules
 from tests.deploy.rendering import DEPLOY
 
@@ -24,18 +18,6 @@ RUNBOOKS = (DEPLOY.parent / "docs" / "runbooks.md").read_text()
 each_alert = pytest.mark.parametrize(
     "alert", alerts(), ids=lambda rule: f"{rule['alert']}-{rule['labels']['severity']}"
 )
-
-
-@pytest.fixture
-def exposed(tmp_path: Path) -> set[str]:
-    """Names of all series that our services have for Prometheus."""
-    registry: CollectorRegistry = Metrics().registry
-    LoadMetrics(registry)
-    generation_seconds(registry)
-    (tmp_path / "store").mkdir()
-    QualityMetrics(FolderStore(tmp_path / "store"), registry)
-    ends = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "gauge": [""]}
-    return {family.name + end for family in registry.collect() for end in ends[family.type]}
 
 
 def tried(name: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:

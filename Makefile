@@ -11,7 +11,7 @@ EXTRAS := server segmentation cellpose3 cellpose stardist evaluation generation 
 LOCKS := services/requirements
 OUT ?= demo
 
-.PHONY: help demo test test-training lint protos lock bench images image-cuda up down test-compose test-cluster docker-engine clean
+.PHONY: help demo test test-training lint protos lock bench images image-cuda up down test-compose test-alerts test-cluster docker-engine clean
 
 help:  ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,10 @@ test-compose: $(BIN)/.test  ## the end-to-end tests against what `make up` start
 	BIOSYNTH_TEST_ENDPOINT=127.0.0.1:$${BIOSYNTH_PORT:-50051} BIOSYNTH_TEST_STORE=http://127.0.0.1:$${BIOSYNTH_MINIO_PORT:-9000} \
 	  BIOSYNTH_TEST_PROMETHEUS=http://127.0.0.1:$${BIOSYNTH_PROMETHEUS_PORT:-9090} BIOSYNTH_TEST_SECRETS=$(abspath $(SECRETS)) BIOSYNTH_TEST_MTLS=$(MTLS) \
 	  $(BIN)/python -m pytest -v tests/e2e $(ARGS)
+
+test-alerts: $(BIN)/.test  ## every alert fired by its symptom, done to what `make up` started: nobody else should use it
+	$(BIN)/python -m tests.e2e.alerts --version $(VERSION) --secrets $(SECRETS) --endpoint 127.0.0.1:$${BIOSYNTH_PORT:-50051} \
+	  --store http://127.0.0.1:$${BIOSYNTH_MINIO_PORT:-9000} $(ARGS)
 
 test-cluster: $(BIN)/.test  ## the local overlay on the cluster of KUBECONFIG, proven; LOAD="COMMAND" brings images into its nodes
 	$(BIN)/python -m tests.e2e.cluster --version $(VERSION) --secrets $(SECRETS) $(if $(LOAD),--load "$(LOAD)") $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import yaml
 from deploy.monitoring.prometheusrule import MANIFEST, manifest
 from tests.deploy.promql import FOREIGN, MONITORING, RULES, alerts, metrics_of, promtool, rules
 from tests.deploy.rendering import DEPLOY
+from tests.e2e.quick_prometheus import quick
 
 CASES = sorted((Path(__file__).parent / "alerts").glob("*.yaml"))
 RUNBOOKS = (DEPLOY.parent / "docs" / "runbooks.md").read_text()
@@ -71,6 +73,18 @@ def test_rules_read_only_series_that_there_are(exposed: set[str]) -> None:
         read = metrics_of(rule["expr"])
         assert read
         assert read <= known
+
+
+def test_alerts_are_tried_for_real_by_rules_that_differ_in_durations_alone(tmp_path: Path) -> None:
+    for path in RULES:
+        slow, fast = path.read_text(), quick(path.read_text())
+        (tmp_path / path.name).write_text(fast)
+        slow, fast = (re.sub(r"\b\d+[smhd]\b", "", json.dumps(yaml.safe_load(text))) for text in (slow, fast))
+        assert slow == fast
+    promtool("check", "rules", *(path.name for path in RULES), folder=tmp_path)
+    example = {"groups": [{"name": "a", "rules": [{"alert": "B", "expr": "rate(c[3d]) > 5 * 86400", "for": "15m"}]}]}
+    (changed,) = yaml.safe_load(quick(yaml.safe_dump(example)))["groups"][0]["rules"]
+    assert changed == {"alert": "B", "expr": "rate(c[12960s]) > 5 * 86400", "for": "45s"}
 
 
 def test_metrics_are_found_in_a_query() -> None:

@@ -33,12 +33,18 @@ class QuickPrometheus:
         self._folder, self._port = folder, port
 
     def configure(self, services: tuple[str, ...] = SERVICES) -> None:
-        """Write which services it asks, all replicas of each; and MinIO, a small one, and stand-ins where there are."""
+        """Write which services it asks, and all generators, MinIO, a small one and stand-ins as far as DNS has them."""
+        listed = [f"{service}:9464" for service in services if service != "generation"]
+        ours = _job("biosynth", ("generation",), 9464)
+        ours["static_configs"] = [{"targets": listed}]
+        ours["relabel_configs"] += [
+            {"source_labels": ["__address__"], "regex": r"([a-z]+):9464", "target_label": "service"}
+        ]
         configuration = {
             "global": {"scrape_interval": SCRAPE, "scrape_timeout": SCRAPE, "evaluation_interval": "2s"},
             "rule_files": ["rules/*.yaml"],
             "scrape_configs": [
-                _job("biosynth", services, 9464),
+                ours,
                 {**_job("minio", ("minio", "minio-small"), 9000), "metrics_path": "/minio/v2/metrics/cluster"},
                 _job("stand-in", ("stand-in",), 8000),
             ],

@@ -92,7 +92,7 @@ def trials(deployment: Deployment, version: str, prometheus: QuickPrometheus) ->
         Trial("reference is stopped", lambda: symptoms.stopped("reference"), [("BiosynthTargetDown", CRITICAL)]),
         Trial("reference is no target", lambda: unknown(prometheus, "reference"),
               [("BiosynthServiceAbsent", CRITICAL)]),
-        Trial("reference is restarted three times", lambda: symptoms.restarted("reference", 3),
+        Trial("reference is restarted three times", lambda: symptoms.restarted(prometheus, "reference", 3),
               [("BiosynthRestarts", WARNING)]),
         Trial("a model pushed late is in one of two replicas", lambda: second_generator_with_a_model_more(deployment),
               [("BiosynthModelNotLoaded", CRITICAL)]),

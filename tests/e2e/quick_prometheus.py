@@ -58,10 +58,14 @@ class QuickPrometheus:
 
     def firing(self) -> set[tuple[str, str]]:
         """Name and severity of each alert that fires now."""
-        query = 'ALERTS{alertname=~"Biosynth.+", alertstate="firing"}'
+        found = self.ask('ALERTS{alertname=~"Biosynth.+", alertstate="firing"}')
+        return {(series["metric"]["alertname"], series["metric"]["severity"]) for series in found}
+
+    def ask(self, query: str) -> list[dict[str, Any]]:
+        """What it answers to a query now: series with `metric`, their labels, and `value`."""
         answer = urllib3.request("GET", f"http://127.0.0.1:{self._port}/api/v1/query", fields={"query": query}).json()
-        found = [series["metric"] for series in answer["data"]["result"]]
-        return {(labels["alertname"], labels["severity"]) for labels in found}
+        found: list[dict[str, Any]] = answer["data"]["result"]
+        return found
 
     def is_ready(self) -> bool:
         """Whether it answers."""

@@ -16,6 +16,7 @@ from biosynth import BiosynthCallError, Client
 
 from tests.e2e.deployment import Deployment
 from tests.e2e.kubectl import run
+from tests.e2e.quick_prometheus import QuickPrometheus
 from tests.support.pictures import nuclei_picture
 
 _seeds = itertools.count(int(time.time()))  # each picture is new, else its result would be found
@@ -107,9 +108,15 @@ def soon_ending_token(secrets: Path) -> str:
 
 
 @contextmanager
-def restarted(service: str, times: int) -> Iterator[None]:
-    """The service has started anew several times."""
-    for _ in range(times):
-        run("docker", "restart", "--time", "0", container(service), quiet=True)
-        time.sleep(8)
+def restarted(prometheus: QuickPrometheus, service: str, times: int) -> Iterator[None]:
+    """The service has started anew several times, and Prometheus has seen each."""
+    query = f'process_start_time_seconds{{service="{service}"}} and up{{service="{service}"}} == 1'
+    seen: list[str] = []
+    while len(seen) <= times:
+        now = [series["value"][1] for series in prometheus.ask(query)]
+        if now and now[0] not in seen:
+            seen += now
+            if len(seen) <= times:
+                run("docker", "restart", "--time", "0", container(service), quiet=True)
+        time.sleep(0.5)
     yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -39,13 +40,13 @@ def stopped(service: str) -> Iterator[None]:
 
 @contextmanager
 def slowed(service: str, cpus: str) -> Iterator[None]:
-    """The service's container has only so much of a core."""
+    """The service's container has only so much of a core; afterwards all of the machine, as before."""
     name = container(service)
     run("docker", "update", "--cpus", cpus, name, quiet=True)
     try:
         yield
     finally:
-        run("docker", "update", "--cpus", "8", name, quiet=True)
+        run("docker", "update", "--cpus", str(os.cpu_count()), name, quiet=True)
 
 
 @contextmanager

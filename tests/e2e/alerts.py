@@ -11,36 +11,21 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import yaml
 
-from services.cli.composition import SERVICES
-from tests.e2e import symptoms
 from tests.e2e.deployment import Deployment
-from tests.e2e.evaluations import damaged, evaluated_long_ago, noise_evaluated
 from tests.e2e.kubectl import say
-from tests.e2e.more_containers import NETWORK, full_minio, idle_gpu, second_generator_with_a_model_more
+from tests.e2e.more_containers import NETWORK
 from tests.e2e.quick_prometheus import FACTOR, MONITORING, UNCHANGED, QuickPrometheus, quick_prometheus
+from tests.e2e.trials import Alert, Trial, trials
 
-Alert = tuple[str, str]  # name and severity
-CRITICAL, WARNING = "critical", "warning"
 MOST_SECONDS = 600
 # Their windows are many minutes even so: it is not waited for their end.
 _LONG = {"BiosynthErrorBudgetBurnsFast", "BiosynthErrorBudgetBurnsSlowly",
          "BiosynthLatencyBudgetBurnsFast", "BiosynthLatencyBudgetBurnsSlowly", UNCHANGED}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A symptom, in words; what causes it while it is open; and the alerts that must fire."""
-
-    symptom: str
-    cause: Callable[[], AbstractContextManager[object]]
-    alerts: Sequence[Alert]
 
 
 @dataclass(frozen=True)
@@ -79,51 +64,11 @@ def main() -> None:
         sys.exit(f"expected every alert to fire; these did not: {sorted(lacking)}")
 
 
-def trials(deployment: Deployment, version: str, prometheus: QuickPrometheus) -> list[Trial]:
-    """All of them, in the order in which they are done."""
-    secrets = deployment.secrets
-    calls = partial(symptoms.calls, deployment)
-    certificate, token = secrets / "tls" / "tls.crt", secrets / "token" / "token"
-    return [
-        Trial("a certificate of one day", lambda: symptoms.replaced(
-            certificate, symptoms.soon_ending_certificate(secrets)), both("BiosynthCertificateEnds")),
-        Trial("a token that ends in 12 hours", lambda: symptoms.replaced(
-            token, symptoms.soon_ending_token(secrets)), both("BiosynthTokenEnds")),
-        Trial("reference is stopped", lambda: symptoms.stopped("reference"), [("BiosynthTargetDown", CRITICAL)]),
-        Trial("reference is no target", lambda: unknown(prometheus, "reference"),
-              [("BiosynthServiceAbsent", CRITICAL)]),
-        Trial("reference is restarted three times", lambda: symptoms.restarted(prometheus, "reference", 3),
-              [("BiosynthRestarts", WARNING)]),
-        Trial("a model pushed late is in one of two replicas", lambda: second_generator_with_a_model_more(deployment),
-              [("BiosynthModelNotLoaded", CRITICAL)]),
-        Trial("a disk of 64 MiB has 60 in use (a MinIO beside)", lambda: full_minio(version, secrets),
-              [("BiosynthStoreAlmostFull", CRITICAL)]),
-        Trial("an evaluated model draws noise", lambda: noise_evaluated(deployment),
-              [(name, WARNING) for name in ("BiosynthSpectrumDrift", "BiosynthFidelityDrift", "BiosynthEasilyTold")]),
-        Trial("the last evaluation is 40 days old", lambda: evaluated_long_ago(deployment),
-              [("BiosynthEvaluationOld", WARNING)]),
-        Trial("a record of an evaluation is damaged", lambda: damaged(deployment),
-              [("BiosynthEvaluationUnreadable", WARNING)]),
-        Trial("segmentation has 0.1 cores for 12 callers", lambda: together(
-            symptoms.slowed("segmentation", "0.1"), calls(symptoms.segment, 12, 300)),
-            [("BiosynthQueueSaturated", WARNING), ("BiosynthQueueStalled", CRITICAL),
-             ("BiosynthLatencyBudgetBurnsFast", CRITICAL), ("BiosynthLatencyBudgetBurnsSlowly", WARNING)]),
-        Trial("segmentation has 0.3 cores, and 12 callers wait 3 s each", lambda: together(
-            symptoms.slowed("segmentation", "0.3"), calls(symptoms.segment, 12, 3)),
-            [("BiosynthOverloaded", WARNING)]),
-        Trial("generation has 0.1 cores, a GPU is idle (made up)", lambda: together(
-            idle_gpu(version), symptoms.slowed("generation", "0.1"), calls(symptoms.generate, 12, 300)),
-            [("BiosynthGpuIdle", WARNING)]),
-        Trial("MinIO is stopped under load", lambda: together(
-            symptoms.stopped("minio"), calls(symptoms.segment, 4, 30)),
-            [("BiosynthStoreErrors", CRITICAL), ("BiosynthErrorBudgetBurnsFast", CRITICAL),
-             ("BiosynthErrorBudgetBurnsSlowly", WARNING)]),
-    ]  # fmt: skip
-
-
 def tried(trial: Trial, prometheus: QuickPrometheus) -> Iterator[Outcome]:
     """Cause the symptom until its alerts fire, take it back and wait until they end."""
     say(f"{trial.symptom}: expecting {', '.join(name for name, _ in trial.alerts)}")
+    if early := prometheus.firing() & set(trial.alerts):
+        sys.exit(f"expected none of its alerts before the symptom; these fire already: {sorted(early)}")
     begin = time.monotonic()
     with trial.cause():
         fired = seconds_until(lambda alert: alert in prometheus.firing(), trial.alerts, begin)
@@ -144,29 +89,6 @@ def seconds_until(is_so: Callable[[Alert], bool], alerts: Sequence[Alert], begin
                 say(f"{' '.join(alert)}: {found[alert]:.0f} s")
         time.sleep(1)
     return found
-
-
-@contextmanager
-def unknown(prometheus: QuickPrometheus, service: str) -> Iterator[None]:
-    """Prometheus is told nothing of the service."""
-    prometheus.reconfigure(tuple(name for name in SERVICES if name != service))
-    try:
-        yield
-    finally:
-        prometheus.reconfigure(SERVICES)
-
-
-@contextmanager
-def together(*causes: AbstractContextManager[object]) -> Iterator[None]:
-    """All of these at once."""
-    with ExitStack() as stack:
-        for cause in causes:
-            stack.enter_context(cause)
-        yield
-
-
-def both(name: str) -> list[Alert]:
-    return [(name, WARNING), (name, CRITICAL)]
 
 
 def every_alert() -> set[Alert]:

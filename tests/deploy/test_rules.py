@@ -68,6 +68,22 @@ def test_the_runbooks_have_no_section_of_an_alert_that_is_not() -> None:
     assert set(re.findall(r"^## (Biosynth\w+)", RUNBOOKS, re.MULTILINE)) == {alert["alert"] for alert in alerts()}
 
 
+def test_queries_of_the_runbooks_are_sound(exposed: set[str], tmp_path: Path) -> None:
+    spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", RUNBOOKS)]
+    queries = [
+        span
+        for span in spans
+        if re.match(r"(sum|histogram_quantile) ?[(b]|\w+:\w+:|(biosynth|minio|process)_\w+$", span)
+    ]
+    assert len(queries) > 10
+    group = {"name": "queries", "rules": [{"record": f"q{n}", "expr": query} for n, query in enumerate(queries)]}
+    (tmp_path / "queries.yaml").write_text(yaml.safe_dump({"groups": [group]}))
+    promtool("check", "rules", "queries.yaml", folder=tmp_path)
+    known = exposed | FOREIGN | {rule["record"] for rule in rules() if "record" in rule}
+    histograms = {name.removesuffix("_bucket") for name in known if name.endswith("_bucket")}
+    assert set().union(*map(metrics_of, queries)) <= known | histograms
+
+
 def test_rules_read_only_series_that_there_are(exposed: set[str]) -> None:
     known = exposed | FOREIGN | {rule["record"] for rule in rules() if "record" in rule}
     for rule in rules():

@@ -36,10 +36,10 @@ class Deployment:
         """The text of a secret's file."""
         return (self.secrets / name).read_text().strip()
 
-    def root(self) -> Minio:
+    def store_root(self) -> Minio:
         """The store's administrator."""
-        keys = self.secret("store-root/access-key"), self.secret("store-root/secret-key")
-        return Minio(self.store.removeprefix("http://"), *keys, secure=False, region="us-east-1")
+        access, secret = (self.secret(f"store-root/{name}-key") for name in ("access", "secret"))
+        return Minio(self.store.removeprefix("http://"), access, secret, secure=False, region="us-east-1")
 
     def environment(self) -> Mapping[str, str]:
         """What a person sets before `biosynth`."""

@@ -65,7 +65,7 @@ def evaluated_long_ago(deployment: Deployment) -> Iterator[None]:
 def damaged(deployment: Deployment) -> Iterator[None]:
     """A record that holds something else."""
     key = f"{FOLDER}{1:013}_damaged_1_{'0' * 16}.json"
-    deployment.root().put_object("biosynth", key, BytesIO(b"half"), 4)
+    deployment.store_root().put_object("biosynth", key, BytesIO(b"half"), 4)
     with gone_afterwards(deployment, "damaged"):
         yield
 
@@ -76,7 +76,7 @@ def gone_afterwards(deployment: Deployment, name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        root = deployment.root()
+        root = deployment.store_root()
         for entry in root.list_objects("biosynth", FOLDER, recursive=True):
             if f"_{name}_" in str(entry.object_name):
                 root.remove_object("biosynth", str(entry.object_name))

@@ -71,7 +71,7 @@ def second_generator_with_a_model_more(deployment: Deployment) -> Iterator[None]
         with twin("generation"):
             yield
     finally:
-        root = deployment.root()
+        root = deployment.store_root()
         for entry in root.list_objects("biosynth", "models/pushed-late/", recursive=True):
             root.remove_object("biosynth", str(entry.object_name))
 

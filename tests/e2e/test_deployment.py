@@ -83,13 +83,13 @@ def test_the_command_line_writes_its_pictures(deployment: Deployment, tmp_path: 
 
 def test_images_and_models_are_in_the_store_afterwards(deployment: Deployment, client: Client) -> None:
     client.run(image=encode_png(nuclei_picture(seed=7)))
-    keys = [str(entry.object_name) for entry in deployment.root().list_objects("biosynth", recursive=True)]
+    keys = [str(entry.object_name) for entry in deployment.store_root().list_objects("biosynth", recursive=True)]
     version = ModelShelf(SHIPPED).get("fluo-nuclei").description.version
     ends = ("segmentation.ome.tif", "reference.png", "generated.png", f"models/fluo-nuclei/{version}/model.json")
     for end in ends:
         assert any(key.endswith(end) for key in keys), f"nothing ends with {end}"
     (generated, *_) = [key for key in keys if key.endswith("generated.png")]
-    data = deployment.root().get_object("biosynth", generated)
+    data = deployment.store_root().get_object("biosynth", generated)
     with data:
         assert decode_image(data.read()).ndim == 2
 

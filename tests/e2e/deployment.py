@@ -9,6 +9,7 @@ from pathlib import Path
 
 from biosynth import Client
 from biosynth.channel import TlsOptions
+from minio import Minio
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,10 @@ class Deployment:
     store: str  # http://host:port, as reached from here
     mutual: bool = False  # asks for a certificate of ours too
 
-    def client(self, **options: str | TlsOptions | None) -> Client:
+    def client(self, timeout_s: float = 300, **options: str | TlsOptions | None) -> Client:
         """A client with the right credentials, unless told otherwise."""
         chosen = {"token": self.secret("token/token"), "tls": self.tls(), **options}
-        return Client(self.endpoint, retries=0, timeout_s=300, **chosen)  # type: ignore[arg-type]
+        return Client(self.endpoint, retries=0, timeout_s=timeout_s, **chosen)  # type: ignore[arg-type]
 
     def tls(self) -> TlsOptions:
         """Whom callers trust, and under mutual TLS who they are."""
@@ -34,6 +35,11 @@ class Deployment:
     def secret(self, name: str) -> str:
         """The text of a secret's file."""
         return (self.secrets / name).read_text().strip()
+
+    def store_root(self) -> Minio:
+        """The store's administrator."""
+        access, secret = (self.secret(f"store-root/{name}-key") for name in ("access", "secret"))
+        return Minio(self.store.removeprefix("http://"), access, secret, secure=False, region="us-east-1")
 
     def environment(self) -> Mapping[str, str]:
         """What a person sets before `biosynth`."""

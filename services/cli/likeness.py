@@ -34,7 +34,7 @@ def add_likeness(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--like-segmentation", type=Path, metavar="FILE", help="what that image shows (.ome.tif); default: segment it"
     )
-    add_wish(parser, of="like")
+    add_wish(parser.add_argument_group("which plane of --like"), of="like")
 
 
 def set_likeness(request: GenerateRequest, arguments: argparse.Namespace, session: Session) -> str:

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--part", choices=("cells", "nuclei"), default="nuclei", help="what masks in --labels show (default nuclei)"
     )
-    add_wish(parser)  # --time also of --labels that are stacks
+    add_wish(parser.add_argument_group("which plane of images; --time also of --labels that are stacks"))
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table as CSV, with what images are like")
     add_limits(parser)
 

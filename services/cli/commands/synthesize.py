@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--like", type=Path, metavar="IMAGE|FOLDER", help="imitate this image, or those of a folder in turn"
     )
-    add_wish(parser, of="like")
+    add_wish(parser.add_argument_group("which plane of --like"), of="like")
     parser.add_argument("--wound-zone", action="store_true", help="find the wound between the cells of each mask")
     parser.add_argument("--time", type=COUNT, metavar="N", help="frame of masks that are stacks, from 0")
     parser.add_argument("--shard", type=shard, default=(1, 1), metavar="I/N", help="make the Ith of N parts only")

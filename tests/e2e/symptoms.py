@@ -75,6 +75,11 @@ def segment(client: Client) -> object:
     return client.segment(nuclei_picture(512, 512, 60, seed=next(_seeds)))
 
 
+def segment_large(client: Client) -> object:
+    """The same of 9 megapixels."""
+    return client.segment(nuclei_picture(3000, 3000, 1500, seed=next(_seeds)))
+
+
 def generate(client: Client) -> object:
     """A new image of a reference of the schema nuclei3."""
     reference = np.zeros((512, 512), np.uint8)

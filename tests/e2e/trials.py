@@ -54,8 +54,11 @@ def trials(deployment: Deployment, version: str, prometheus: QuickPrometheus) ->
               [("BiosynthEvaluationUnreadable", WARNING)]),
         Trial("segmentation has 0.1 cores for 12 callers", lambda: together(
             symptoms.slowed("segmentation", "0.1"), calls(symptoms.segment, 12, 300)),
-            [("BiosynthQueueSaturated", WARNING), ("BiosynthQueueStalled", CRITICAL),
-             ("BiosynthLatencyBudgetBurnsFast", CRITICAL), ("BiosynthLatencyBudgetBurnsSlowly", WARNING)]),
+            [("BiosynthQueueSaturated", WARNING), ("BiosynthLatencyBudgetBurnsFast", CRITICAL),
+             ("BiosynthLatencyBudgetBurnsSlowly", WARNING)]),
+        Trial("segmentation has 0.2 cores for 8 images of 9 megapixels", lambda: together(
+            symptoms.slowed("segmentation", "0.2"), calls(symptoms.segment_large, 8, 300)),
+            [("BiosynthQueueStalled", CRITICAL)]),
         Trial("segmentation has 0.3 cores, and 12 callers wait 3 s each", lambda: together(
             symptoms.slowed("segmentation", "0.3"), calls(symptoms.segment, 12, 3)),
             [("BiosynthOverloaded", WARNING)]),

@@ -267,7 +267,7 @@ def _days(text: str) -> int:
     return days
 
 
-def main() -> None:
+def _options() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         "init.py", description=__doc__, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -287,7 +287,12 @@ def main() -> None:
             metavar="DAYS",
             help=f"delete {folder}/ after (default: 0, never)",
         )
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Set up the server that the command line names."""
+    options = _options()
     policies = options.policies or Path(__file__).parent / "policies"
     try:
         users = read_users(options.secrets, policies, options.bucket)

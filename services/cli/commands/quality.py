@@ -25,7 +25,8 @@ Prints a row an image, and which ones `biosynth dataset` and `biosynth train` wo
   density      share of pixels in objects (--labels), else of blocks of 16 px that show structure
   duplicates   correlation with an earlier image, both reduced to 64 x 64 px
 
-Limits: {DEFAULTS}; `sparse` and `dense` are of the density.
+Limits: {DEFAULTS};
+`sparse` and `dense` are of the density.
 
   biosynth quality IMAGES --labels MASKS --out quality.csv"""
 

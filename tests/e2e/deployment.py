@@ -9,6 +9,7 @@ from pathlib import Path
 
 from biosynth import Client
 from biosynth.channel import TlsOptions
+from minio import Minio
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Deployment:
     def secret(self, name: str) -> str:
         """The text of a secret's file."""
         return (self.secrets / name).read_text().strip()
+
+    def store_root(self) -> Minio:
+        """The store's administrator."""
+        access, secret = (self.secret(f"store-root/{name}-key") for name in ("access", "secret"))
+        return Minio(self.store.removeprefix("http://"), access, secret, secure=False, region="us-east-1")
 
     def environment(self) -> Mapping[str, str]:
         """What a person sets before `biosynth`."""

@@ -18,7 +18,6 @@ from biosynth.channel import TlsOptions
 from biosynth.results import GenerationResult, ReferenceResult, RunOutcome, SegmentationResult
 from biosynth.v1.pipeline_pb2 import CreateDownloadRequest, CreateUploadRequest
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from minio import Minio
 
 from services.cli.composition import SERVICES
 from services.common.imaging.images import decode_image, encode_png
@@ -84,13 +83,13 @@ def test_the_command_line_writes_its_pictures(deployment: Deployment, tmp_path: 
 
 def test_images_and_models_are_in_the_store_afterwards(deployment: Deployment, client: Client) -> None:
     client.run(image=encode_png(nuclei_picture(seed=7)))
-    keys = [str(entry.object_name) for entry in root(deployment).list_objects("biosynth", recursive=True)]
+    keys = [str(entry.object_name) for entry in deployment.store_root().list_objects("biosynth", recursive=True)]
     version = ModelShelf(SHIPPED).get("fluo-nuclei").description.version
     ends = ("segmentation.ome.tif", "reference.png", "generated.png", f"models/fluo-nuclei/{version}/model.json")
     for end in ends:
         assert any(key.endswith(end) for key in keys), f"nothing ends with {end}"
     (generated, *_) = [key for key in keys if key.endswith("generated.png")]
-    data = root(deployment).get_object("biosynth", generated)
+    data = deployment.store_root().get_object("biosynth", generated)
     with data:
         assert decode_image(data.read()).ndim == 2
 
@@ -189,14 +188,3 @@ def whole(outcome: RunOutcome) -> tuple[SegmentationResult, ReferenceResult, Gen
     assert outcome.reference is not None
     assert outcome.generation is not None
     return outcome.segmentation, outcome.reference, outcome.generation
-
-
-def root(deployment: Deployment) -> Minio:
-    """The store's administrator."""
-    return Minio(
-        deployment.store.removeprefix("http://"),
-        deployment.secret("store-root/access-key"),
-        deployment.secret("store-root/secret-key"),
-        secure=False,
-        region="us-east-1",
-    )

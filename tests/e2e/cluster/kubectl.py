@@ -1,4 +1,4 @@
-"""kubectl for cluster.py: every command is printed, since the transcript is the proof."""
+"""kubectl for the proof on a cluster: every command is printed, since the transcript is the proof."""
 
 from __future__ import annotations
 
@@ -34,6 +34,16 @@ def run(*command: str, quiet: bool = False, stdin: str | None = None) -> str:
 def kubectl(*arguments: str, quiet: bool = False, stdin: str | None = None) -> str:
     """kubectl in the namespace of the deployment."""
     return run("kubectl", "--namespace", "biosynth", *arguments, quiet=quiet, stdin=stdin)
+
+
+def refused(*arguments: str) -> str:
+    """What kubectl says of a command that the cluster refuses. Ends the proof where it does not refuse."""
+    command = ["kubectl", "--namespace", "biosynth", *arguments]
+    say(f"$ {shlex.join(command)}")
+    done = subprocess.run(command, capture_output=True, text=True)
+    if not done.returncode:
+        sys.exit(f"expected the cluster to refuse this; it said:\n{done.stdout}")
+    return done.stderr
 
 
 def objects(kind: str, *arguments: str) -> list[dict[str, Any]]:

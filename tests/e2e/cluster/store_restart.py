@@ -1,0 +1,52 @@
+"""The object store restarted under load: what was answered stays, and calls find it again."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from collections.abc import Sequence
+
+from minio import Minio
+
+from tests.e2e.cluster.generators import set_generators
+from tests.e2e.cluster.kubectl import forwarded, kubectl, say, until
+from tests.e2e.cluster.load import DIRECT, Call, load, tell
+from tests.e2e.cluster.proof import STORE_PORT, Proof
+from tests.e2e.deployment import Deployment
+
+_AFTER_S = 20  # so that calls which were hit have come to their end
+
+
+def a_restarted_store_loses_nothing(proof: Proof) -> None:
+    """Every result that was answered, before, meanwhile and after, can be fetched after."""
+    set_generators(2)
+    with load(proof, "load-store", DIRECT, threads=4) as calls:
+        before = len(calls.calls())
+        kubectl("delete", "pod", "minio-0")
+        kubectl("rollout", "status", "statefulset/minio", "--timeout=120s", quiet=True)
+        again = len(calls.calls())
+        until("calls succeed again", lambda: any(not call.error for call in calls.calls()[again:]))
+        time.sleep(_AFTER_S)
+        every = calls.calls()
+    failed = tell("MinIO restarted", every[before:])
+    _all_are_there(proof, every)
+    if failed:
+        sys.exit("expected no call to fail")
+
+
+def _all_are_there(proof: Proof, calls: Sequence[Call]) -> None:
+    """Fetch every object that a call was answered with, and hash it."""
+    named = {call.key: call.sha256 for call in calls if not call.error}
+    with forwarded("service/minio", STORE_PORT, 9000) as address:
+        store = Deployment("", proof.secrets, f"http://{address}").store_root()
+        lost = [key for key, sha256 in named.items() if _sha256(store, key) != sha256]
+    say(f"{len(named)} results were answered; {len(named) - len(lost)} are in the store, byte for byte")
+    if lost:
+        sys.exit(f"expected all of them; lost: {lost[:5]}")
+
+
+def _sha256(store: Minio, key: str) -> str:
+    """Of the object's bytes. Raises S3Error where there is none."""
+    with store.get_object("biosynth", key) as answer:
+        return hashlib.sha256(answer.read()).hexdigest()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.e2e.cluster.admission import bad_pods_are_refused
+from tests.e2e.cluster.bulk import a_bulk_order_outlives_a_kill
 from tests.e2e.cluster.disruptions import no_call_fails_while_pods_go
 from tests.e2e.cluster.gpus import gpu_node
 from tests.e2e.cluster.kubectl import run, say
@@ -22,6 +23,7 @@ from tests.e2e.cluster.replicas import a_second_replica_doubles_the_work
 from tests.e2e.cluster.rotation import a_half_rotated_store_key_is_told
 from tests.e2e.cluster.settings import bad_settings_are_told
 from tests.e2e.cluster.store_restart import a_restarted_store_loses_nothing
+from tests.e2e.cluster.training import two_pods_train_a_model
 
 IMAGES = ("segmentation", "reference", "generation-cpu", "evaluation", "pipeline", "gateway", "cli", "minio")
 PARTS: dict[str, Callable[[Proof], None]] = {
@@ -32,6 +34,8 @@ PARTS: dict[str, Callable[[Proof], None]] = {
     "replicas": a_second_replica_doubles_the_work,
     "disruptions": no_call_fails_while_pods_go,
     "store-restart": a_restarted_store_loses_nothing,
+    "bulk": a_bulk_order_outlives_a_kill,
+    "training": two_pods_train_a_model,
 }
 
 
@@ -41,20 +45,24 @@ def main() -> None:
     parser.add_argument("--load", metavar="COMMAND", help="brings images into the nodes; is given their names")
     parser.add_argument("--secrets", type=Path, default=ROOT / "deploy" / "secrets", help="default: deploy/secrets")
     parser.add_argument("--version", required=True, help="tag of the images")
-    parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS), help="these parts alone")
+    parser.add_argument(
+        "--only", choices=PARTS, metavar="NAME", action="append", help=f"of {', '.join(PARTS)}; repeatable"
+    )
+    parser.add_argument("--training", action="store_true", help="training too: needs the image biosynth/training")
     parser.add_argument("--keep", action="store_true", help="leave everything running, and the node as it poses")
     parser.add_argument("--again", action="store_true", help="the namespace biosynth is there from an earlier --keep")
     arguments = parser.parse_args()
+    names = arguments.only or [name for name in PARTS if name != "training" or arguments.training]
     check_cluster(arguments.again)
     if arguments.load:
-        names = [f"biosynth/{image}:{arguments.version}" for image in IMAGES]
-        run(*shlex.split(arguments.load), *names)
+        images = [*IMAGES, "training"] if "training" in names else IMAGES
+        run(*shlex.split(arguments.load), *(f"biosynth/{image}:{arguments.version}" for image in images))
     proof = Proof(arguments.secrets, arguments.version)
     with deployed(proof, arguments.keep), gpu_node(proof, arguments.keep):
-        for name in arguments.only:
+        for name in names:
             say(f"--- {name}")
             PARTS[name](proof)
-    say(f"all of it holds: {', '.join(arguments.only)}")
+    say(f"all of it holds: {', '.join(names)}")
 
 
 if __name__ == "__main__":

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from tests.e2e.cluster.generators import generator_names, generators_are_ready, set_generators
-from tests.e2e.cluster.kubectl import kubectl, pods, run, until
+from tests.e2e.cluster.killing import kill_process
+from tests.e2e.cluster.kubectl import kubectl, pods, until
 from tests.e2e.cluster.load import DIRECT, GATEWAY, load, tell
 from tests.e2e.cluster.proof import Proof
 
-_KILLER = Path(__file__).parent / "kill-pod.json"
 _AFTER_S = 15  # so that calls which were hit have come to their end
 
 
@@ -35,20 +33,12 @@ def _update(_: Proof) -> None:
     kubectl("rollout", "restart", "deployment/generation")
 
 
-def _kill_process(proof: Proof) -> None:
-    """SIGKILL, sent by a privileged pod on the node: within its own container, process 1 cannot be killed."""
+def _kill(proof: Proof) -> None:
     pod = pods("generation")[0]
-    restarts = _restarts(pod["metadata"]["name"])
-    manifest = json.loads(_KILLER.read_text())
-    spec = manifest["spec"]
-    spec["nodeName"] = pod["spec"]["nodeName"]
-    spec["containers"][0] |= {"image": f"biosynth/minio:{proof.version}"}
-    spec["containers"][0]["env"] = [{"name": "POD", "value": pod["metadata"]["uid"]}]
-    run("kubectl", "create", "--filename", "-", stdin=json.dumps(manifest))
     name = pod["metadata"]["name"]
-    until(f"the container of {name} was killed and started again", lambda: _restarts(name) > restarts, 60)
-    run("kubectl", "--namespace", "biosynth-node", "logs", "kill-pod")
-    run("kubectl", "--namespace", "biosynth-node", "delete", "pod", "kill-pod", quiet=True)
+    restarts = _restarts(name)
+    kill_process(proof, pod, "service.py")
+    until(f"the container of {name} was started again", lambda: _restarts(name) > restarts, 60)
 
 
 def _restarts(name: str) -> int:
@@ -62,6 +52,6 @@ def _lose(_: Proof) -> None:
 
 _DISRUPTIONS: dict[str, Callable[[Proof], None]] = {
     "rolling update": _update,
-    "a killed process": _kill_process,
+    "a killed process": _kill,
     "a pod deleted with force": _lose,
 }

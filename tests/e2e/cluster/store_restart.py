@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
 from collections.abc import Sequence
 
-from minio import Minio
-
 from tests.e2e.cluster.generators import set_generators
-from tests.e2e.cluster.kubectl import forwarded, kubectl, say, until
+from tests.e2e.cluster.kubectl import kubectl, say, until
 from tests.e2e.cluster.load import DIRECT, Call, load, tell
-from tests.e2e.cluster.proof import STORE_PORT, Proof
-from tests.e2e.deployment import Deployment
+from tests.e2e.cluster.proof import Proof
+from tests.e2e.cluster.store import lost, opened_store
 
 _AFTER_S = 20  # so that calls which were hit have come to their end
 
@@ -38,15 +35,8 @@ def a_restarted_store_loses_nothing(proof: Proof) -> None:
 def _all_are_there(proof: Proof, calls: Sequence[Call]) -> None:
     """Fetch every object that a call was answered with, and hash it."""
     named = {call.key: call.sha256 for call in calls if not call.error}
-    with forwarded("service/minio", STORE_PORT, 9000) as address:
-        store = Deployment("", proof.secrets, f"http://{address}").store_root()
-        lost = [key for key, sha256 in named.items() if _sha256(store, key) != sha256]
-    say(f"{len(named)} results were answered; {len(named) - len(lost)} are in the store, byte for byte")
-    if lost:
-        sys.exit(f"expected all of them; lost: {lost[:5]}")
-
-
-def _sha256(store: Minio, key: str) -> str:
-    """Of the object's bytes. Raises S3Error where there is none."""
-    with store.get_object("biosynth", key) as answer:
-        return hashlib.sha256(answer.read()).hexdigest()
+    with opened_store(proof) as store:
+        missing = lost(store, named)
+    say(f"{len(named)} results were answered; {len(named) - len(missing)} are in the store, byte for byte")
+    if missing:
+        sys.exit(f"expected all of them; lost: {missing[:5]}")

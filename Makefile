@@ -11,7 +11,7 @@ EXTRAS := server segmentation cellpose3 cellpose stardist evaluation generation 
 LOCKS := services/requirements
 OUT ?= demo
 
-.PHONY: help demo test test-training lint protos lock bench images image-cuda up down test-compose test-cluster docker-engine clean
+.PHONY: help demo test test-training lint protos lock bench images image-cuda image-training up down test-compose test-cluster docker-engine clean
 
 help:  ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +50,7 @@ lock: $(UV)  ## write the hashed requirement files anew
 	printf 'uv\nsetuptools\n' | $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header - -o requirements-uv.txt
 	for extra in $(EXTRAS); do $(call compile,$$extra,$(LOCKS)/$$extra.txt) || exit 1; done
 
-images: docker-engine  ## build the container images biosynth/*, but not the one for GPUs; OPENVINO=1: generation-cpu with OpenVINO
+images: docker-engine  ## build the container images biosynth/*, but not those with torch; OPENVINO=1: generation-cpu with OpenVINO
 	$(call image,segmentation,services/Dockerfile) --build-arg SERVICE=segmentation --build-arg REQUIREMENTS=segmentation
 	$(call image,evaluation,services/Dockerfile) --build-arg SERVICE=evaluation --build-arg REQUIREMENTS=evaluation \
 	  --build-arg CORES=segmentation
@@ -64,6 +64,9 @@ images: docker-engine  ## build the container images biosynth/*, but not the one
 
 image-cuda: docker-engine  ## build biosynth/generation-cuda: torch, gigabytes
 	$(call image,generation-cuda,services/Dockerfile) --build-arg SERVICE=generation --build-arg REQUIREMENTS=generation-cuda
+
+image-training: docker-engine  ## build biosynth/training: the command line with torch, gigabytes
+	$(call image,training,services/cli/Dockerfile) --build-arg REQUIREMENTS=training
 
 up: docker-engine $(BIN)/.cli  ## start everything in containers and say how to use it; MTLS=1: mutual TLS
 	deploy/secrets.sh $(SECRETS)

@@ -7,7 +7,7 @@ set -euo pipefail
 folder=${1:-$(dirname "$0")/secrets}
 ca=$folder/tls/ca.crt ca_key=$folder/ca/ca.key
 hosts=(gateway segmentation reference generation evaluation pipeline minio)
-users=(root segmentation reference generation evaluation pipeline models)
+users=(root segmentation reference generation evaluation pipeline models bulk-generation evaluation-job)
 
 main() {
   command -v openssl >/dev/null || fail "expected the command openssl, found none; install it"

@@ -26,7 +26,9 @@ SECRET_KEY = "not-a-secret-only-for-tests"  # noqa: S105 - for servers that live
 BUCKET = "biosynth"
 REGION = "us-east-1"
 # Users that deploy/minio/init.py makes, by the names of their policies.
-USERS = ("segmentation", "reference", "generation", "evaluation", "pipeline", "models")
+USERS = (
+    "segmentation", "reference", "generation", "evaluation", "pipeline", "models", "bulk-generation", "evaluation-job",
+)  # fmt: skip
 _INIT = Path(__file__).parents[2] / "deploy" / "minio" / "init.py"
 # All ports that SeaweedFS listens on: free ones are chosen for all, so that servers can run side by side.
 _WEED_PORTS = (

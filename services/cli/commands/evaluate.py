@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from biosynth.v1.evaluation_pb2 import CompareSetsRequest, EvaluationResult, Fie
 from biosynth.v1.types_pb2 import Content
 
 from services.cli.console import Console
-from services.cli.files import check_folder, read_input, write_file
+from services.cli.files import check_folder, read_input
 from services.cli.folders import list_images, naming, read_labels
+from services.cli.nearby import nearby
 from services.cli.notes import Notes
 from services.cli.numbers import COUNT, SEED
+from services.cli.places import Folder, open_place
 from services.cli.session import Session, add_endpoint, open_session
 from services.common.errors import InvalidArgument
 from services.common.imaging.images import decode_image
@@ -34,24 +36,22 @@ Compares folders of generated images with a folder of real ones that trained non
   metrics.csv    the paired metrics of every image
 
 Images with the same name in two folders are pairs. --labels gives what they show: masks with the images' names
-(docs/masks.md); some figures need them."""
+(docs/masks.md); some figures need them. Folders may be s3://BUCKET/FOLDER of the store that BIOSYNTH_STORE_* name."""
 MOST_SECONDS = 6 * 3600.0  # the client's own limit, five minutes, is for one image
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("real", type=Path, metavar="REAL", help="folder of real images")
-    parser.add_argument("generated", type=Path, metavar="GENERATED", help="folder of generated images")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
-    parser.add_argument("--labels", type=Path, metavar="DIR", help="what the images show, by name")
+    parser.add_argument("real", metavar="REAL", help="folder of real images")
+    parser.add_argument("generated", metavar="GENERATED", help="folder of generated images")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--labels", metavar="DIR", help="what the images show, by name")
     parser.add_argument(
         "--part", choices=("cells", "nuclei"), default="nuclei", help="what label maps in --labels are (default nuclei)"
     )
+    parser.add_argument("--train", metavar="DIR", help="images that trained the model: was it learned by heart?")
     parser.add_argument(
-        "--train", type=Path, metavar="DIR", help="images that trained the model: was it learned by heart?"
-    )
-    parser.add_argument(
-        "--against", type=Path, action="append", default=[], metavar="DIR", help="one more generated folder; repeatable"
+        "--against", action="append", default=[], metavar="DIR", help="one more generated folder; repeatable"
     )
     parser.add_argument(
         "--judge", default="", metavar="NAME", help="segmenter of cells or nuclei: does it find what labels say?"
@@ -69,11 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command. Raises InvalidImage for a folder without images, InvalidArgument for sets that do not fit."""
-    out = check_folder(arguments.out)
+    out = open_place(arguments.out, os.environ)
+    if isinstance(out, Folder):
+        check_folder(Path(arguments.out))
     if arguments.model:
         check_model(arguments.model)  # before anything is uploaded
-    with open_session(os.environ, arguments.endpoint) as session:
-        request = _request(arguments, session, console)
+    with nearby(os.environ) as near, open_session(os.environ, arguments.endpoint) as session:
+        request = _request(arguments, near, session, console)
         result = session.ask(lambda asked: _compare(asked, session.client, console), request)
     files = {
         "metrics.csv": result.metrics_csv.file,
@@ -81,7 +83,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         "metrics.json": result.metrics_json.file,
     }
     for name, data in files.items():
-        write_file(out / name, data)
+        out.write(name, data)
     for verdict in result.verdicts:
         console.say(f"{verdict.name}: {verdict.verdict}")
     console.say(f"wrote {', '.join(files)} to {out}; open report.html")
@@ -89,28 +91,32 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     console.answer({"verdicts": verdicts, "folder": str(out), "metrics": json.loads(files["metrics.json"])})
 
 
-def _request(arguments: argparse.Namespace, session: Session, console: Console) -> CompareSetsRequest:
-    folders = [arguments.real, arguments.generated, *arguments.against, *([arguments.train] if arguments.train else [])]
+def _request(
+    arguments: argparse.Namespace, near: Callable[[str], Path], session: Session, console: Console
+) -> CompareSetsRequest:
+    real, *candidates = map(near, (arguments.real, arguments.generated, *arguments.against))
+    train, labels = (near(text) if text else None for text in (arguments.train, arguments.labels))
+    folders = [real, *candidates, *([train] if train else [])]
     listed = {folder: list_images(folder) for folder in folders}
     notes = Notes()
     with console.progress(total=sum(map(len, listed.values())), unit="image") as bar:
 
         def read(folder: Path, with_labels: bool) -> ImageSet:
-            labels = arguments.labels if with_labels else None
-            fields = (_field(path, labels, arguments.part, session, notes) for path in listed[folder])
+            shown = labels if with_labels else None
+            fields = (_field(path, shown, arguments.part, session, notes) for path in listed[folder])
             return ImageSet(name=folder.resolve().name, fields=_counted(fields, bar))
 
         request = CompareSetsRequest(
-            real=read(arguments.real, True),
-            candidates=[read(folder, True) for folder in (arguments.generated, *arguments.against)],
+            real=read(real, True),
+            candidates=[read(folder, True) for folder in candidates],
             judge=arguments.judge,
             seed=arguments.seed,
             tile_px=arguments.tile,
             pixel_classifier=arguments.cnn,
         )
         request.candidates[0].model = arguments.model
-        if arguments.train:
-            request.train.CopyFrom(read(arguments.train, False))
+        if train:
+            request.train.CopyFrom(read(train, False))
     notes.tell(console)
     return request
 

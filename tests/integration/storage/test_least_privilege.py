@@ -26,12 +26,15 @@ PREFIXES = (
     "results/compare-sets/",
     "results/evaluations/",
     "results/other/",
+    "datasets/generated/",
+    "evaluations/",
     "models/",
     "other/",
 )
 EVALUATIONS = {"results/evaluations/"}
 COMPARED = {"results/compare-pair/", "results/compare-sets/"} | EVALUATIONS
 IMAGES = {prefix for prefix in PREFIXES if prefix.startswith(("inputs/", "datasets/", "results/"))}
+DATA = {"inputs/", "datasets/", "datasets/generated/"}
 MODELS = {"models/"}
 
 
@@ -51,8 +54,14 @@ TABLE = {
     "evaluation": Rights(reads=IMAGES, writes=COMPARED, lists=EVALUATIONS),
     "pipeline": Rights(reads=IMAGES, writes={"inputs/"}),
     "models": Rights(reads=MODELS, writes=MODELS, lists=MODELS),
+    "bulk-generation": Rights(reads=DATA, writes={"datasets/generated/"}, lists=DATA),
+    "evaluation-job": Rights(
+        reads=IMAGES | {"evaluations/"},
+        writes={"inputs/", "results/compare-sets/", "evaluations/"} | EVALUATIONS,
+        lists=DATA | EVALUATIONS,
+    ),
 }
-SERVICES = [name for name in TABLE if name != "models"]
+SERVICES = ("segmentation", "reference", "generation", "evaluation", "pipeline")
 _names = (f"object-{number}" for number in count())
 
 

@@ -55,7 +55,7 @@ def test_it_makes_bucket_and_users_and_a_second_time_changes_nothing(
     assert len(first) == 1 + len(s3_servers.USERS)
     store_of(server, "first", secrets / "store-segmentation").check()
     again = said(s3_servers.setup(server.endpoint, "first", secrets))
-    assert again == "bucket first and its 6 users are as they should be: nothing changed\n"
+    assert again == "bucket first and its 8 users are as they should be: nothing changed\n"
 
 
 def test_a_new_secret_key_is_taken_over_and_the_old_one_refused(server: s3_servers.S3Server, tmp_path: Path) -> None:

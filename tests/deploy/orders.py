@@ -1,0 +1,54 @@
+"""Orders, as the READMEs of `bulk-generation`, `evaluation-job` and `training` show them, on copied manifests."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.deploy.rendering import DEPLOY, K8S, Object, environment, of_kind, render
+
+ORDERS = ("bulk-generation", "evaluation-job", "training")
+
+
+def order(component: str, folder: Path) -> list[Object]:
+    """The objects of the README's example, whose files are written where it says."""
+    for part in ("k8s", "minio"):
+        shutil.copytree(DEPLOY / part, folder / part, dirs_exist_ok=True)
+    ours = folder / "k8s" / "orders" / component
+    ours.mkdir(parents=True)
+    readme = (K8S / "components" / component / "README.md").read_text()
+    # Each block of code that begins with a comment that names it is a file.
+    for text, name in re.findall(r"^```\w*\n(# ([\w.]+).*?)^```", readme, re.MULTILINE | re.DOTALL):
+        (ours / name).write_text(text)
+    return render(ours)
+
+
+def job_of(objects: list[Object], component: str) -> Object:
+    """Its Job."""
+    return of_kind(objects, "Job")[component]
+
+
+def settings_of(objects: list[Object], component: str) -> dict[str, str]:
+    """The ConfigMap of an order, and the variables of its container."""
+    (found,) = (one for name, one in of_kind(objects, "ConfigMap").items() if name.startswith(f"{component}-"))
+    container = job_of(objects, component)["spec"]["template"]["spec"]["containers"][0]
+    return {**found["data"], **environment(container)}
+
+
+def start(
+    objects: list[Object], component: str, index: int, folder: Path, env: Mapping[str, str]
+) -> subprocess.Popen[str]:
+    """Start what the Job's container runs, with these variables besides the order's own, and files of `folder`."""
+    container = job_of(objects, component)["spec"]["template"]["spec"]["containers"][0]
+    (script,) = container["args"]
+    script = script.replace("/opt/venv/bin/python", sys.executable)
+    for mounted in ("/evaluations/", "/training/"):
+        script = script.replace(mounted, f"{folder}{mounted}")
+    everything = {**settings_of(objects, component), "JOB_COMPLETION_INDEX": str(index), **env}
+    return subprocess.Popen(
+        [*container["command"], script], env=everything, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )

@@ -24,7 +24,6 @@ def apply_order(name: str, literals: Mapping[str, object], patches: Sequence[Map
                 "name": name,
                 "namespace": "biosynth",
                 "literals": [f"{key}={value}" for key, value in literals.items()],
-                "options": {"labels": {"app.kubernetes.io/name": name}},
             }
         ],
         "patches": list(patches),

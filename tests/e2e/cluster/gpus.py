@@ -12,7 +12,7 @@ from grpc import StatusCode
 
 from services.common.imaging.images import encode_png
 from tests.e2e.cluster.kubectl import events, forwarded, kubectl, objects, pods, run, say, until
-from tests.e2e.cluster.proof import GATEWAY_PORT, Proof
+from tests.e2e.cluster.proof import Proof
 from tests.e2e.deployment import Deployment
 from tests.support.pictures import nuclei_picture
 
@@ -55,7 +55,7 @@ def gpu_node(proof: Proof, keep: bool) -> Iterator[None]:
 def _a_run_says_that_generation_is_missing(proof: Proof) -> None:
     """The error that a caller gets while no node has a GPU."""
     with (
-        forwarded("service/gateway", GATEWAY_PORT, 50051) as endpoint,
+        forwarded("service/gateway", 50051) as endpoint,
         Deployment(endpoint, proof.secrets, "").client() as client,
     ):
         try:

@@ -77,14 +77,24 @@ def events(pod: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def forwarded(target: str, port: int, to: int) -> Iterator[str]:
-    """An address on this machine that leads into the cluster."""
-    command = ["kubectl", "--namespace", "biosynth", "port-forward", target, f"{port}:{to}"]
+def forwarded(target: str, to: int, port: int | None = None) -> Iterator[str]:
+    """An address on this machine that leads into the cluster. port: None: any free one."""
+    # One address: where the port is in use on one of two, kubectl is content with the other.
+    command = [
+        "kubectl",
+        "--namespace",
+        "biosynth",
+        "port-forward",
+        "--address=127.0.0.1",
+        target,
+        f"{port or ''}:{to}",
+    ]
     say(f"$ {shlex.join(command)} &")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            if process.stdout is None or not process.stdout.readline().startswith("Forwarding"):
+            said = process.stdout.readline() if process.stdout is not None else ""
+            if not said.startswith("Forwarding from "):
                 sys.exit(f"expected to reach {target} by port {port} of this machine; is the port in use?")
-            yield f"127.0.0.1:{port}"
+            yield said.split()[2]
         finally:
             process.terminate()

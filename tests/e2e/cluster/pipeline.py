@@ -14,7 +14,7 @@ from services.common.imaging.images import encode_png
 from tests.e2e.cluster.gpus import GPU
 from tests.e2e.cluster.job import start_job
 from tests.e2e.cluster.kubectl import forwarded, kubectl, objects, pods, say
-from tests.e2e.cluster.proof import GATEWAY_PORT, ROOT, STORE_PORT, Proof
+from tests.e2e.cluster.proof import ROOT, STORE_PORT, Proof
 from tests.support.pictures import nuclei_picture
 
 
@@ -51,8 +51,8 @@ def a_job_in_the_cluster_runs_the_pipeline(proof: Proof) -> None:
 def tests_from_outside(proof: Proof) -> None:
     """The tests that compose passes too, through two port-forwards."""
     with (
-        forwarded("service/gateway", GATEWAY_PORT, 50051) as endpoint,
-        forwarded("service/minio", STORE_PORT, 9000) as store,
+        forwarded("service/gateway", 50051) as endpoint,
+        forwarded("service/minio", 9000, STORE_PORT) as store,
     ):
         named = {"ENDPOINT": endpoint, "SECRETS": str(proof.secrets.resolve()), "STORE": f"http://{store}"}
         env = {**os.environ, **{f"BIOSYNTH_TEST_{name}": value for name, value in named.items()}}

@@ -9,7 +9,6 @@ from tests.e2e.cluster.kubectl import run
 
 ROOT = Path(__file__).parents[3]
 OVERLAY = ROOT / "deploy" / "k8s" / "overlays" / "local"
-GATEWAY_PORT = 15051
 STORE_PORT = 19000  # that for which the local overlay signs links
 
 

@@ -14,7 +14,7 @@ from biosynth import BiosynthCallError
 
 from services.common.imaging.images import encode_png
 from tests.e2e.cluster.kubectl import forwarded, kubectl, run, say, until
-from tests.e2e.cluster.proof import GATEWAY_PORT, OVERLAY, Proof
+from tests.e2e.cluster.proof import OVERLAY, Proof
 from tests.e2e.cluster.settings import told
 from tests.e2e.deployment import Deployment
 from tests.support.pictures import nuclei_picture
@@ -69,7 +69,7 @@ def _must_answer(proof: Proof, seed: int, what: str) -> None:
 def _run(proof: Proof, seed: int) -> str:
     """What a run of a new picture is answered; "OK", or the error."""
     with (
-        forwarded("service/gateway", GATEWAY_PORT, 50051) as endpoint,
+        forwarded("service/gateway", 50051) as endpoint,
         Deployment(endpoint, proof.secrets, "").client() as client,
     ):
         try:

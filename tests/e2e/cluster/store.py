@@ -19,7 +19,7 @@ BUCKET = "biosynth"
 @contextmanager
 def opened_store(proof: Proof) -> Iterator[Minio]:
     """A client, by way of a port-forward."""
-    with forwarded("service/minio", STORE_PORT, 9000) as address:
+    with forwarded("service/minio", 9000, STORE_PORT) as address:
         yield Deployment("", proof.secrets, f"http://{address}").store_root()
 
 

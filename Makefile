@@ -19,7 +19,7 @@ help:  ## print this help
 demo: $(BIN)/.cli  ## a real fluorescence image through the whole pipeline; pictures in demo/
 	$(BIN)/python -m services.cli.demo --out $(OUT)
 
-test: $(BIN)/.test $(BIN)/minio-server $(BIN)/kustomize  ## set up, then every test that needs no torch
+test: $(BIN)/.test $(BIN)/minio-server $(BIN)/kustomize $(BIN)/kube-score  ## set up, then every test that needs no torch
 	PATH=$$PATH:$(CURDIR)/$(BIN) \
 	  BIOSYNTH_TEST_MINIO=$$(if test -x $(BIN)/minio-server; then echo $(CURDIR)/$(BIN)/minio-server; fi) \
 	  $(BIN)/python -m pytest -n 2 --ignore tests/training $(ARGS)
@@ -143,3 +143,10 @@ KUSTOMIZE_MODULE := sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
 $(BIN)/kustomize: | $(UV)
 	if ! command -v kubectl >/dev/null && command -v go >/dev/null; then \
 	  GOBIN=$(CURDIR)/$(BIN) go install $(KUSTOMIZE_MODULE) || echo "kustomize could not be built: the tests of manifests will skip"; fi
+
+# Judges the manifests: half a minute the first time; without Go that test skips by name.
+KUBE_SCORE_MODULE := github.com/zegl/kube-score/cmd/kube-score@v1.20.0
+$(BIN)/kube-score: | $(UV)
+	if command -v go >/dev/null; then \
+	  GOBIN=$(CURDIR)/$(BIN) go install $(KUBE_SCORE_MODULE) || echo "kube-score could not be built: its test will skip"; \
+	else echo "no Go here: kube-score's test will skip"; fi

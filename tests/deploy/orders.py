@@ -40,15 +40,20 @@ def settings_of(objects: list[Object], component: str) -> dict[str, str]:
 
 
 def start(
-    objects: list[Object], component: str, index: int, folder: Path, env: Mapping[str, str]
+    objects: list[Object], component: str, index: int, folder: Path, env: Mapping[str, str], port: int = 0
 ) -> subprocess.Popen[str]:
-    """Start what the Job's container runs, with these variables besides the order's own, and files of `folder`."""
+    """Start what the Job's container runs, in a session of its own, with these variables besides the order's own.
+
+    folder: where its volumes are. port: of this machine, where the pods of a training meet.
+    """
     container = job_of(objects, component)["spec"]["template"]["spec"]["containers"][0]
     (script,) = container["args"]
     script = script.replace("/opt/venv/bin/python", sys.executable)
     for mounted in ("/evaluations/", "/training/"):
         script = script.replace(mounted, f"{folder}{mounted}")
+    script = script.replace("training-0.training", "127.0.0.1").replace("29500", str(port))
     everything = {**settings_of(objects, component), "JOB_COMPLETION_INDEX": str(index), **env}
     return subprocess.Popen(
-        [*container["command"], script], env=everything, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [*container["command"], script],
+        env=everything, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip

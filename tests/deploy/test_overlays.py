@@ -29,10 +29,33 @@ def test_generation_alone_asks_for_a_gpu_and_waits_for_no_second_one(name: str) 
     ]
     assert asking == ["Deployment generation, container service"]
     spec = of_kind(overlay(name), "Deployment")["generation"]["spec"]
-    assert spec["strategy"] == {"type": "Recreate"} and spec.get("replicas", 1) == 1
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
+    assert "replicas" not in spec  # an autoscaler's, or a patch's: applying the overlay again leaves them
     assert {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"} in spec["template"]["spec"][
         "tolerations"
     ]
+
+
+@on_every_overlay
+def test_generators_are_scheduled_before_jobs_evict_nobody_and_spread_over_nodes(name: str) -> None:
+    pod = of_kind(overlay(name), "Deployment")["generation"]["spec"]["template"]["spec"]
+    priority = of_kind(overlay(name), "PriorityClass")[pod["priorityClassName"]]
+    assert priority["value"] > 0 and priority["preemptionPolicy"] == "Never"
+    (spread,) = pod["topologySpreadConstraints"]
+    assert spread["topologyKey"] == "kubernetes.io/hostname" and spread["whenUnsatisfiable"] == "ScheduleAnyway"
+    assert {mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]} >= {"/dev/shm"}  # noqa: S108 - of a pod
+
+
+@on_every_overlay
+def test_a_gpu_is_preferred_by_labels_that_sharing_does_not_change(name: str) -> None:
+    node = of_kind(overlay(name), "Deployment")["generation"]["spec"]["template"]["spec"]["affinity"]["nodeAffinity"]
+    assert node.keys() == {"preferredDuringSchedulingIgnoredDuringExecution"}  # nodes without labels will do
+    labels = [
+        expression["key"]
+        for one in node["preferredDuringSchedulingIgnoredDuringExecution"]
+        for expression in one["preference"]["matchExpressions"]
+    ]
+    assert labels == ["nvidia.com/gpu.memory", "nvidia.com/gpu.family"]
 
 
 @on_every_overlay
@@ -83,7 +106,9 @@ def test_production_names_no_store_of_its_own() -> None:
 def test_production_keeps_a_replica_while_a_node_is_drained() -> None:
     deployments = of_kind(overlay("production"), "Deployment")
     budgets = of_kind(overlay("production"), "PodDisruptionBudget")
-    assert {name for name, found in deployments.items() if found["spec"].get("replicas", 1) == 2} == budgets.keys()
+    assert deployments.keys() == budgets.keys()
+    assert {name for name, found in deployments.items() if found["spec"].get("replicas") != 2} == {"generation"}
+    assert all(budget["spec"]["maxUnavailable"] == 1 for budget in budgets.values())  # never in a drain's way for ever
     for name, budget in budgets.items():
         assert (
             budget["spec"]["selector"]["matchLabels"].items()
@@ -93,9 +118,8 @@ def test_production_keeps_a_replica_while_a_node_is_drained() -> None:
 
 def test_a_production_update_gives_clients_time_to_find_new_pods() -> None:
     for name, deployment in of_kind(overlay("production"), "Deployment").items():
-        if name != "generation":
-            # What gRPC waits between two lookups of a name, and how long cluster DNS may keep one.
-            assert deployment["spec"]["minReadySeconds"] >= 30, name
+        # What gRPC waits between two lookups of a name, and how long cluster DNS may keep one.
+        assert deployment["spec"]["minReadySeconds"] >= 30, name
 
 
 def test_the_guide_pushes_the_images_that_the_overlay_names() -> None:

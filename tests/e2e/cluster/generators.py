@@ -34,6 +34,16 @@ def generator_names() -> list[str]:
     return sorted(str(pod["metadata"]["name"]) for pod in pods("generation"))
 
 
+def ready_generators() -> list[str]:
+    """Those that are ready, by name."""
+    ready = {"type": "Ready", "status": "True"}
+    return [
+        str(pod["metadata"]["name"])
+        for pod in pods("generation")
+        if any(ready.items() <= condition.items() for condition in pod["status"].get("conditions", []))
+    ]
+
+
 def answered(names: Sequence[str]) -> dict[str, float]:
     """How many images each of these pods has made, by its own metrics."""
     return {name: _answered(name) for name in names}

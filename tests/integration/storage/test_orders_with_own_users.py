@@ -49,7 +49,7 @@ def as_user(minio: MinioWithUsers, user: str, folder: Path) -> dict[str, str]:
 def finish(objects: list[Object], component: str, index: int, folder: Path, env: dict[str, str]) -> str:
     """Run an index to its end; returns what it said."""
     process = start(objects, component, index, folder, env)
-    said = "".join(process.communicate(timeout=120))
+    said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     return said
 

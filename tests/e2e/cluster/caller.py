@@ -51,7 +51,7 @@ def _call_on(client: Client, reference: Content, seeds: Iterator[int]) -> None:
         line = _call(client, GenerateRequest(
             reference=reference, model="fluo-nuclei", seed=seed, delivery=Delivery.DELIVERY_OBJECT
         ))  # fmt: skip
-        print(json.dumps(line), flush=True)
+        print(f"{json.dumps(line)}\n", end="", flush=True)  # one write: threads must not meet within a line
         if line["error"]:
             time.sleep(0.5)  # as a caller would; else failures outnumber all other calls
 

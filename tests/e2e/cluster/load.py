@@ -41,6 +41,10 @@ class Load:
         lines = kubectl("logs", f"job/{self._name}", quiet=True).splitlines()
         return [Call(**json.loads(line)) for line in lines if line.startswith("{") and line.endswith("}")]
 
+    def succeeded(self) -> list[Call]:
+        """Those without an error."""
+        return [call for call in self.calls() if not call.error]
+
     def during(self, seconds: float) -> list[Call]:
         """The calls that end within the next seconds."""
         before = len(self.calls())
@@ -56,8 +60,8 @@ def load(proof: Proof, name: str, endpoint: str, threads: int, side_px: int = 51
     start_job(name, proof.version, script, arguments, command=["/opt/venv/bin/python", "/files/caller.py"])
     kubectl("wait", "pod", "--selector", f"job-name={name}", "--for=condition=Ready", "--timeout=60s", quiet=True)
     found = Load(name)
-    until(f"{threads} calls of {name} have succeeded", lambda: sum(not c.error for c in found.calls()) >= threads, 120)
     try:
+        until(f"{threads} calls of {name} have succeeded", lambda: len(found.succeeded()) >= threads, 120)
         yield found
     finally:
         kubectl("delete", f"job/{name}", f"configmap/{name}", quiet=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -44,18 +45,29 @@ def ready_generators() -> list[str]:
     ]
 
 
-def answered(names: Sequence[str]) -> dict[str, float]:
-    """How many images each of these pods has made, by its own metrics."""
-    return {name: _answered(name) for name in names}
+@dataclass(frozen=True)
+class Work:
+    """What a generator has done since its start, by its own metrics."""
+
+    images: float
+    cpu_s: float
+
+    def since(self, before: Work) -> Work:
+        """What was done between two looks."""
+        return Work(self.images - before.images, self.cpu_s - before.cpu_s)
 
 
-def _answered(name: str) -> float:
+def work(names: Sequence[str]) -> dict[str, Work]:
+    """What each of these pods has done until now."""
+    return {name: _work(name) for name in names}
+
+
+def _work(name: str) -> Work:
     path = f"/api/v1/namespaces/biosynth/pods/{name}:9464/proxy/metrics"
     families = text_string_to_metric_families(kubectl("get", "--raw", path, quiet=True))
-    wanted = {"grpc_method": "Generate", "grpc_code": "OK"}
-    return sum(
-        sample.value
-        for family in families
-        for sample in family.samples
-        if sample.name == "grpc_server_handled_total" and wanted.items() <= sample.labels.items()
+    samples = [sample for family in families for sample in family.samples]
+    wanted = {"grpc_method": "Generate", "grpc_code": "OK"}.items()
+    return Work(
+        images=sum(s.value for s in samples if s.name == "grpc_server_handled_total" and wanted <= s.labels.items()),
+        cpu_s=sum(s.value for s in samples if s.name == "process_cpu_seconds_total"),
     )

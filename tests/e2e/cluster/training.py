@@ -25,6 +25,7 @@ _NODE = ("kubectl", "--namespace", "biosynth-node")
 def two_pods_train_a_model(proof: Proof) -> None:
     """Few steps of a small network: what is shown is that the pods find each other, go on together and end."""
     out = f"proof-{secrets.token_hex(4)}"
+    _clear()
     _prepare(proof)
     options = "--steps 4 --hyper /training/hyper.yaml --json"
     order = {"WHAT": "generator", "DATASET": "dataset", "OUT": out, "NODES": 2, "OPTIONS": options}
@@ -32,12 +33,19 @@ def two_pods_train_a_model(proof: Proof) -> None:
     kubectl("wait", "job/training", "--for=condition=Complete", "--timeout=400s")
     (job,) = [job for job in objects("jobs") if job["metadata"]["name"] == "training"]
     done = job["status"]["completedIndexes"]
-    record = _record(kubectl("logs", "job/training", "--all-pods", quiet=True))
+    record = _record()
     steps, fields = record["training"]["steps"], record["training"]["fields"]
     say(f"training: indexes {done} completed; model {record['model']} after {steps} steps on {fields}")
     if done != "0,1" or record["model"] != out:
         sys.exit("expected both pods to end, and one of them to write the model")
-    kubectl("delete", "job/training", quiet=True)
+    _clear()
+
+
+def _clear() -> None:
+    """Delete the order and its volume: one that was claimed before would not be bound again. The folder stays."""
+    kinds = "job,service,networkpolicy,configmap,persistentvolumeclaim"
+    kubectl("delete", kinds, "--selector", "app.kubernetes.io/name=training", quiet=True)
+    run("kubectl", "delete", "--filename", str(_VOLUME), "--ignore-not-found", quiet=True)
 
 
 def _prepare(proof: Proof) -> None:
@@ -47,7 +55,7 @@ def _prepare(proof: Proof) -> None:
         folder.mkdir()
         write_disk_fields(folder)
         (Path(name) / "hyper.yaml").write_text(yaml.safe_dump(_HYPER))
-        run(*_NODE, "delete", "configmap/training-data", "pod/training-data", "--ignore-not-found", quiet=True)
+        run(*_NODE, "delete", "configmap/training-data", "--ignore-not-found", quiet=True)
         file = Path(name) / "data.tar"
         with tarfile.open(file, "w") as tar:
             tar.add(folder, "dataset")
@@ -72,10 +80,11 @@ def _small() -> dict[str, Any]:
     return {"target": {"kind": "Job", "name": "training"}, "patch": json.dumps([operation])}
 
 
-def _record(log: str) -> dict[str, Any]:
-    """What the command answered by --json."""
-    lines = [line[line.index("{") :] for line in log.splitlines() if '"model"' in line]
-    if len(lines) != 1:
-        sys.exit(f"expected one of the pods to tell of the model; got:\n{log}")
-    record: dict[str, Any] = json.loads(lines[0])
+def _record() -> dict[str, Any]:
+    """What the command answered by --json, in the log of one of the pods."""
+    names = [str(pod["metadata"]["name"]) for pod in objects("pods", "--selector", "job-name=training")]
+    told = [log for name in names if '"model"' in (log := kubectl("logs", name, quiet=True))]
+    if len(told) != 1:
+        sys.exit(f"expected one of {', '.join(names)} to tell of the model; {len(told)} do")
+    record: dict[str, Any] = json.loads(told[0][told[0].index("{\n") :])
     return record

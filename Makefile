@@ -36,8 +36,9 @@ lint: $(BIN)/.test  ## format, lint, types, import contracts, protos, and that t
 	rm -rf build/stubs && mkdir -p build/stubs && $(call stubs,build/stubs)
 	for stub in build/stubs/biosynth/v1/*; do diff $$stub protos/biosynth/v1/$$(basename $$stub) || exit 1; done
 
-protos: $(BIN)/.test  ## make the stubs from protos/biosynth/v1/*.proto, and build/biosynth.binpb, which describes them
+protos: $(BIN)/.test  ## make stubs and docs/api.md from protos/biosynth/v1/*.proto, and build/biosynth.binpb, which describes them
 	$(call stubs,protos)
+	$(BIN)/python -m docs.api
 	mkdir -p build && cd protos && ../$(BIN)/buf build -o ../build/biosynth.binpb
 
 stubs = PATH=$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -Iprotos --python_out=$(1) --grpc_python_out=$(1) \

@@ -1,4 +1,4 @@
-"""Prepares a MinIO server for biosynth: the bucket and, for every policy, a user with the rights that it grants.
+"""Prepares a MinIO server for biosynth: the bucket, when its results and uploads expire, and a user for every policy.
 
 It changes only what is missing or different, so it may run any number of times, such as after a change of a policy or
 a secret key. It needs Python and the packages `minio` and `certifi`, nothing of biosynth.
@@ -19,16 +19,30 @@ from urllib.parse import urlsplit
 import certifi
 import urllib3
 from minio import Minio, MinioAdmin
+from minio.commonconfig import ENABLED, Filter
 from minio.credentials import StaticProvider
 from minio.error import MinioAdminException, MinioException, S3Error
+from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
 
 _EPILOG = """\
 The secrets folder holds store-root/ and, for every policies/NAME.json, store-NAME/, each with the files access-key and
 secret-key; deploy/secrets.sh makes it. User NAME gets that policy and no other. To change a secret key, write another
 into the file, run this again and restart the service. Users and policies that nothing names any more are left alone.
 
+Where an --expire option is 0 nothing expires, and rules that this script made for it before are removed; rules whose
+names do not begin with biosynth- are left alone. The small records under results/evaluations/, which the gauges of
+Prometheus are read from, never expire.
+
 Exit codes: 0 all is as it should be, 1 it is not and the last line says why, 2 wrong options.
 """
+
+# What may expire, by the option that says when. Of results/ each operation by itself: S3's rules cannot leave out
+# results/evaluations/, whose records are not made again when they are asked for.
+EXPIRING = {
+    "results": ("segment", "render", "generate", "compare-pair", "compare-sets"),
+    "inputs": ("",),
+}
+_RULE = "biosynth-"  # how the names of our rules begin
 
 
 class SetupError(Exception):
@@ -78,10 +92,35 @@ class Server:
 
     def make_bucket(self, name: str) -> list[str]:
         """Make the bucket unless it is there. Says what it changed."""
-        if self._s3.bucket_exists(name):
-            return []
+        try:
+            if self._s3.bucket_exists(name):
+                return []
+        except ValueError as error:
+            raise SetupError(
+                f"expected 3 to 63 lower-case letters, digits and dashes as --bucket, got {name!r}"
+            ) from error
         self._s3.make_bucket(name, self._region)
         return ["made"]
+
+    def set_expiry(self, bucket: str, wanted: dict[str, int]) -> list[str]:
+        """Make our rules say after how many days prefixes expire, and keep the rules of others. Says what it changed.
+
+        MinIO deletes what a rule names at the midnight (UTC) after those days, or later, when its scanner comes by.
+        """
+        found = self._s3.get_bucket_lifecycle(bucket)
+        rules = list(found.rules) if found else []
+        others = [rule for rule in rules if not str(rule.rule_id).startswith(_RULE)]
+        if wanted == {rule.rule_filter.prefix: rule.expiration.days for rule in rules if rule not in others}:
+            return []
+        ours = [
+            Rule(ENABLED, Filter(prefix=prefix), rule_id=rule_name(prefix), expiration=Expiration(days=days))
+            for prefix, days in wanted.items()
+        ]
+        if ours or others:
+            self._s3.set_bucket_lifecycle(bucket, LifecycleConfig([*others, *ours]))
+        else:
+            self._s3.delete_bucket_lifecycle(bucket)
+        return [", ".join(f"{prefix} after {days} days" for prefix, days in wanted.items()) or "nothing"]
 
     def set_up_user(self, user: User) -> list[str]:
         """Set up policy, keys and rights, in this order: at no moment has the user more rights than these.
@@ -138,6 +177,25 @@ class Server:
         return {"endpoint": self._url.netloc, "secure": secure, "region": self._region, "http_client": self._http}
 
 
+def expiring(days: dict[str, int]) -> dict[str, int]:
+    """Days by prefix, of folders that expire at all.
+
+    >>> expiring({"results": 0, "inputs": 7})
+    {'inputs/': 7}
+    """
+    return {
+        f"{folder}/{operation}/" if operation else f"{folder}/": days[folder]
+        for folder, operations in EXPIRING.items()
+        for operation in operations
+        if days[folder] > 0
+    }
+
+
+def rule_name(prefix: str) -> str:
+    """The name of our rule for a prefix."""
+    return _RULE + prefix.strip("/").replace("/", "-")
+
+
 def read_keys(folder: Path) -> Keys:
     """The credentials in a folder of the secrets."""
     access, secret = (_read(folder / name) for name in ("access-key", "secret-key"))
@@ -186,10 +244,11 @@ def _ordered(value: Any) -> Any:
     return sorted(map(_ordered, value), key=json.dumps) if isinstance(value, list) else value
 
 
-def set_up(server: Server, bucket: str, users: list[User]) -> None:
+def set_up(server: Server, bucket: str, expiry: dict[str, int], users: list[User]) -> None:
     """Change what is not as it should be, and print it."""
     try:
         changes = {f"bucket {bucket}": server.make_bucket(bucket)}
+        changes["expires"] = server.set_expiry(bucket, expiry)
         changes |= {f"user {user.keys.access}": server.set_up_user(user) for user in users}
     except MinioAdminException as error:
         raise SetupError("MinIO refused: {2} ({0} {1})".format(*_answer(error))) from error
@@ -197,6 +256,14 @@ def set_up(server: Server, bucket: str, users: list[User]) -> None:
         raise SetupError(f"MinIO failed: {error}") from error
     lines = [f"{what}: {', '.join(done)}" for what, done in changes.items() if done]
     print("\n".join(lines) or f"bucket {bucket} and its {len(users)} users are as they should be: nothing changed")
+
+
+def _days(text: str) -> int:
+    """A number of days; argparse names the option where this raises."""
+    days = int(text) if text.strip().isdecimal() else -1
+    if not 0 <= days <= 36500:
+        raise argparse.ArgumentTypeError(f"expected days, 0 (never) to 36500, got {text!r}")
+    return days
 
 
 def main() -> None:
@@ -211,13 +278,22 @@ def main() -> None:
     parser.add_argument("--region", default="us-east-1", help="(default: %(default)s)")
     parser.add_argument("--ca", type=Path, metavar="FILE", help="PEM of the CA of an https server of one's own")
     parser.add_argument("--wait", default=60.0, type=float, metavar="S", help="for the server (default: %(default)g)")
+    for folder in EXPIRING:
+        parser.add_argument(
+            f"--expire-{folder}",
+            default=0,
+            type=_days,
+            metavar="DAYS",
+            help=f"delete {folder}/ after (default: 0, never)",
+        )
     options = parser.parse_args()
     policies = options.policies or Path(__file__).parent / "policies"
     try:
         users = read_users(options.secrets, policies, options.bucket)
         server = Server(options.endpoint, options.region, options.ca, read_keys(options.secrets / "store-root"))
         server.wait(options.wait)
-        set_up(server, options.bucket, users)
+        days = {folder: getattr(options, f"expire_{folder}") for folder in EXPIRING}
+        set_up(server, options.bucket, expiring(days), users)
     except SetupError as error:
         sys.exit(f"cannot set up the store: {error}")
 

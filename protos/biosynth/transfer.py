@@ -99,4 +99,7 @@ def _failed(what: str, key: str, cause: int | Exception) -> BiosynthCallError:
         return BiosynthCallError(code, f"the store refused the {what} of {key} with HTTP {cause}", "TRANSFER_FAILED")
     reason = getattr(cause, "reason", cause)
     text = f"the store does not answer the {what} of {key}: {reason}"
+    if what == "upload" and isinstance(reason, BrokenPipeError | ConnectionResetError):
+        # MinIO with a full disk answers before the body and closes; while that is being sent, the answer is lost.
+        text = f"the store broke off the upload of {key} ({reason}); one that has no room left does so"
     return BiosynthCallError(grpc.StatusCode.UNAVAILABLE, text, "TRANSFER_FAILED")

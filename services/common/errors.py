@@ -258,6 +258,18 @@ class ConfigError(BiosynthError):
     reason = "CONFIGURATION"
 
 
+class StoreRefused(ConfigError):
+    """The object store refuses this service: keys, rights, bucket or clock are wrong until an operator mends them.
+
+    Unlike other errors of the configuration it may begin and end while the service runs, as when keys are changed, and
+    is no fault of the caller's: the same call may succeed later.
+    """
+
+    status = "UNAVAILABLE"
+    reason = "STORE_REFUSED"
+    retry_seconds = 1.0
+
+
 class ResultDamaged(BiosynthError):
     """A stored result is not what its record says; it must be deleted by hand, for objects are never overwritten."""
 

@@ -94,7 +94,15 @@ class Settings:
             return self.required(name, f"{why} (or {name}_FILE, the path of a file that holds it)")
         if self.text(name) is not None:
             raise ConfigError(f"expected one of {name} and {name}_FILE, got both")
-        value = path.read_text(encoding="utf-8").strip()
-        if not value:
-            raise ConfigError(f"{name}_FILE: expected a file that holds the secret, got an empty one: {path}")
-        return value
+        return secret_in(f"{name}_FILE", path)
+
+
+def secret_in(name: str, path: Path) -> str:
+    """What the file holds that the variable `name` names. Raises ConfigError where it is empty or cannot be read."""
+    try:
+        value = path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError as error:
+        raise ConfigError(f"{name}: expected a readable file, got {str(path)!r} ({error.strerror})") from None
+    if not value:
+        raise ConfigError(f"{name}: expected a file that holds the secret, got an empty one: {path}")
+    return value

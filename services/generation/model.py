@@ -107,6 +107,14 @@ def read_model(folder: Path) -> StoredModel:
         raise ConfigError(f"expected a model description at {path}; {error}") from error
 
 
+def format_of(description: bytes) -> str | None:
+    """The format that a `model.json` names; None for what is none."""
+    try:
+        return str(json.loads(description)["format"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
 def _read_record(body: Mapping[str, Any]) -> AppearanceRecord:
     objects = tuple((float(mean), float(deviation)) for mean, deviation in body["objects"])
     if not objects:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import logging
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -16,10 +18,12 @@ from services.common.storage.store import Store
 from services.generation.model import (
     CARD,
     DESCRIPTION,
+    FORMAT,
     PICTURE,
     TORCH_WEIGHTS,
     WEIGHTS,
     StoredModel,
+    format_of,
     read_model,
     version_order,
 )
@@ -30,6 +34,7 @@ _TYPES = {"json": "application/json", "md": "text/markdown", "png": "image/png"}
 _MAX_BYTES = 512 * 1024**2
 # Of one model; requests may ask for each of them. Disk and memory do not grow with every training.
 KEPT_VERSIONS = 3
+_log = logging.getLogger(__name__)
 _KEY = re.compile(f"{ROOT}({MODEL_NAME})/({MODEL_VERSION})/{re.escape(DESCRIPTION)}")
 
 
@@ -96,11 +101,23 @@ def pull_models(store: Store, into: Path, required: Sequence[str] = ()) -> Path:
 
 
 def newest_versions(store: Store) -> Iterator[ModelVersion]:
-    """The newest complete versions of each model, KEPT_VERSIONS at most, by name, the newest first."""
+    """The newest complete versions of each model, KEPT_VERSIONS at most, by name, the newest first.
+
+    Versions in a format of another release are left out: after a rollback the newer release's are still there.
+    """
     found = [ModelVersion(*match.groups()) for key in store.list(ROOT) if (match := _KEY.fullmatch(key))]
     for name in sorted({version.name for version in found}):
         own = (version for version in found if version.name == name)
-        yield from sorted(own, key=lambda version: version_order(version.version), reverse=True)[:KEPT_VERSIONS]
+        newest = sorted(own, key=lambda version: version_order(version.version), reverse=True)
+        yield from itertools.islice((version for version in newest if _is_read(store, version)), KEPT_VERSIONS)
+
+
+def _is_read(store: Store, version: ModelVersion) -> bool:
+    found = format_of(store.get(version.prefix + DESCRIPTION, _MAX_BYTES))
+    if found in (FORMAT, None):  # what names no format is refused when it is read
+        return True
+    _log.warning("leaving out %s, of format %.40s: this release reads %s", version.prefix, found, FORMAT)
+    return False
 
 
 def _put(store: Store, key: str, path: Path) -> None:

@@ -14,28 +14,30 @@ from tests.deploy.combinations import combined, options_of
 from tests.deploy.rendering import Object, overlay
 
 KUBERNETES = "v1.30"  # the oldest that docs/deploy.md names
+# A check, what it is said of (the end of an object's name; empty: of any), and why that stays.
 EVERYWHERE = {
-    "container-image-pull-policy": "production's images are named by digest, and a node has the local ones only",
-    "deployment-has-host-podantiaffinity": "topology spread constraints do that, without leaving pods pending",
-    "statefulset-has-host-podantiaffinity": "MinIO of the component is one pod",
-    "statefulset-has-poddisruptionbudget": "the same",
-    "pod-probes-identical": "nginx serves one page, which says all that both ask: the gateway holds no state to lose",
+    "container-image-pull-policy": ("", "production's images are named by digest, and a node has the local ones only"),
+    "deployment-has-host-podantiaffinity": ("", "topology spread constraints do that, and leave no pod pending"),
+    "statefulset-has-host-podantiaffinity": ("/minio", "the component's MinIO is one pod"),
+    "statefulset-has-poddisruptionbudget": ("/minio", "the same"),
+    "pod-probes-identical": ("/gateway", "nginx has one page, and no state that it could lose"),
 }
 LOCAL = EVERYWHERE | {
-    "deployment-replicas": "one of each, to fit a node of two cores",
-    "deployment-has-poddisruptionbudget": "the same",
-    "pod-networkpolicy": "policies are of the component `network`, in production",
-    "container-security-context-user-group-id": "prepare-volume gives a folder of the node to MinIO's user, as root",
+    "deployment-replicas": ("", "one of each, to fit a node of two cores"),
+    "deployment-has-poddisruptionbudget": ("", "the same"),
+    "pod-networkpolicy": ("", "policies are of the component `network`, in production"),
+    "container-security-context-user-group-id": ("/prepare-volume", "it gives a folder of the node to MinIO's user"),
 }
+EGRESS = ("", "what goes out is not limited: the README of `network` says so")
 PRODUCTION = EVERYWHERE | {
-    "deployment-replicas": "generation has as many pods as there are free GPUs",
-    "pod-networkpolicy": "what goes out is not limited: the README of `network` says so",
-    "networkpolicy-targets-pod": "the policy `store` is for MinIO, where its component is",
+    "deployment-replicas": ("/generation", "as many pods as there are free GPUs"),
+    "pod-networkpolicy": EGRESS,
+    "networkpolicy-targets-pod": ("/store", "it is for MinIO, where its component is"),
 }
 WHOLE = EVERYWHERE | {
-    "pod-networkpolicy": PRODUCTION["pod-networkpolicy"],
-    "container-image-tag": "who adds MinIO or a training to production names their images",
-    "horizontalpodautoscaler-replicas": "one warm generator is the least that is paid for",
+    "pod-networkpolicy": EGRESS,
+    "container-image-tag": ("", "who adds MinIO or a training to production names their images"),
+    "horizontalpodautoscaler-replicas": ("/generation", "one warm generator is the least that is paid for"),
 }
 
 
@@ -49,7 +51,13 @@ def everything(folder: Path) -> list[Object]:
 def test_every_finding_has_a_reason_and_every_reason_a_finding(name: str, tmp_path: Path) -> None:
     reasons = {"local": LOCAL, "production": PRODUCTION}.get(name, WHOLE)
     found = findings(overlay(name) if name in ("local", "production") else everything(tmp_path))
-    assert {check: objects for check, objects in found.items() if check not in reasons} == {}
+    unexplained = [
+        f"{check}: {one}"
+        for check, names in found.items()
+        for one in names
+        if check not in reasons or not one.endswith(reasons[check][0])
+    ]
+    assert unexplained == []
     stale = reasons.keys() - found.keys() - EVERYWHERE.keys()
     assert not stale, f"reasons without a finding: {stale}"
 

@@ -15,6 +15,7 @@ ENDPOINTS = {f"BIOSYNTH_{service}_ENDPOINT" for service in ("SEGMENTATION", "REF
 CLIENT = {f"BIOSYNTH_ENDPOINT_{what}_FILE" for what in ("CA", "CERT", "KEY", "TOKEN")}
 STORE = {f"BIOSYNTH_STORE_{key}_KEY_FILE" for key in ("ACCESS", "SECRET")}
 COMPOSE = {f"BIOSYNTH_{what}" for what in ("VERSION", "SECRETS", "MEMORY", "PORT", "MINIO_PORT", "PROMETHEUS_PORT")}
+EXPIRY = {f"BIOSYNTH_EXPIRE_{what}_DAYS" for what in ("RESULTS", "INPUTS")}  # of the store's set-up
 
 
 def test_every_variable_that_is_set_is_one_that_is_read() -> None:
@@ -26,12 +27,12 @@ def test_every_variable_that_is_set_is_one_that_is_read() -> None:
         if path.suffix in {".yaml", ".env"} or path.name == "Dockerfile"
     )
     assert len(written) > 20
-    assert written - read - ENDPOINTS - CLIENT - STORE - COMPOSE == set()
+    assert written - read - ENDPOINTS - CLIENT - STORE - COMPOSE - EXPIRY == set()
 
 
 def test_every_variable_that_is_read_is_explained() -> None:
     explained = names([ROOT / "docs" / "settings.md"])
-    assert names((ROOT / "services").rglob("*.py")) | ENDPOINTS | CLIENT <= explained
+    assert names((ROOT / "services").rglob("*.py")) | ENDPOINTS | CLIENT | EXPIRY <= explained
 
 
 def names(paths: Iterator[Path] | list[Path]) -> set[str]:

@@ -75,7 +75,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     if arguments.model:
         check_model(arguments.model)  # before anything is uploaded
     with nearby(os.environ) as near, open_session(os.environ, arguments.endpoint) as session:
-        request = _request(arguments, near, session, console)
+        request = _request(_near(arguments, near), session, console)
         result = session.ask(lambda asked: _compare(asked, session.client, console), request)
     files = {
         "metrics.csv": result.metrics_csv.file,
@@ -91,32 +91,37 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     console.answer({"verdicts": verdicts, "folder": str(out), "metrics": json.loads(files["metrics.json"])})
 
 
-def _request(
-    arguments: argparse.Namespace, near: Callable[[str], Path], session: Session, console: Console
-) -> CompareSetsRequest:
-    real, *candidates = map(near, (arguments.real, arguments.generated, *arguments.against))
-    train, labels = (near(text) if text else None for text in (arguments.train, arguments.labels))
-    folders = [real, *candidates, *([train] if train else [])]
+def _near(arguments: argparse.Namespace, near: Callable[[str], Path]) -> argparse.Namespace:
+    """The same, with folders of this machine."""
+    folders: dict[str, Any] = {"against": [near(text) for text in arguments.against]}
+    for name in ("real", "generated", "labels", "train"):
+        text = getattr(arguments, name)
+        folders[name] = near(text) if text else None
+    return argparse.Namespace(**vars(arguments) | folders)
+
+
+def _request(arguments: argparse.Namespace, session: Session, console: Console) -> CompareSetsRequest:
+    folders = [arguments.real, arguments.generated, *arguments.against, *([arguments.train] if arguments.train else [])]
     listed = {folder: list_images(folder) for folder in folders}
     notes = Notes()
     with console.progress(total=sum(map(len, listed.values())), unit="image") as bar:
 
         def read(folder: Path, with_labels: bool) -> ImageSet:
-            shown = labels if with_labels else None
-            fields = (_field(path, shown, arguments.part, session, notes) for path in listed[folder])
+            labels = arguments.labels if with_labels else None
+            fields = (_field(path, labels, arguments.part, session, notes) for path in listed[folder])
             return ImageSet(name=folder.resolve().name, fields=_counted(fields, bar))
 
         request = CompareSetsRequest(
-            real=read(real, True),
-            candidates=[read(folder, True) for folder in candidates],
+            real=read(arguments.real, True),
+            candidates=[read(folder, True) for folder in (arguments.generated, *arguments.against)],
             judge=arguments.judge,
             seed=arguments.seed,
             tile_px=arguments.tile,
             pixel_classifier=arguments.cnn,
         )
         request.candidates[0].model = arguments.model
-        if train:
-            request.train.CopyFrom(read(train, False))
+        if arguments.train:
+            request.train.CopyFrom(read(arguments.train, False))
     notes.tell(console)
     return request
 

@@ -16,7 +16,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from services.common.errors import BiosynthError, DependencyUnavailable
+from services.common.errors import BiosynthError, ConfigError, DependencyUnavailable
 from services.common.serving.logs import REQUEST_ID
 
 # Why the call of this task is refused: the reason of its ErrorInfo, for metrics, logs and traces.
@@ -89,6 +89,8 @@ def _pushback(status: Status) -> tuple[tuple[str, str], ...]:
 
 
 def _known(error: BiosynthError) -> Status:
+    if isinstance(error, ConfigError):
+        _log.error("%s", error.message)  # for the operator: no caller can mend it
     metadata = {name: _cut(value, _MAX_VALUE) for name, value in error.metadata.items()}
     info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)
     status = _build(_CODES[error.status], _cut(error.message, _MAX_MESSAGE), info)

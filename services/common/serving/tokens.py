@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from services.common.errors import ConfigError
+from services.common.stamps import stamp_of
 
 _TOKEN = re.compile(r"[!-~]+")  # what a header can carry
 _LINE = "TOKEN, or TOKEN, a blank and its end as an ISO 8601 time with zone, such as 2027-01-31T00:00:00Z"
@@ -33,12 +34,12 @@ class TokenFile:
 
     def __init__(self, variable: str, path: Path) -> None:
         self._variable, self._path = variable, path
-        self._stamp = self._read_stamp()
+        self._stamp = stamp_of(path)
         self._tokens = self._read()
 
     def tokens(self) -> tuple[Token, ...]:
         """The tokens that the file holds now, expired ones included."""
-        stamp = self._read_stamp()
+        stamp = stamp_of(self._path)
         if stamp != self._stamp:
             self._stamp = stamp  # also of a bad file, which is warned of once, and read again when it changes
             try:
@@ -50,13 +51,6 @@ class TokenFile:
     def first(self) -> str:
         """The token that a client sends: the first line's."""
         return self.tokens()[0].value
-
-    def _read_stamp(self) -> tuple[int, int, int] | None:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_ctime_ns, status.st_ino, status.st_size
 
     def _read(self) -> tuple[Token, ...]:
         try:

@@ -33,6 +33,8 @@ class StoreConfig:
     read_seconds: float = 10.0  # longest silence, not longest transfer
     connections: int = 32
     path: Path | None = None
+    access_key_file: Path | None = None  # where the keys came from, which may change while the service runs
+    secret_key_file: Path | None = None
 
     def __post_init__(self) -> None:
         if self.path is not None:
@@ -71,5 +73,7 @@ class StoreConfig:
             region=settings.text("BIOSYNTH_STORE_REGION") or "us-east-1",
             access_key=settings.secret("BIOSYNTH_STORE_ACCESS_KEY", why),
             secret_key=settings.secret("BIOSYNTH_STORE_SECRET_KEY", why),
+            access_key_file=settings.file("BIOSYNTH_STORE_ACCESS_KEY_FILE"),
+            secret_key_file=settings.file("BIOSYNTH_STORE_SECRET_KEY_FILE"),
             ca_file=settings.file("BIOSYNTH_STORE_CA_FILE"),
         )

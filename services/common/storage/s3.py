@@ -25,6 +25,7 @@ from services.common.storage.keys import check_key
 from services.common.storage.s3_errors import Answer, with_retries
 from services.common.storage.sigv4 import Signer
 from services.common.storage.store import PresignedRequest, StoredObject
+from services.common.storage.store_keys import StoreKeys
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ class S3Store:
     def __init__(self, config: StoreConfig) -> None:
         """Raises ConfigError for a CA's file that cannot be read; does not contact the server."""
         self._config = config
-        self._signer = Signer(config.access_key, config.secret_key, config.region)
+        self._keys = StoreKeys(config)
         # The SDK's own pool waits 300 s and tries five times: half an hour for a server that never answers.
         self._http = urllib3.PoolManager(
             num_pools=4,
@@ -60,8 +61,7 @@ class S3Store:
         address = urlsplit(config.endpoint)
         self._client = Minio(
             address.netloc,
-            config.access_key,
-            config.secret_key,
+            credentials=self._keys,
             secure=address.scheme == "https",
             region=config.region,  # else the SDK asks for it, which least-privilege users may not
             http_client=self._http,
@@ -166,14 +166,19 @@ class S3Store:
         if not 1 <= seconds <= LINK_SECONDS:
             raise InvalidArgument(f"expected a link of 1 to {LINK_SECONDS} seconds, got {seconds}")
         path = f"/{self._config.bucket}/{key}"
-        return self._signer.presign(method, endpoint, path, headers, seconds, datetime.now(UTC))
+        keys = self._keys.retrieve()
+        signer = Signer(keys.access_key, keys.secret_key, self._config.region)
+        return signer.presign(method, endpoint, path, headers, seconds, datetime.now(UTC))
 
     def _upload(self, key: str, data: bytes, headers: dict[str, str]) -> None:
-        url = self._link("PUT", self._config.endpoint, key, headers, 60)
+        # As long as S3 lets clocks differ: a shorter link would fail where reading still works.
+        url = self._link("PUT", self._config.endpoint, key, headers, LINK_SECONDS)
         response = self._http.request("PUT", url, body=data, headers=headers, redirect=False)
         if response.status != 200:
             code = _ERROR_CODE.search(response.data)
-            raise Answer(response.status, code[1].decode("ascii", "replace") if code else "")
+            raise Answer(
+                response.status, code[1].decode("ascii", "replace") if code else "", response.headers.get("date")
+            )
 
     def _download(self, key: str, max_bytes: int) -> bytes:
         response: Any = self._client.get_object(self._config.bucket, key)

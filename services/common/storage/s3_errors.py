@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 from xml.etree.ElementTree import ParseError
 
 import urllib3
 from minio.error import InvalidResponseError, S3Error, ServerError
 
-from services.common.errors import BiosynthError, ConfigError, StoreFull, StoreUnavailable
+from services.common.errors import BiosynthError, StoreFull, StoreRefused, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -30,18 +32,25 @@ _FULL = (
 )
 _REFUSED = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed", "AccountProblem")
 _BUSY = ("SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "OperationAborted", "IncompleteBody")
+# S3 allows 15 minutes between a request's time and its own; answers to HEAD and to links do not say that this was it.
+_CLOCKS_DIFFER_SECONDS = 14 * 60
 _BUSY_STATUS = (408, 409, 429, 500, 502, 503, 504)
 # Raised by the SDK for an answer that it cannot parse, from something that is no S3 server.
 _UNREADABLE = (ValueError, ParseError)
 
 
 class Answer(Exception):  # noqa: N818 - an answer, which may be the expected one
-    """The server answered a request of our own with an error."""
+    """The server answered with an error.
 
-    def __init__(self, status: int, code: str) -> None:
+    ahead_seconds: by how much this process's clock is ahead of the one that dated the answer; 0 where none did.
+    """
+
+    def __init__(self, status: int, code: str, date: str | None = None) -> None:
+        """date: the answer's header of that name."""
         super().__init__(f"{status} {code}".strip())
         self.status = status
         self.code = code
+        self.ahead_seconds = _ahead_seconds(date)
 
 
 _FAILURES = (S3Error, ServerError, InvalidResponseError, Answer, urllib3.exceptions.HTTPError, OSError, *_UNREADABLE)
@@ -71,7 +80,7 @@ def answer_of(error: Exception) -> Answer | None:
     if isinstance(error, Answer):
         return error
     if isinstance(error, S3Error):
-        return Answer(int(error.response.status), str(error.code))
+        return Answer(int(error.response.status), str(error.code), error.response.headers.get("date"))
     if isinstance(error, ServerError):
         return Answer(int(error.status_code), "")
     # Not XML: a proxy, or no S3 server at all.
@@ -90,31 +99,46 @@ def _in_words(error: Exception, bucket: str) -> BiosynthError | Answer:
     if isinstance(error, _UNREADABLE):
         return StoreUnavailable(f"expected an S3 server as the object store, got answers of another kind ({error})")
     if isinstance(error, urllib3.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return ConfigError(
+        return StoreRefused(
             f"BIOSYNTH_STORE_CA_FILE: expected a store whose certificate the known CAs vouch for, got {_cause(error)}"
         )
     if answer is None:
         return StoreUnavailable(f"the object store does not answer ({_cause(error)}); try again later")
     if answer.code in _FULL or answer.status == 507:
         return StoreFull(f"the object store has no room left ({answer}); free some space and ask again")
+    if answer.code in (*_REFUSED, "NoSuchBucket") or answer.status in (401, 403):
+        return StoreRefused(_why_refused(answer, bucket))
+    if answer.status >= 500 or _worth_a_try(error):
+        return StoreUnavailable(f"the object store fails ({answer}); try again later")
+    return answer
+
+
+def _why_refused(answer: Answer, bucket: str) -> str:
     if answer.code == "NoSuchBucket":
-        return ConfigError(f"BIOSYNTH_STORE_BUCKET: expected a bucket, got {bucket!r}, which is not there")
-    if answer.code == "RequestTimeTooSkewed":
-        return ConfigError("the clocks of this machine and of the object store differ; set them right")
+        return f"BIOSYNTH_STORE_BUCKET: expected a bucket, got {bucket!r}, which is not there"
+    if answer.code == "RequestTimeTooSkewed" or abs(answer.ahead_seconds) > _CLOCKS_DIFFER_SECONDS:
+        minutes, way = abs(answer.ahead_seconds) / 60, "ahead" if answer.ahead_seconds > 0 else "behind"
+        return (
+            f"expected this service's clock to agree with the object store's, got one {minutes:.0f} minutes {way}, "
+            f"which the store refuses ({answer}); set the clocks right"
+        )
     if answer.code == "AccessDenied":
-        return ConfigError(
+        return (
             f"BIOSYNTH_STORE_BUCKET, BIOSYNTH_STORE_ACCESS_KEY: expected a user with rights in bucket {bucket!r}, got "
             f"{answer}; check the bucket's name and grant s3:GetObject on inputs/*, results/*, datasets/* and, on AWS "
             "S3, s3:ListBucket, without which it calls what is absent forbidden"
         )
-    if answer.code in _REFUSED or answer.status in (401, 403):
-        return ConfigError(
-            f"BIOSYNTH_STORE_ACCESS_KEY, BIOSYNTH_STORE_SECRET_KEY: expected credentials for bucket {bucket!r}, "
-            f"got ones that the store refuses ({answer})"
-        )
-    if answer.status >= 500 or _worth_a_try(error):
-        return StoreUnavailable(f"the object store fails ({answer}); try again later")
-    return answer
+    return (
+        f"BIOSYNTH_STORE_ACCESS_KEY, BIOSYNTH_STORE_SECRET_KEY: expected credentials for bucket {bucket!r}, "
+        f"got ones that the store refuses ({answer})"
+    )
+
+
+def _ahead_seconds(date: str | None) -> float:
+    try:
+        return (datetime.now(UTC) - parsedate_to_datetime(date or "")).total_seconds()
+    except (ValueError, TypeError):  # no date, or one without a zone
+        return 0.0
 
 
 def _cause(error: Exception) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,6 +129,24 @@ def test_a_store_that_is_down_is_unavailable(client: Client, script: Script) -> 
     script.store_url = "http://127.0.0.1:9"
     with pytest.raises(BiosynthCallError, match=r"UNAVAILABLE TRANSFER_FAILED.*refused"):
         client.upload(PNG)
+
+
+def test_a_store_that_breaks_an_upload_off_may_have_no_room(client: Client, script: Script) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as full:
+        script.store_url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        thread = threading.Thread(target=_hang_up, args=(full,))
+        thread.start()
+        with pytest.raises(BiosynthCallError, match=r"UNAVAILABLE TRANSFER_FAILED.*broke off .* no room left"):
+            client.upload(PNG + bytes(32 * 1024 * 1024))
+        thread.join()
+
+
+def _hang_up(server: socket.socket) -> None:
+    """Read the beginning of a request and reset the connection, as MinIO does with a full disk."""
+    connection, _ = server.accept()
+    connection.recv(1000)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
 
 
 def test_a_link_that_is_no_http_is_not_followed(client: Client, script: Script) -> None:

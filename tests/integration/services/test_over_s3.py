@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from biosynth import Client
+from biosynth import BiosynthCallError, Client
 from biosynth.v1.pipeline_pb2 import RunRequest
 from biosynth.v1.types_pb2 import Content, Delivery
 
@@ -19,13 +20,17 @@ from tests.support.pictures import nuclei_picture
 
 
 @pytest.fixture(scope="module")
-def s3_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def s3_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreConfig]:
     with s3_servers.seaweedfs(tmp_path_factory.mktemp("weed")) as server:
-        config = StoreConfig(
+        yield StoreConfig(
             server.endpoint, server.endpoint, server.bucket, server.region, server.access_key, server.secret_key
         )
-        with stack(S3Store(config), tmp_path_factory.mktemp("s")) as client:
-            yield client
+
+
+@pytest.fixture(scope="module")
+def s3_client(s3_config: StoreConfig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    with stack(S3Store(s3_config), tmp_path_factory.mktemp("s")) as client:
+        yield client
 
 
 def test_an_image_goes_in_and_the_results_come_out_by_links(s3_client: Client, tmp_path: Path) -> None:
@@ -44,3 +49,14 @@ def test_results_are_the_same_bytes_whatever_the_store(s3_client: Client, client
     over_s3, over_a_folder = (which.run(image=nuclei_picture(), seed=5) for which in (s3_client, client))
     assert over_s3.generation is not None and over_a_folder.generation is not None
     assert (over_s3.generation.image == over_a_folder.generation.image).all()
+
+
+def test_a_store_that_refuses_the_service_is_no_fault_of_the_callers_and_is_logged(
+    s3_config: StoreConfig, tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = S3Store(replace(s3_config, secret_key=s3_config.secret_key[::-1]))
+    with stack(store, tmp_path_factory.mktemp("s")) as client, pytest.raises(BiosynthCallError) as caught:
+        client.segment(nuclei_picture())
+    assert (caught.value.code.name, caught.value.reason) == ("UNAVAILABLE", "STORE_REFUSED")
+    told = [record for record in caplog.records if "expected credentials for bucket" in record.message]
+    assert told and {record.levelname for record in told} == {"ERROR"}

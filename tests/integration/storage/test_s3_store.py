@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -20,6 +22,7 @@ from services.common.errors import (
     InvalidArgument,
     ObjectNotFound,
     StoreFull,
+    StoreRefused,
     StoreUnavailable,
 )
 from services.common.storage.config import StoreConfig
@@ -192,6 +195,22 @@ def test_a_full_server_is_told_as_such(status: int, code: str) -> None:
         S3Store(replace(NOWHERE, endpoint=endpoint)).put("results/a", b"hello", "x/y")
 
 
+@pytest.mark.parametrize(
+    ("minutes", "message"),
+    [(-20, "20 minutes ahead"), (20, "20 minutes behind"), (-5, "expected a user with rights")],
+)
+def test_a_clock_that_is_wrong_is_told_where_the_answer_only_says_forbidden(minutes: int, message: str) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)
+    forbidden = (403, b"", {"date": date})  # as MinIO answers HEAD; a link's answer says AccessDenied too
+    denied = (403, b"<Error><Code>AccessDenied</Code></Error>", {"date": date})
+    with _answering(forbidden, denied) as (endpoint, _):
+        store = S3Store(replace(NOWHERE, endpoint=endpoint))
+        with pytest.raises(StoreRefused, match=message):
+            store.head("results/a")
+        with pytest.raises(StoreRefused, match=message):
+            store.put("results/a", b"hello", "x/y")
+
+
 def test_a_retry_that_meets_its_own_object_is_no_conflict() -> None:
     # The first answer is lost; the second says that the object exists, the third describes it.
     head = (200, b"", {"x-amz-meta-sha256": SHA256, "content-length": "5", "last-modified": _DATE})
@@ -298,7 +317,7 @@ def _answering(*replies: _Reply) -> Iterator[tuple[str, list[str]]]:
             if reply is None:
                 return
             status, body, headers = (*reply, {}) if len(reply) == 2 else reply
-            self.send_response(status)
+            self.send_response_only(status)  # without a date of its own
             for name, value in {"content-length": str(len(body)), "connection": "close", **headers}.items():
                 self.send_header(name, value)
             self.end_headers()

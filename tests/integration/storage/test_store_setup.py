@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
+from minio import Minio
+from minio.commonconfig import ENABLED, Filter
+from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
 
-from services.common.errors import ConfigError, StoreUnavailable
+from services.common.errors import ConfigError, StoreRefused, StoreUnavailable
 from services.common.storage.config import StoreConfig
 from services.common.storage.s3 import S3Store
 from services.common.storage.store import Store
@@ -46,6 +53,29 @@ def store_of(server: s3_servers.S3Server, bucket: str, folder: Path, **others: s
     return open_store(StoreConfig.from_env(settings_of(server, bucket, folder) | others))
 
 
+def client_of(server: s3_servers.S3Server) -> Minio:
+    """The server, as its root user sees it."""
+    host = server.endpoint.partition("://")[2]
+    return Minio(host, server.access_key, server.secret_key, secure=False, region=server.region)
+
+
+def expires_in(client: Minio, key: str) -> int | None:
+    """After how many days the server itself says that a new object will be deleted; None: never."""
+    client.put_object("expiring", key, io.BytesIO(b"x"), 1)
+    told = (client.stat_object("expiring", key).metadata or {}).get("x-amz-expiration")
+    if told is None:
+        return None
+    end = parsedate_to_datetime(told.split('"')[1])
+    # Midnight after the last day: 30 days are told as 30 to 31.
+    return (end - datetime.now(UTC)).days
+
+
+def rules_of(client: Minio, bucket: str) -> dict[str, int]:
+    """Days by the name of the rule."""
+    found = client.get_bucket_lifecycle(bucket)
+    return {rule.rule_id: rule.expiration.days for rule in found.rules} if found else {}
+
+
 def test_it_makes_bucket_and_users_and_a_second_time_changes_nothing(
     server: s3_servers.S3Server, tmp_path: Path
 ) -> None:
@@ -58,15 +88,48 @@ def test_it_makes_bucket_and_users_and_a_second_time_changes_nothing(
     assert again == "bucket first and its 8 users are as they should be: nothing changed\n"
 
 
+def test_results_and_uploads_expire_where_it_is_told_to_and_nothing_else(
+    server: s3_servers.S3Server, tmp_path: Path
+) -> None:
+    secrets = s3_servers.write_secrets(tmp_path / "secrets")
+    client = client_of(server)
+    said(s3_servers.setup(server.endpoint, "expiring", secrets, "--expire-results", "30", "--expire-inputs", "7"))
+    kept = ("datasets/a", "models/a", "results/evaluations/a")
+    assert {key: expires_in(client, key) for key in ("results/generate/a/result.json", "inputs/a", *kept)} == {
+        "results/generate/a/result.json": 30,
+        "inputs/a": 7,
+        **dict.fromkeys(kept),
+    }
+    assert said(s3_servers.setup(server.endpoint, "expiring", secrets)) == "expires: nothing\n"
+    assert expires_in(client, "inputs/b") is None
+
+
+def test_rules_of_others_are_left_alone(server: s3_servers.S3Server, tmp_path: Path) -> None:
+    secrets = s3_servers.write_secrets(tmp_path / "secrets")
+    client = client_of(server)
+    said(s3_servers.setup(server.endpoint, "shared", secrets, "--expire-inputs", "7"))
+    rule = Rule(ENABLED, Filter(prefix="theirs/"), rule_id="theirs", expiration=Expiration(days=3))
+    client.set_bucket_lifecycle("shared", LifecycleConfig([rule]))
+    said(s3_servers.setup(server.endpoint, "shared", secrets, "--expire-inputs", "9"))
+    assert rules_of(client, "shared") == {"theirs": 3, "biosynth-inputs": 9}
+    said(s3_servers.setup(server.endpoint, "shared", secrets))
+    assert rules_of(client, "shared") == {"theirs": 3}
+
+
 def test_a_new_secret_key_is_taken_over_and_the_old_one_refused(server: s3_servers.S3Server, tmp_path: Path) -> None:
     secrets = s3_servers.write_secrets(tmp_path / "secrets")
     said(s3_servers.setup(server.endpoint, "rotated", secrets))
-    before = store_of(server, "rotated", secrets / "store-pipeline")
-    (secrets / "store-pipeline" / "secret-key").write_text("another-secret-key")
+    folder = secrets / "store-pipeline"
+    running = store_of(server, "rotated", folder)
+    shutil.copytree(folder, tmp_path / "former")
+    (folder / "secret-key").write_text("another-secret-key")
+    with pytest.raises(StoreRefused, match="SignatureDoesNotMatch"):
+        running.put("inputs/a", b"hello", "x/y")
     assert said(s3_servers.setup(server.endpoint, "rotated", secrets)) == "user biosynth-pipeline: new secret key\n"
-    store_of(server, "rotated", secrets / "store-pipeline").check()
-    with pytest.raises(ConfigError, match="SignatureDoesNotMatch"):
-        before.check()
+    running.check()  # a service that runs needs no restart
+    assert running.put("inputs/a", b"hello", "x/y").size == 5
+    with pytest.raises(StoreRefused, match="SignatureDoesNotMatch"):
+        store_of(server, "rotated", tmp_path / "former").check()
 
 
 def test_a_changed_policy_is_written(server: s3_servers.S3Server, tmp_path: Path) -> None:

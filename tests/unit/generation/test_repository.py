@@ -11,7 +11,7 @@ import pytest
 from services.common.errors import ConfigError, StoreUnavailable
 from services.common.storage.folder import FolderStore
 from services.common.storage.store import StoredObject
-from services.generation.model import ModelShelf, StoredModel, read_model, write_description
+from services.generation.model import FORMAT, ModelShelf, StoredModel, read_model, write_description
 from services.generation.repository import pull_models, push_model
 from tests.unit.generation.fakes import description
 
@@ -54,6 +54,17 @@ def test_of_several_versions_the_three_newest_by_number_are_pulled(store: Folder
         ("disks", "2"),
         ("other", "1"),
     ]
+
+
+def test_versions_in_a_format_of_another_release_are_left_out_and_told(
+    store: FolderStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    push_model(store, model(tmp_path / "1", version="1"))
+    newer = (tmp_path / "1" / "model.json").read_bytes().replace(FORMAT.encode(), b"biosynth.generator/99")
+    store.put("models/disks/2/model.json", newer, "application/json")
+    shelf = ModelShelf(pull_models(store, tmp_path / "copies"))
+    assert [found.description.version for found in shelf.list()] == ["1"]
+    assert "leaving out models/disks/2/, of format biosynth.generator/99" in caplog.text
 
 
 def test_pushing_the_same_again_does_nothing_and_another_file_under_that_version_is_refused(

@@ -1,0 +1,27 @@
+"""What of the store may expire, in deploy/minio/init.py and in the rules that the documentation gives for other S3."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from deploy.minio.init import EXPIRING, expiring, rule_name
+from tests.deploy.rendering import DEPLOY
+
+
+def test_what_services_write_may_expire_but_for_the_records_of_evaluations() -> None:
+    written = set()
+    for path in (DEPLOY / "minio" / "policies").glob("*.json"):
+        written |= set(re.findall(r"arn:aws:s3:::\$\{bucket\}/(results/[^*\"]+/|inputs/)\*", path.read_text()))
+    assert written == {*expiring(dict.fromkeys(EXPIRING, 1)), "results/evaluations/"}
+
+
+def test_the_rules_of_the_documentation_are_those_of_the_script() -> None:
+    page = (DEPLOY.parent / "docs" / "operating.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert json.loads(shown) == {
+        "Rules": [
+            {"ID": rule_name(prefix), "Status": "Enabled", "Filter": {"Prefix": prefix}, "Expiration": {"Days": days}}
+            for prefix, days in expiring({"results": 90, "inputs": 30}).items()
+        ]
+    }

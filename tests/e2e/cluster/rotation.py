@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 from biosynth import BiosynthCallError
 
 from services.common.imaging.images import encode_png
-from tests.e2e.cluster.kubectl import forwarded, kubectl, run, say, until
+from tests.e2e.cluster.kubectl import forwarded, kubectl, pods, run, say, until
 from tests.e2e.cluster.proof import OVERLAY, Proof
 from tests.e2e.cluster.settings import told
 from tests.e2e.deployment import Deployment
@@ -22,7 +23,7 @@ _USER = "reference"
 
 
 def a_half_rotated_store_key_is_told(proof: Proof) -> None:
-    """First the Secret alone has the new key, then the store too, while the old pod still has the former one."""
+    """First the Secret alone has a new key, then the store too; back again, both at once and nothing restarted."""
     with forwarded("service/gateway", 50051) as endpoint:
         caller = Deployment(endpoint, proof.secrets, "")
         _rotate(proof, caller)
@@ -36,19 +37,23 @@ def _rotate(proof: Proof, caller: Deployment) -> None:
         words = "BIOSYNTH_STORE_ACCESS_KEY, BIOSYNTH_STORE_SECRET_KEY"
         said = until("with a key that the store does not know, the new pod says so", lambda: told(_USER, words))
         say(f"pod: {said}")
-        say(f"meanwhile a run is answered: {_run(caller)}")
+        say(f"meanwhile, with the former pod, a run is answered: {_run(caller)}")
         _store_takes_keys_over()
-        say(f"the store has the new key, and the former pod the old one; a run is answered: {_run(caller)}")
-        until("the new pod starts by itself, and a run succeeds", lambda: _run(caller) == "OK", 400)
-        kubectl("rollout", "status", f"deployment/{_USER}", "--timeout=400s")
+        say(f"the store has the new key too; a run is answered: {_run(caller)}")
+        until("a run succeeds, with nothing more done", lambda: _run(caller) == "OK", 300)
+        kubectl("rollout", "status", f"deployment/{_USER}", "--timeout=300s")
 
 
 def _rotate_back(proof: Proof, caller: Deployment) -> None:
+    before = [pod["metadata"]["uid"] for pod in pods(_USER)]
     proof.apply_secrets()
     _store_takes_keys_over()
+    say(f"changed back in the Secret and the store; a run is answered: {_run(caller)}")
+    until("a run succeeds once the pod has read the key again", lambda: _run(caller) == "OK", 180)
+    if [pod["metadata"]["uid"] for pod in pods(_USER)] != before:
+        sys.exit("expected the same pod to have gone on")
     _restart(start_wait_s=120)
-    kubectl("rollout", "status", f"deployment/{_USER}", "--timeout=180s")
-    until("with the key changed back everywhere a run succeeds", lambda: _run(caller) == "OK")
+    kubectl("rollout", "status", f"deployment/{_USER}", "--timeout=180s", quiet=True)
 
 
 def _restart(start_wait_s: int) -> None:

@@ -35,17 +35,19 @@ def a_bulk_order_outlives_a_kill(proof: Proof) -> None:
             mask = encode_png(discs(128, 128, 10, seed=number).astype(np.uint16))
             store.put_object(BUCKET, f"inputs/{order}/{number}.png", io.BytesIO(mask), len(mask))
         folders = {"MASKS": f"inputs/{order}", "OUT": f"datasets/generated/{order}"}
-        apply_order(_NAME, {**folders, "MODEL": "fluo-nuclei", "COUNT": _COUNT, "SHARDS": _SHARDS})
-        until("some of the order is done", lambda: len(keys_below(store, f"{out}records/")) >= _SHARDS)
-        kill_process(proof, _shard(1), "services.cli")
-        kubectl("wait", f"job/{_NAME}", "--for=condition=Complete", "--timeout=300s")
-        (job,) = [job for job in objects("jobs") if job["metadata"]["name"] == _NAME]
-        status = {name: job["status"].get(name) for name in ("succeeded", "failed", "completedIndexes")}
-        say(f"status of the Job: {status}")
-        if status["failed"] != 1:
-            sys.exit("expected one try to have failed, the one that was killed")
-        _check(store, out)
-    kubectl("delete", f"job/{_NAME}", quiet=True)
+        try:
+            apply_order(_NAME, {**folders, "MODEL": "fluo-nuclei", "COUNT": _COUNT, "SHARDS": _SHARDS})
+            until("some of the order is done", lambda: len(keys_below(store, f"{out}records/")) >= _SHARDS)
+            kill_process(proof, _shard(1), "services.cli")
+            kubectl("wait", f"job/{_NAME}", "--for=condition=Complete", "--timeout=300s")
+            (job,) = [job for job in objects("jobs") if job["metadata"]["name"] == _NAME]
+            status = {name: job["status"].get(name) for name in ("succeeded", "failed", "completedIndexes")}
+            say(f"status of the Job: {status}")
+            if status["failed"] != 1:
+                sys.exit("expected one try to have failed, the one that was killed")
+            _check(store, out)
+        finally:
+            kubectl("delete", f"job/{_NAME}", "--ignore-not-found", quiet=True)
 
 
 def _shard(index: int) -> dict[str, Any]:

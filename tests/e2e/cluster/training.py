@@ -34,7 +34,7 @@ def two_pods_train_a_model(proof: Proof) -> None:
     (job,) = [job for job in objects("jobs") if job["metadata"]["name"] == "training"]
     done = job["status"]["completedIndexes"]
     record = _record()
-    steps, fields = record["training"]["steps"], record["training"]["fields"]
+    steps, fields = record["training"]["hyper-parameters"]["steps"], record["training"]["fields"]
     say(f"training: indexes {done} completed; model {record['model']} after {steps} steps on {fields}")
     if done != "0,1" or record["model"] != out:
         sys.exit("expected both pods to end, and one of them to write the model")

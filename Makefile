@@ -11,7 +11,7 @@ EXTRAS := server segmentation cellpose3 cellpose stardist evaluation generation 
 LOCKS := services/requirements
 OUT ?= demo
 
-.PHONY: help demo test test-training lint protos lock bench images image-cuda image-training up down test-compose test-cluster docker-engine clean
+.PHONY: help demo test test-training lint protos lock bench images image-cuda image-training up down test-compose test-alerts test-cluster docker-engine clean
 
 help:  ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ help:  ## print this help
 demo: $(BIN)/.cli  ## a real fluorescence image through the whole pipeline; pictures in demo/
 	$(BIN)/python -m services.cli.demo --out $(OUT)
 
-test: $(BIN)/.test $(BIN)/minio-server $(BIN)/kustomize $(BIN)/kube-score  ## set up, then every test that needs no torch
+test: $(BIN)/.test $(BIN)/minio-server $(BIN)/kustomize $(BIN)/kube-score $(BIN)/promtool  ## set up, then every test that needs no torch
 	PATH=$$PATH:$(CURDIR)/$(BIN) \
 	  BIOSYNTH_TEST_MINIO=$$(if test -x $(BIN)/minio-server; then echo $(CURDIR)/$(BIN)/minio-server; fi) \
 	  $(BIN)/python -m pytest -n 2 --ignore tests/training $(ARGS)
@@ -88,6 +88,10 @@ test-compose: $(BIN)/.test  ## the end-to-end tests against what `make up` start
 	  BIOSYNTH_TEST_PROMETHEUS=http://127.0.0.1:$${BIOSYNTH_PROMETHEUS_PORT:-9090} BIOSYNTH_TEST_SECRETS=$(abspath $(SECRETS)) BIOSYNTH_TEST_MTLS=$(MTLS) \
 	  $(BIN)/python -m pytest -v tests/e2e $(ARGS)
 
+test-alerts: $(BIN)/.test  ## every alert fired by its symptom, done to what `make up` started: nobody else should use it
+	$(BIN)/python -m tests.e2e.alerts --version $(VERSION) --secrets $(SECRETS) --endpoint 127.0.0.1:$${BIOSYNTH_PORT:-50051} \
+	  --store http://127.0.0.1:$${BIOSYNTH_MINIO_PORT:-9000} $(ARGS)
+
 test-cluster: $(BIN)/.test  ## the local overlay on the cluster of KUBECONFIG, proven; LOAD="COMMAND" brings images into its nodes
 	$(BIN)/python -m tests.e2e.cluster --version $(VERSION) --secrets $(SECRETS) $(if $(LOAD),--load "$(LOAD)") $(ARGS)
 
@@ -151,3 +155,9 @@ $(BIN)/kube-score: | $(UV)
 	if command -v go >/dev/null; then \
 	  GOBIN=$(CURDIR)/$(BIN) go install $(KUBE_SCORE_MODULE) || echo "kube-score could not be built: its test will skip"; \
 	else echo "no Go here: kube-score's test will skip"; fi
+
+# Tries the rules of alerts. From Debian's package, since building it takes minutes; elsewhere those tests skip by name.
+$(BIN)/promtool: | $(UV)
+	if ! command -v promtool >/dev/null && command -v dpkg >/dev/null; then mkdir -p build/prometheus && cd build/prometheus && \
+	  apt-get download -qq prometheus && dpkg -x prometheus_*.deb . && mv usr/bin/promtool usr/bin/prometheus $(CURDIR)/$(BIN) || \
+	  echo "promtool could not be had (apt-get update?): the tests of rules will skip"; fi

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,16 @@ def read_input(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidImage(f"expected a readable file at {path}; {error.strerror}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file, read in pieces; of an image that is a folder, of its files with their names."""
+    if path.is_dir():
+        files = sorted(one for one in path.rglob("*") if one.is_file())
+        told = "".join(f"{one.relative_to(path).as_posix()} {sha256_of(one)}\n" for one in files)
+        return hashlib.sha256(told.encode()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_folder(path: Path) -> Path:

@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from biosynth.contract import EXTENSIONS
 
 from services.cli.files import read_input
+from services.cli.images.choosing import choose_scene
+from services.cli.images.opening import MORE_SUFFIXES, opened
+from services.cli.images.reading import read_image
+from services.cli.images.wish import Wish
+from services.cli.naming import naming
 from services.cli.notes import Notes
-from services.common.errors import BiosynthError, InvalidArgument, InvalidImage
-from services.common.imaging.images import Image, decode_image
-from services.common.imaging.masks.names import ENDINGS_TOLD, find_labels, is_beside, is_sparse
+from services.common.errors import InvalidArgument, InvalidImage
+from services.common.imaging.images import Image
+from services.common.imaging.masks.names import ENDINGS_TOLD, find_labels, image_name, is_beside, is_sparse
 from services.common.imaging.masks.names import stem_of as stem_of
 from services.common.imaging.masks.reading import Masks, read_masks
 from services.evaluation.pictures import Picture, PictureSet, listed
 
-SUFFIXES = (*(f".{extension}" for extension in EXTENSIONS), ".tiff", ".jpeg")
+SUFFIXES = (*(f".{extension}" for extension in EXTENSIONS), ".tiff", ".jpeg", *MORE_SUFFIXES)
 
 
-def list_images(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
-    """The images of a folder by name, hidden files left out. Raises InvalidImage where there are none."""
+def list_images(folder: Path) -> list[Path]:
+    """The images of a folder by name, without hidden files and without masks that lie beside their image.
+
+    Raises InvalidImage where there are none.
+    """
     if not folder.is_dir():
         raise InvalidImage(f"expected a folder of images; got {folder}")
     paths = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in suffixes and not path.name.startswith(".")
+        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     )
+    images = {stem_of(path) for path in paths if not is_beside(path)}
+    paths = [path for path in paths if not (is_beside(path) and image_name(path) in images)]
     if not paths:
-        raise InvalidImage(f"expected images ({', '.join(suffixes)}) in {folder}; found none")
+        raise InvalidImage(f"expected images ({', '.join(SUFFIXES)}) in {folder}; found none")
     return paths
 
 
@@ -44,27 +53,29 @@ def read_labels(
     return masks
 
 
-def image_shape(path: Path | None) -> tuple[int, int] | None:
-    """Height and width of an image; None where there is none."""
-    if path is None:
-        return None
-    height, width = _read_image(path, None).shape
-    return height, width
+def size_of(path: Path) -> tuple[tuple[int, int], tuple[float, float] | None]:
+    """Height and width of an image, whichever of its planes is meant, and of a pixel in um, where the file says it."""
+    with naming(path.name), opened(path) as stacks:
+        stack = choose_scene(stacks, None)
+        return stack.size, stack.pixel_size_um
 
 
-def _read_image(path: Path, channel: int | None) -> Image:
+def _read_image(path: Path, wish: Wish, notes: Notes) -> Image:
     with naming(path):
-        return decode_image(read_input(path), channel)
+        image = read_image(path, wish)
+    notes.add(path.name, image.notes)
+    return image.pixels()
 
 
 class LabelledImages(Sequence[Picture]):
     """Pairs of an image and its masks, each read when it is asked for: memory does not grow with their number.
 
-    part: what masks without named parts show; "": they are refused. channel: of multi-channel images, from 0.
+    part: what masks without named parts show; "": they are refused. wish: which plane of images, and which frame of
+    masks.
     """
 
-    def __init__(self, pairs: Sequence[tuple[Path, Path]], part: str, channel: int | None, notes: Notes) -> None:
-        self._pairs, self._part, self._channel, self._notes = pairs, part, channel, notes
+    def __init__(self, pairs: Sequence[tuple[Path, Path]], part: str, wish: Wish, notes: Notes) -> None:
+        self._pairs, self._part, self._wish, self._notes = pairs, part, wish, notes
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -72,11 +83,11 @@ class LabelledImages(Sequence[Picture]):
     def __getitem__(self, index: Any) -> Any:
         """Read one. Raises InvalidImage and InvalidSegmentation."""
         if isinstance(index, slice):
-            return LabelledImages(self._pairs[index], self._part, self._channel, self._notes)
+            return LabelledImages(self._pairs[index], self._part, self._wish, self._notes)
         path, shown = self._pairs[index]
-        image = _read_image(path, self._channel)
+        image = _read_image(path, self._wish, self._notes)
         height, width = image.shape
-        masks = read_labels(shown, self._part, self._notes, (height, width))
+        masks = read_labels(shown, self._part, self._notes, (height, width), self._wish.frame)
         if self._part:
             with naming(shown):
                 masks.labels(self._part)
@@ -86,29 +97,29 @@ class LabelledImages(Sequence[Picture]):
 class _Images(Sequence[Picture]):
     """Images alone, each read when it is asked for."""
 
-    def __init__(self, paths: Sequence[Path], channel: int | None) -> None:
-        self._paths, self._channel = paths, channel
+    def __init__(self, paths: Sequence[Path], wish: Wish, notes: Notes) -> None:
+        self._paths, self._wish, self._notes = paths, wish, notes
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return _Images(self._paths[index], self._channel)
-        return Picture(self._paths[index].name, _read_image(self._paths[index], self._channel))
+            return _Images(self._paths[index], self._wish, self._notes)
+        return Picture(self._paths[index].name, _read_image(self._paths[index], self._wish, self._notes))
 
 
-def open_images(folder: Path, channel: int | None) -> PictureSet:
+def open_images(folder: Path, wish: Wish, notes: Notes) -> PictureSet:
     """The images of a folder, by the names of their files; none is read yet. Raises as `list_images`."""
     paths = list_images(folder)
-    return PictureSet(folder.resolve().name, tuple(path.name for path in paths), _Images(paths, channel))
+    return PictureSet(folder.resolve().name, tuple(path.name for path in paths), _Images(paths, wish, notes))
 
 
-def open_labelled(folder: Path, labels: Path, part: str, channel: int | None, notes: Notes) -> PictureSet:
+def open_labelled(folder: Path, labels: Path, part: str, wish: Wish, notes: Notes) -> PictureSet:
     """The images of a folder with their masks; none is read yet. Raises as `pair_up`."""
     pairs = pair_up(folder, labels, notes)
     names = tuple(stem_of(path) for path, _ in pairs)
-    return PictureSet(folder.resolve().name, names, LabelledImages(pairs, part, channel, notes))
+    return PictureSet(folder.resolve().name, names, LabelledImages(pairs, part, wish, notes))
 
 
 def pair_up(folder: Path, labels: Path, notes: Notes) -> list[tuple[Path, Path]]:
@@ -117,6 +128,8 @@ def pair_up(folder: Path, labels: Path, notes: Notes) -> list[tuple[Path, Path]]
     Of the Cell Tracking Challenge's truth, which has some frames alone, the others are left out, and noted. Raises
     InvalidImage for a folder without images or with two of one name, InvalidArgument for images without masks.
     """
+    if not labels.is_dir():
+        raise InvalidArgument(f"expected a folder of masks; got {labels}")
     beside = folder.resolve() == labels.resolve()
     paths = [path for path in list_images(folder) if not (beside and is_beside(path))]
     names = [stem_of(path) for path in paths]
@@ -135,14 +148,3 @@ def pair_up(folder: Path, labels: Path, notes: Notes) -> list[tuple[Path, Path]]
             f"there are none for {len(absent)} of {len(names)}: {listed(absent)}"
         )
     return pairs
-
-
-@contextmanager
-def naming(path: Path | str) -> Iterator[None]:
-    """Say in an error which file it is about."""
-    try:
-        yield
-    except BiosynthError as error:
-        named = type(error)(f"{path}: {error.message}")
-        named.metadata = error.metadata
-        raise named from error

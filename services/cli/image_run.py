@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from services.cli.appearance import SAMPLED, appearance_of
 from services.cli.console import Console
 from services.cli.files import check_folder, write_file
-from services.cli.images.reading import LabImage
+from services.cli.images.lab_image import LabImage
 from services.cli.report import counts, report
 from services.cli.run_files import FILES, RunFiles, run_files
 from services.cli.run_record import doubts, run_record

@@ -14,6 +14,7 @@ from biosynth.v1.types_pb2 import Content
 from services.cli.files import read_input
 from services.cli.images.reading import read_image
 from services.cli.images.wish import Wish as ImageWish
+from services.cli.images.wish import add_wish, wish_of
 from services.cli.looks import read_look
 from services.cli.session import Session
 from services.common.errors import InvalidArgument
@@ -33,7 +34,7 @@ def add_likeness(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--like-segmentation", type=Path, metavar="FILE", help="what that image shows (.ome.tif); default: segment it"
     )
-    parser.add_argument("--like-channel", metavar="N|NAME", help="channel of that image, by number from 0 or by name")
+    add_wish(parser, of="like")
 
 
 def set_likeness(request: GenerateRequest, arguments: argparse.Namespace, session: Session) -> str:
@@ -42,23 +43,31 @@ def set_likeness(request: GenerateRequest, arguments: argparse.Namespace, sessio
     Raises InvalidArgument for options that do not go together.
     """
     like: Path | None = arguments.like
-    is_look = like is not None and like.suffix.lower() == ".json"
-    needs_image = arguments.like_segmentation is not None or arguments.like_channel is not None
-    if needs_image and (like is None or is_look):
-        raise InvalidArgument("expected an image as --like, with --like-segmentation or --like-channel; got none")
-    if like is None:
-        return ""
-    if is_look:
+    wish = wish_of(arguments, of="like")
+    if (like is None or _is_look(like)) and (arguments.like_segmentation or wish != ImageWish()):
+        raise InvalidArgument("expected an image as --like, with other options of --like; got none")
+    return "" if like is None else imitate(request, like, arguments.like_segmentation, wish, session)
+
+
+def imitate(request: GenerateRequest, like: Path, given: Path | None, wish: ImageWish, session: Session) -> str:
+    """Put into the request the look of this image, or the look in a look.json; returns as `set_likeness`.
+
+    given: a file that says what the image shows; None: a segmenter does.
+    """
+    if _is_look(like):
         request.look.CopyFrom(read_look(like))
         return ""
-    image = read_image(like, ImageWish(channel=arguments.like_channel))
+    image = read_image(like, wish, of="like")
     request.like.image.CopyFrom(_content(image.data, session))
     if image.shown is not None:
         request.like.channel = image.shown
-    given: Path | None = arguments.like_segmentation
     segmentation, absent, told = _given(request, given, session) if given else _found(request, session)
     request.like.reference.CopyFrom(_drawn(request, segmentation, absent, session))
-    return told
+    return "; ".join([told, *image.notes])
+
+
+def _is_look(path: Path) -> bool:
+    return path.suffix.lower() == ".json"
 
 
 def _found(request: GenerateRequest, session: Session) -> tuple[Content, Sequence[str], str]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from services.cli.appearance import values_of
 from services.cli.console import Console
-from services.cli.files import read_input
-from services.cli.folders import naming
+from services.cli.files import sha256_of
+from services.cli.images.wish import wish_of
+from services.cli.naming import naming
 from services.cli.notes import Notes
 from services.cli.places import Place
 from services.cli.synthesizer import Drawn
@@ -48,14 +50,22 @@ def make_order(
         "layout": arguments.layout,
         "split": arguments.split,
         "group": arguments.group.pattern if arguments.group else None,
-        "like": [{"file": path.name, "sha256": _sha256(read_input(path))} for path in looks],
+        "like": [{"file": path.name, "sha256": sha256_of(path)} for path in looks],
         "like channel": arguments.like_channel,
+        **_like_planes(arguments),
         "appearance": values_of(arguments),
         "wound zone": arguments.wound_zone,
         **({} if arguments.time is None else {"frame": arguments.time}),  # orders begun before there were frames go on
         "masks": [{"file": file.name, "sha256": file.sha256} for file in files],
     }
     return Order(count, arguments.seed, files, splits, record)
+
+
+def _like_planes(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What is said of the planes of --like beside the channel; nothing in orders begun before it could be."""
+    wish = replace(wish_of(arguments, of="like"), channel=None)
+    said = {name: value for name, value in asdict(wish).items() if value is not None}
+    return {"like planes": said} if said else {}
 
 
 def _looked_at(

@@ -10,10 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from services.cli.console import Console
-from services.cli.files import read_input, write_file
+from services.cli.files import sha256_of, write_file
 from services.cli.folders import LabelledImages, pair_up
+from services.cli.images.wish import Wish, add_wish, wish_of
 from services.cli.notes import Notes
-from services.cli.numbers import COUNT
 from services.cli.order_options import pattern, two_shares
 from services.cli.quality_limits import add_limits, limits_of
 from services.common.errors import ConfigError, InvalidArgument
@@ -32,7 +32,7 @@ Pairs = Sequence[tuple[Path, Path]]
 
 def add_folders(parser: argparse._ActionsContainer) -> None:
     """Declare where images and masks are, how they are split, and which are taken."""
-    parser.add_argument("--images", type=Path, metavar="DIR", help="images, 8 or 16 bit: PNG, TIFF or JPEG")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="images, of any format of docs/images.md")
     parser.add_argument(
         "--labels", type=Path, metavar="DIR", help="masks of the same names, of any program (docs/masks.md)"
     )
@@ -51,7 +51,7 @@ def add_folders(parser: argparse._ActionsContainer) -> None:
         help="what it finds in a file name (its first group, if it has one) is the field's; tiles of one field stay on "
         "one side of the split; default: each image is a field",
     )
-    parser.add_argument("--channel", type=COUNT, metavar="N", help="of images with several channels, from 0")
+    add_wish(parser)  # --time also of masks that are stacks
     add_limits(parser)
 
 
@@ -82,12 +82,12 @@ def make_dataset(arguments: argparse.Namespace, schema: Schema, folder: Path, co
     credit = f"{len(pairs)} images with labels of your own, sha256 {_digest(pairs, arguments, schema)}"
     if is_made(credit, folder):
         return read_manifest(folder)
-    pictures = LabelledImages(pairs, labelled_part(schema), arguments.channel, notes)
+    pictures = LabelledImages(pairs, labelled_part(schema), wish_of(arguments), notes)
     found = _judged(pictures, arguments, console)
     notes.tell(console)
     taken = [pair for pair, one in zip(pairs, found, strict=True) if not one.reasons]
     manifest = _plan(taken, arguments, schema, credit)
-    kept = LabelledImages(taken, labelled_part(schema), arguments.channel, notes)
+    kept = LabelledImages(taken, labelled_part(schema), wish_of(arguments), notes)
     with console.progress(total=len(taken), unit="image") as bar:
         for _ in make_own(manifest, kept, folder):
             bar.update(1)
@@ -143,8 +143,10 @@ def _check_rest(labels: Path, pairs: Pairs) -> None:
 def _digest(pairs: Pairs, arguments: argparse.Namespace, schema: Schema) -> str:
     """Of all that the files hold and how they are taken: a training never goes on with others in their place."""
     group = arguments.group.pattern if arguments.group else None
-    settings = (schema.name, schema.version, arguments.channel, arguments.split, group, arguments.seed)
+    wish = wish_of(arguments)
+    planes = None if wish == Wish() else wish
+    settings = (schema.name, schema.version, planes, arguments.split, group, arguments.seed)
     digest = hashlib.sha256(repr((settings, sorted(asdict(limits_of(arguments)).items()))).encode())
     for path in (path for pair in pairs for path in pair):
-        digest.update(hashlib.sha256(path.name.encode()).digest() + hashlib.sha256(read_input(path)).digest())
+        digest.update(hashlib.sha256(path.name.encode()).digest() + bytes.fromhex(sha256_of(path)))
     return digest.hexdigest()

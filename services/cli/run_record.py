@@ -14,7 +14,7 @@ from biosynth.v1.reference_pb2 import RenderResponse
 from biosynth.v1.segmentation_pb2 import SegmentResponse
 
 from services.cli.appearance import SAMPLED, values_of
-from services.cli.images.reading import LabImage
+from services.cli.images.lab_image import LabImage
 from services.cli.object_means import object_means
 from services.cli.versions import versions
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from biosynth.v1.pipeline_pb2 import RunRequest
 from biosynth.v1.segmentation_pb2 import SegmentRequest
 
-from services.cli.images.reading import LabImage
+from services.cli.images.lab_image import LabImage
 from services.cli.images.wish import add_wish
 from services.common.errors import InvalidArgument, InvalidImage
 

@@ -10,16 +10,14 @@ from pathlib import Path
 
 from services.cli.folders import SUFFIXES, list_images, stem_of
 from services.cli.images.ome_zarr import is_zarr
-from services.cli.images.opening import MORE_SUFFIXES
 from services.common.errors import InvalidImage
 
-_SUFFIXES = (*SUFFIXES, *MORE_SUFFIXES)
 HELP = "images, folders of images, or patterns such as 'plate/*/*.tif'"
 
 
 def are_many(given: Sequence[Path]) -> bool:
     """Whether results need names: for anything but one file, or one OME-Zarr folder."""
-    return len(given) > 1 or _is_folder(given[0]) or _is_pattern(given[0])
+    return len(given) > 1 or is_folder(given[0]) or _is_pattern(given[0])
 
 
 def find_images(given: Sequence[Path]) -> list[Path]:
@@ -32,18 +30,19 @@ def find_images(given: Sequence[Path]) -> list[Path]:
 
 
 def _images(given: Path) -> list[Path]:
-    if _is_folder(given):
-        return list_images(given, _SUFFIXES)
+    if is_folder(given):
+        return list_images(given)
     if not _is_pattern(given):
         return [given]
     # Not Path.glob, which takes no absolute pattern.
     matched = sorted(Path(name) for name in glob.glob(str(given), recursive=True))  # noqa: PTH207
-    if images := [path for path in matched if path.suffix.lower() in _SUFFIXES and not _is_folder(path)]:
+    if images := [path for path in matched if path.suffix.lower() in SUFFIXES and not is_folder(path)]:
         return images
-    raise InvalidImage(f"expected images ({', '.join(_SUFFIXES)}) that match {given}; found none")
+    raise InvalidImage(f"expected images ({', '.join(SUFFIXES)}) that match {given}; found none")
 
 
-def _is_folder(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder of images, and no OME-Zarr, which is one image."""
     return path.is_dir() and not is_zarr(path)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,8 +13,9 @@ from biosynth.v1.generation_pb2 import GenerateRequest, GenerateResponse, Model
 from biosynth.v1.reference_pb2 import RenderRequest, RenderResponse
 from biosynth.v1.types_pb2 import Appearance
 
-from services.cli.folders import naming
-from services.cli.likeness import set_likeness
+from services.cli.images.wish import Wish as ImageWish
+from services.cli.likeness import imitate
+from services.cli.naming import naming
 from services.cli.places import Place
 from services.cli.run_record import generation_record
 from services.cli.session import Session
@@ -66,7 +66,7 @@ class Looks:
     """The looks to imitate, in turn: each is measured when it is first asked for. Safe between threads."""
 
     files: Sequence[Path]
-    channel: int | None
+    wish: ImageWish
     model: Model
     session: Session
     _found: dict[Path, GenerateRequest] = field(default_factory=dict)
@@ -85,9 +85,8 @@ class Looks:
 
     def _measured(self, path: Path) -> GenerateRequest:
         told = GenerateRequest(model=self.model.name, model_version=self.model.version)
-        arguments = argparse.Namespace(like=path, like_segmentation=None, like_channel=self.channel)
         with naming(path):
-            set_likeness(told, arguments, self.session)
+            imitate(told, path, None, self.wish, self.session)
         return told
 
 

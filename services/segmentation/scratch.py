@@ -38,13 +38,22 @@ def find_scratch_learned(image: Image, objects: Objects, wound_of: WoundOf) -> F
         return Found(segmentation, {"cells": objects.confidence}, objects.diameter_px)
     by_texture = find_cells(image)
     cells, confidence = _completed(objects, by_texture.labels, least=2.0 if by_texture.bright else SURE_OBJECT)
-    sure = int(np.isfinite(confidence).sum())
-    warning = (
-        f"the network knows few images like this one: it is sure of {sure} of {len(confidence)} cells, and the others "
-        "are by texture, outlined less exactly and of no told confidence"
-    )
     segmentation = Segmentation(cells=cells, wound=wound_of(image, cells))
-    return Found(segmentation, {"cells": confidence}, objects.diameter_px, (warning,))
+    return Found(segmentation, {"cells": confidence}, objects.diameter_px, _doubt(objects, confidence))
+
+
+def _doubt(objects: Objects, confidence: NDArray[np.float32]) -> tuple[str, ...]:
+    """What is to be known of cells with this confidence, NaN of those by texture; nothing where there are no cells."""
+    sure = int(np.isfinite(confidence).sum())
+    unsure = len(objects.confidence) - sure
+    if sure < len(confidence):
+        which = f"it is sure of {sure} of {len(confidence)} cells, and the others are" if sure else "all cells are"
+        told = f"{which} by texture, outlined less exactly and of no told confidence"
+    elif unsure > 0:
+        told = f"{unsure} more that it found are left out, for it is not sure of them, and texture shows no cells there"
+    else:
+        return ()
+    return (f"the network knows few images like this one: {told}",)
 
 
 def wound_by_texture(image: Image, cells: Labels) -> Mask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,8 @@ def export_onnx(network: nn.Module, planes: int, stride: int, outputs: Sequence[
 def _graph(network: nn.Module, example: torch.Tensor, stride: int, outputs: Sequence[str]) -> bytes:
     # Dimensions in units of the stride, so that the exporter knows that it divides them.
     rows, columns = torch.export.Dim("rows", min=1), torch.export.Dim("columns", min=1)
+    # The exporter says on stderr that torchvision is not there, which nothing of ours needs.
+    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(

@@ -21,10 +21,10 @@ class Deployment:
     store: str  # http://host:port, as reached from here
     mutual: bool = False  # asks for a certificate of ours too
 
-    def client(self, **options: str | TlsOptions | None) -> Client:
+    def client(self, timeout_s: float = 300, **options: str | TlsOptions | None) -> Client:
         """A client with the right credentials, unless told otherwise."""
         chosen = {"token": self.secret("token/token"), "tls": self.tls(), **options}
-        return Client(self.endpoint, retries=0, timeout_s=300, **chosen)  # type: ignore[arg-type]
+        return Client(self.endpoint, retries=0, timeout_s=timeout_s, **chosen)  # type: ignore[arg-type]
 
     def tls(self) -> TlsOptions:
         """Whom callers trust, and under mutual TLS who they are."""

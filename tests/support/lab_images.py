@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,22 @@ def cut(write: Callable[[Path], None], part: float) -> Callable[[Path], None]:
         path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
 
     return torn
+
+
+def without_width_png(path: Path) -> None:
+    """Write a PNG whose header says that it is 0 px wide, with the right checksum."""
+    png = encode_png(GREY8)
+    head = png[12:16] + struct.pack(">I", 0) + png[20:29]
+    path.write_bytes(png[:12] + head + struct.pack(">I", zlib.crc32(head)) + png[33:])
+
+
+def without_width_tiff(path: Path) -> None:
+    """Write a TIFF whose directory says that it is 0 px wide."""
+    tiff(GREY8)(path)
+    with tifffile.TiffFile(path) as file:
+        place = file.pages[0].tags["ImageWidth"].valueoffset
+    content = path.read_bytes()
+    path.write_bytes(content[:place] + bytes(2) + content[place + 2 :])
 
 
 def lzw(pixels: NDArray[Any]) -> Callable[[Path], None]:
@@ -379,6 +396,11 @@ REFUSED: dict[str, Refused] = {
     "CZI cut off": Refused(".czi", data(CZI), (), "a CZI that is whole", "pylibCZIrw"),
     "ND2 cut off": Refused(".nd2", data(ND2), (), "an ND2 that is whole", "nd2"),
     "LIF cut off": Refused(".lif", cut(lif(), 0.1), TZC, "a LIF that is whole", "liffile"),
+    "PNG without width": Refused(".png", without_width_png, (), "at least 1 x 1 pixel, got 40 x 0"),
+    "TIFF without width": Refused(".tif", without_width_tiff, (), "a TIFF that is whole"),
+    "OME-Zarr without rows": Refused(
+        ".zarr", ome_zarr(axes="yx", pixels=STACK[0, 0, 0, :0]), (), "with pixels; got YX of sizes 0 x 52", "zarr"
+    ),
     "not a number": Refused(".tif", tiff(NOT_FINITE), (), "got [0-9]+ NaN or infinite values.*--range A B"),
     "a range that falls": Refused(".tif", tiff(FLOAT), ("--range", "9", "1"), "range that rises.*got 9 and 1"),
     "complex numbers": Refused(

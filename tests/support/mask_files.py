@@ -209,7 +209,9 @@ BAD: Mapping[str, BadFile] = {
     "colours": BadFile(
         ".png", lambda labels: encode_png(np.dstack([labels, labels * 3, labels]).astype(np.uint8)), "colours"
     ),
-    "JPEG": BadFile(".jpg", lambda labels: cv2.imencode(".jpg", labels)[1].tobytes(), "JPEG, which changes values"),
+    "JPEG": BadFile(
+        ".jpg", lambda labels: cv2.imencode(".jpg", labels.astype(np.uint8))[1].tobytes(), "JPEG, which changes values"
+    ),
     "an image": BadFile(
         ".png",
         lambda labels: encode_png(np.random.default_rng(0).integers(1, 255, labels.shape).astype(np.uint8)),
@@ -223,6 +225,7 @@ BAD: Mapping[str, BadFile] = {
         "_seg.npy", lambda _: npy({"flows": 3}), "other objects; in Cellpose, save the masks"
     ),
     "_seg.npy of objects": BadFile("_seg.npy", lambda _: npy({"masks": [1, 2]}), "something else; in Cellpose, save"),
+    "an .npy without rows": BadFile(".npy", lambda labels: npy(labels[:0]), r"numbers; got \(0, 80\) int32"),
     "complex .npy": BadFile(".npy", lambda labels: npy(labels * 1j), r"expected masks as an array of \(H, W\) numbers"),
     "truncated ROI zip": BadFile(".zip", lambda labels: roi_zip(labels)[:-40], "intact ImageJ ROIs"),
     "zip of something": BadFile(".zip", lambda _: _zip_of("a.tif"), r"a zip of ImageJ ROIs \(\*.roi\); got 'a.tif'"),

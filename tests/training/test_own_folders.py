@@ -120,7 +120,7 @@ def _one_only(images: Path, labels: Path) -> None:
             ("--part", "nuclei"),
             "labels/c.tif: expected masks of the image's size, 48 x 48 px; got 48 x 49",
         ),
-        (_not_a_number, ("--part", "nuclei"), "images/d.tif: expected unsigned samples of 8 or 16 bit"),
+        (_not_a_number, ("--part", "nuclei"), "images/d.tif: expected numbers in every pixel; got 2304 NaN"),
         (_negative, ("--part", "nuclei"), "labels/a.tif: expected labels from 0"),
         (_one_only, ("--part", "nuclei"), "expected at least two images, or two groups of them"),
         (None, (), "expected --part with --images"),

@@ -11,8 +11,9 @@ from services.cli.console import Console
 from services.cli.degraded_folders import masks_tool, write_images
 from services.cli.files import check_folder, write_file
 from services.cli.folders import list_images, open_labelled
+from services.cli.images.wish import add_wish, wish_of
 from services.cli.notes import Notes
-from services.cli.numbers import COUNT, SEED
+from services.cli.numbers import SEED
 from services.cli.versions import versions
 from services.common.errors import InvalidArgument, UnknownName
 from services.evaluation.pictures import PictureSet
@@ -58,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--write-images", type=Path, metavar="DIR", help="only write the images at all levels")
     parser.add_argument("--part", choices=("cells", "nuclei"), default="nuclei", help="what to find (default nuclei)")
-    parser.add_argument("--channel", type=COUNT, metavar="N", help="channel of multi-channel images, from 0")
+    add_wish(parser)  # --time also of --labels that are stacks
     for condition in CONDITIONS.values():
         levels = ",".join(f"{level:g}" for level in condition.defaults)
         parser.add_argument(
@@ -71,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command. Raises InvalidArgument for options that do not go together, and for what does not fit."""
     notes = Notes()
-    images = open_labelled(arguments.images, arguments.labels, arguments.part, arguments.channel, notes)
+    images = open_labelled(arguments.images, arguments.labels, arguments.part, wish_of(arguments), notes)
     levels = [UNDEGRADED, *(level for name in CONDITIONS for level in getattr(arguments, name))]
     if arguments.write_images is None:
         _score(images, _tools(arguments, images.names, levels, notes), arguments, console)

@@ -10,7 +10,7 @@ from biosynth.contract import PARTS
 
 from services.cli.console import Console
 from services.cli.files import check_folder, refuse_overwriting, write_file
-from services.cli.folders import image_shape, read_labels
+from services.cli.folders import read_labels, size_of
 from services.cli.notes import Notes
 from services.cli.numbers import COUNT
 from services.common.errors import InvalidSegmentation
@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     wound = parser.add_mutually_exclusive_group()
     wound.add_argument("--wound", type=Path, metavar="FILE", help="mask of the wound, 0 = none")
     wound.add_argument("--wound-zone", action="store_true", help="find the wound between the cells")
-    parser.add_argument("--image", type=Path, metavar="IMAGE", help="the image itself: masks must have its size")
+    parser.add_argument(
+        "--image", type=Path, metavar="IMAGE", help="the image itself: masks must have its size, and get its pixel size"
+    )
     parser.add_argument("--time", type=COUNT, metavar="N", help="frame of stacks of masks, from 0")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .ome.tif to write")
 
@@ -44,10 +46,11 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     inputs = (arguments.cells, arguments.nuclei, arguments.wound, arguments.image)
     refuse_overwriting([path for path in inputs if path], [arguments.out])
     notes = Notes()
-    cells, nuclei, marked = _parts(arguments, notes)
+    shape, pixel_um = size_of(arguments.image) if arguments.image else (None, None)
+    cells, nuclei, marked = _parts(arguments, shape, notes)
     segmentation = Segmentation(cells, nuclei, _wound(arguments, cells, nuclei, marked))
     check_folder(arguments.out.parent)
-    write_file(arguments.out, encode_segmentation(segmentation))
+    write_file(arguments.out, encode_segmentation(segmentation, pixel_um))
     notes.tell(console)
     objects = {
         part: len(np.unique(labels[labels > 0]))
@@ -59,9 +62,8 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     console.answer({"file": str(arguments.out), "parts": list(segmentation.parts), "objects": objects})
 
 
-def _parts(arguments: argparse.Namespace, notes: Notes) -> list[Labels | None]:
-    """Cells, nuclei and wound as their files say; all of one size."""
-    shape = image_shape(arguments.image)
+def _parts(arguments: argparse.Namespace, shape: tuple[int, int] | None, notes: Notes) -> list[Labels | None]:
+    """Cells, nuclei and wound as their files say; all of one size, that of the image where there is one."""
     found: list[Labels | None] = []
     for part in PARTS:
         path: Path | None = getattr(arguments, part)

@@ -11,7 +11,6 @@ from biosynth.results import word
 from biosynth.v1.evaluation_pb2 import ComparePairRequest, Direction, Metric
 
 from services.cli.console import Console
-from services.cli.files import read_input
 from services.cli.images.reading import read_image
 from services.cli.images.wish import add_wish, wish_of
 from services.cli.session import add_endpoint, open_session
@@ -28,21 +27,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("real", type=Path, metavar="REAL", help="the real image")
     parser.add_argument("generated", type=Path, metavar="GENERATED", help="the generated image")
     add_wish(parser)  # of the real image
+    add_wish(parser, of="generated")
     add_endpoint(parser)
 
 
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command."""
     real = read_image(arguments.real, wish_of(arguments))
-    for note in real.notes:
-        console.say(f"{arguments.real.name}: {note}")
+    generated = read_image(arguments.generated, wish_of(arguments, of="generated"), of="generated")
+    for image in (real, generated):
+        for note in image.notes:
+            console.say(f"{image.record['name']}: {note}")
     with open_session(os.environ, arguments.endpoint) as session:
         request = ComparePairRequest(
-            real=session.content(real.data),
-            generated=session.content(read_input(arguments.generated)),
+            real=session.content(real.plane()),
+            generated=session.content(generated.plane()),
         )
-        if real.shown is not None:
-            request.channel = real.shown
         response = session.client.evaluation.ComparePair(request)
     record = {
         "version": response.version,

@@ -9,8 +9,8 @@ from pathlib import Path
 from services.cli.console import Console
 from services.cli.files import check_folder, refuse_overwriting, write_file
 from services.cli.folders import list_images, open_images, open_labelled
+from services.cli.images.wish import add_wish, wish_of
 from services.cli.notes import Notes
-from services.cli.numbers import COUNT
 from services.cli.quality_limits import DEFAULTS, add_limits, limits_of
 from services.training.datasets.quality.limits import judged
 from services.training.datasets.quality.table import csv_of, text_of
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--part", choices=("cells", "nuclei"), default="nuclei", help="what masks in --labels show (default nuclei)"
     )
-    parser.add_argument("--channel", type=COUNT, metavar="N", help="channel of multi-channel images, from 0")
+    add_wish(parser)  # --time also of --labels that are stacks
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table as CSV, with what images are like")
     add_limits(parser)
 
@@ -48,9 +48,9 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     if arguments.out:
         refuse_overwriting(list_images(arguments.folder), [arguments.out])
     if arguments.labels:
-        images = open_labelled(arguments.folder, arguments.labels, arguments.part, arguments.channel, notes)
+        images = open_labelled(arguments.folder, arguments.labels, arguments.part, wish_of(arguments), notes)
     else:
-        images = open_images(arguments.folder, arguments.channel)
+        images = open_images(arguments.folder, wish_of(arguments), notes)
     found = []
     with console.progress(total=len(images.names), unit="image") as bar:
         for one in judged(images.pictures, limits):

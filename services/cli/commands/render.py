@@ -11,9 +11,11 @@ from biosynth.v1.reference_pb2 import RenderRequest, RenderResponse
 
 from services.cli.console import Console
 from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
-from services.cli.folders import naming, read_labels
-from services.cli.images.reading import LabImage, read_image
+from services.cli.folders import read_labels
+from services.cli.images.lab_image import LabImage
+from services.cli.images.reading import read_image
 from services.cli.images.wish import add_wish, wish_of
+from services.cli.naming import naming
 from services.cli.notes import Notes
 from services.cli.numbers import COUNT, tier_limits
 from services.cli.run_record import level_pixels

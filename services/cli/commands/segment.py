@@ -13,7 +13,8 @@ from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
 from services.cli.batch import Failed, for_each, raise_for
 from services.cli.console import Console
 from services.cli.files import check_folder, refuse_overwriting, write_file
-from services.cli.images.reading import LabImage, read_images
+from services.cli.images.lab_image import LabImage
+from services.cli.images.reading import read_images
 from services.cli.images.wish import ALL, wish_of
 from services.cli.object_files import NAMES, listed, object_files
 from services.cli.report import counts

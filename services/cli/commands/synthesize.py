@@ -13,7 +13,7 @@ from typing import Any
 from services.cli.ahead import ahead
 from services.cli.appearance import add_appearance, appearance_of
 from services.cli.console import Console
-from services.cli.folders import list_images
+from services.cli.images.wish import Wish, add_wish, wish_of
 from services.cli.numbers import COUNT, POSITIVE, SEED
 from services.cli.order_folder import MANIFEST, SHEET, OrderFolder
 from services.cli.order_options import pattern, shard, shares
@@ -21,6 +21,7 @@ from services.cli.ordering import make_order, split_counts
 from services.cli.pace import Pace
 from services.cli.places import Folder, Place, open_place
 from services.cli.session import add_endpoint, open_session
+from services.cli.sources import find_images
 from services.cli.synthesizer import Looks, Synthesizer, drawn_by
 from services.common.engines.cores import usable_cores
 from services.common.errors import InvalidArgument
@@ -72,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--like", type=Path, metavar="IMAGE|FOLDER", help="imitate this image, or those of a folder in turn"
     )
-    parser.add_argument("--like-channel", type=COUNT, metavar="N", help="channel of a multi-channel image, from 0")
+    add_wish(parser, of="like")
     parser.add_argument("--wound-zone", action="store_true", help="find the wound between the cells of each mask")
     parser.add_argument("--time", type=COUNT, metavar="N", help="frame of masks that are stacks, from 0")
     parser.add_argument("--shard", type=shard, default=(1, 1), metavar="I/N", help="make the Ith of N parts only")
@@ -93,7 +94,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         folder = OrderFolder(out, layout)
         folder.claim(order, alone=parts == 1)
         synthesizer = Synthesizer(
-            session, masks, drawn, Looks(looks, arguments.like_channel, drawn.model, session),
+            session, masks, drawn, Looks(looks, wish_of(arguments, of="like"), drawn.model, session),
             appearance_of(arguments), arguments.wound_zone, arguments.time,
         )  # fmt: skip
         whole = batches(order.images(), layout.batch)
@@ -148,10 +149,10 @@ def _tell(lines: Sequence[dict[str, Any]], made: int, out: Place, seconds: float
 def _looks(arguments: argparse.Namespace) -> list[Path]:
     like: Path | None = arguments.like
     if like is None:
-        if arguments.like_channel is not None:
-            raise InvalidArgument("expected an image as --like, with --like-channel; got none")
+        if wish_of(arguments, of="like") != Wish():
+            raise InvalidArgument("expected an image as --like, with other options of --like; got none")
         return []
-    return list_images(like) if like.is_dir() else [like]
+    return find_images([like])
 
 
 def _places(arguments: argparse.Namespace) -> tuple[Place, Place]:

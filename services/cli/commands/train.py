@@ -143,7 +143,11 @@ def _generator(arguments: argparse.Namespace, console: Console, ranks: Ranks) ->
     remarks = _remarks(arguments.remarks)  # read now, so that a wrong path shows before the long training
     dataset = _dataset(arguments, console, ranks)
     job = Job(dataset, config, _work(arguments), arguments.out, naming, remarks, keeps_best=not arguments.last)
-    return train_generator(job, console, ranks)
+    made = train_generator(job, console, ranks)
+    if made:
+        shelf = shlex.quote(str(arguments.out.parent))
+        console.say(f"to use it: BIOSYNTH_MODELS={shelf} biosynth run IMAGE --model {naming.name} --out results")
+    return made
 
 
 def _segmenter(arguments: argparse.Namespace, console: Console, ranks: Ranks) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from services.cli.console import Console
 from services.cli.files import check_folder, write_file
-from services.cli.numbers import COUNT
+from services.cli.images.wish import add_wish, wish_of
+from services.cli.notes import Notes
 from services.cli.seeking import micrometres
 from services.cli.session import Session, add_endpoint, open_session
 from services.cli.wounds.course import Course, Row
@@ -58,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pixel-size", type=micrometres, metavar="UM", help="side of a pixel in um; default: as TIFF files say"
     )
-    parser.add_argument("--channel", type=COUNT, metavar="N", help="channel of multi-channel files, from 0")
+    add_wish(parser, has_time=False)
     parser.add_argument(
         "--table", type=Path, metavar="CSV", help="groups: a column `series` with the names of series, and others"
     )
@@ -75,7 +76,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         raise ConfigError("expected --table and --group together; got one of them")
     if arguments.out.resolve() in [source.resolve() for source in arguments.sources]:
         raise InvalidArgument(f"expected --out beside the frames; {arguments.out} holds them; choose another folder")
-    series = list_series(arguments.sources, arguments.interval)
+    series = list_series(arguments.sources, arguments.interval, wish_of(arguments))
     groups = read_groups(arguments.table, arguments.group, [one.name for one in series]) if arguments.table else {}
     for one in series:
         if one.missing:
@@ -89,15 +90,18 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     for course in courses:
         console.say(summary(course))
     console.answer(_write(courses, bool(groups), out))
+    total = sum(len(one.frames) for one in series)
     if failed := [f"{row.frame.name}: {row.error}" for course in courses for row in course.rows if row.error]:
-        raise InvalidImage(f"{len(failed)} frames failed; the others are measured, in {out}\n" + "\n".join(failed))
+        raise InvalidImage(
+            f"{len(failed)} of {total} frames failed; the others are measured, in {out}\n" + "\n".join(failed)
+        )
 
 
 def _followed(
     series: Sequence[Series], arguments: argparse.Namespace, session: Session, out: Path, console: Console
 ) -> list[Course]:
-    segmenter = ANY_SHAPE if arguments.any_shape else SCRATCH
-    follower = Follower(session, segmenter, arguments.channel, arguments.pixel_size)
+    segmenter, notes = ANY_SHAPE if arguments.any_shape else SCRATCH, Notes()
+    follower = Follower(session, segmenter, arguments.pixel_size, notes)
     courses = []
     with console.progress(total=sum(len(one.frames) for one in series), unit="frame") as bar:
         for one in series:
@@ -108,6 +112,7 @@ def _followed(
                 path = out / f"{one.name}.gif"
                 check_folder(path.parent)  # of several folders, series have their folder's name in front
                 write_file(path, gif)
+    notes.tell(console)
     return courses
 
 

@@ -1,11 +1,11 @@
-"""One image of a lab's file as the services take it, and what was done to it on the way."""
+"""One image of a lab's file as the services take it."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,7 @@ from biosynth.errors import InvalidInputError
 from biosynth.scaling import Scaling, Span, scaling_for, span_of
 from numpy.typing import NDArray
 
-from services.cli.files import read_input
-from services.cli.folders import naming
+from services.cli.files import read_input, sha256_of
 from services.cli.images.choosing import (
     Chosen,
     choose,
@@ -26,51 +25,35 @@ from services.cli.images.choosing import (
     with_named_axis,
 )
 from services.cli.images.colours import choose_colour, grey_of
+from services.cli.images.lab_image import LabImage
 from services.cli.images.opening import opened
 from services.cli.images.projection import plane_at
 from services.cli.images.stack import Stack
-from services.cli.images.wish import ALL, MEAN, Wish
-from services.common.errors import InvalidArgument, InvalidImage
+from services.cli.images.wish import ALL, MEAN, Wish, called
+from services.cli.naming import naming
+from services.common.errors import BiosynthError, InvalidArgument, InvalidImage
 from services.common.imaging.formats.limits import ImageLimits
 from services.common.imaging.formats.tiff import TiffPlanes
-from services.common.imaging.images import Image, decode_image
 from services.common.imaging.ometiff import encode_channels
 
 _CONTRACT_TYPES = (np.uint8, np.uint16, np.bool_)
 
 
-@dataclass(frozen=True)
-class LabImage:
-    """What is sent, and of what it was made.
+def read_image(path: Path, wish: Wish, of: str = "") -> LabImage:
+    """The one image that is meant. Raises InvalidArgument for --time all, and as `read_images`.
 
-    data: a file as the services take it: the user's own where that can be, else an OME-TIFF of the planes that are
-    meant. channels: the request's fields that name channels of it. shown: the channel that pictures show. frame: of a
-    time series that is taken whole. notes: what people are to know. record: what run.json tells of the input.
+    of: as `add_wish` has it: errors and notes name options as the command calls them.
     """
-
-    data: bytes
-    channels: Mapping[str, int]
-    pixel_size_um: tuple[float, float] | None
-    frame: int | None
-    notes: tuple[str, ...]
-    record: dict[str, Any] = field(repr=False)
-
-    @property
-    def shown(self) -> int | None:
-        """The channel of `data` that pictures show: that of the cells where there are two."""
-        return self.channels.get("cells_channel", self.channels.get("channel"))
-
-    def pixels(self) -> Image:
-        """The channel that is shown, (H, W) uint8 or uint16."""
-        return decode_image(self.data, self.shown)
-
-
-def read_image(path: Path, wish: Wish) -> LabImage:
-    """The one image that is meant. Raises InvalidArgument for --time all, and as `read_images`."""
     if wish.time == ALL:
         raise InvalidArgument("expected --time with the number of one frame; got all, and this command takes one image")
-    with closing(read_images(path, wish)) as images:
-        return next(images)
+    try:
+        with closing(read_images(path, wish)) as images:
+            image = next(images)
+    except BiosynthError as error:
+        named = type(error)(called(error.message, of))
+        named.metadata = error.metadata
+        raise named from error
+    return replace(image, notes=tuple(called(note, of) for note in image.notes))
 
 
 def read_images(path: Path, wish: Wish) -> Generator[LabImage, None, None]:
@@ -79,14 +62,45 @@ def read_images(path: Path, wish: Wish) -> Generator[LabImage, None, None]:
     Raises InvalidImage, which names the file, where it is none that we read, where it is damaged or over the limits,
     and where the wish leaves open which plane is meant; WrongChannel for a channel that is not there.
     """
-    with naming(path.name), opened(path) as stacks:
-        stack = with_colours_apart(with_named_axis(choose_scene(stacks, wish.scene), wish), wish)
-        ImageLimits().check_size(*stack.size, 1)
-        chosen = choose(stack, wish)
+    with naming(path.name), _meant(path, wish) as (stack, chosen):
         if (as_it_is := _unchanged(path, stack, chosen, wish)) is not None:
             yield as_it_is
             return
         yield from _prepared(path, stack, chosen, wish)
+
+
+def frames_of(path: Path, wish: Wish) -> tuple[int, Wish]:
+    """How many frames a file has, and what to ask for so that each, read alone, has the colour and the scale of all.
+
+    Raises as `read_images`.
+    """
+    with naming(path.name), _meant(path, replace(wish, time=ALL)) as (stack, chosen):
+        if len(chosen.times) == 1:
+            return 1, wish
+        plane, colour, note = _plane_reader(stack, chosen, wish)
+        scaling = _scaling(stack, chosen, chosen.channels[0], plane, wish)
+        if note and wish.channel is None:
+            wish = replace(wish, channel=colour)
+        if scaling.low is not None and scaling.high is not None and scaling.low < scaling.high:
+            wish = replace(wish, limits=(scaling.low, scaling.high))
+        return len(chosen.times), wish
+
+
+def has_times(path: Path) -> bool:
+    """Whether the file names a time axis of several frames; not where it cannot be read."""
+    try:
+        with opened(path) as stacks:
+            return any("T" in stack.axes for stack in stacks)
+    except InvalidImage:
+        return False
+
+
+@contextmanager
+def _meant(path: Path, wish: Wish) -> Iterator[tuple[Stack, Chosen]]:
+    with opened(path) as stacks:
+        stack = with_colours_apart(with_named_axis(choose_scene(stacks, wish.scene), wish), wish)
+        ImageLimits().check_size(*stack.size, 1)
+        yield stack, choose(stack, wish)
 
 
 def _unchanged(path: Path, stack: Stack, chosen: Chosen, wish: Wish) -> LabImage | None:
@@ -117,7 +131,8 @@ def _is_grey(stack: Stack, wish: Wish) -> bool:
     return not choose_colour(stack.read({}), wish.channel)[1]
 
 
-def _prepared(path: Path, stack: Stack, chosen: Chosen, wish: Wish) -> Iterator[LabImage]:
+def _plane_reader(stack: Stack, chosen: Chosen, wish: Wish) -> tuple[Callable[[int, int], NDArray[Any]], str, str]:
+    """What reads the grey plane of a time and a channel; of colours, the one that is taken, and why."""
     colour, note = "", ""
     if stack.colour:
         first = plane_at(stack, chosen.times[0], chosen.channels[0], chosen.z, wish.z == MEAN)
@@ -127,8 +142,13 @@ def _prepared(path: Path, stack: Stack, chosen: Chosen, wish: Wish) -> Iterator[
         found = plane_at(stack, time, channel, chosen.z, wish.z == MEAN)
         return grey_of(found, colour) if colour else found
 
+    return plane, colour, note
+
+
+def _prepared(path: Path, stack: Stack, chosen: Chosen, wish: Wish) -> Iterator[LabImage]:
+    plane, _, note = _plane_reader(stack, chosen, wish)
     scalings = {channel: _scaling(stack, chosen, channel, plane, wish) for channel in chosen.channels}
-    sha256 = _sha256(path)
+    sha256 = sha256_of(path)
     for time in chosen.times:
         planes: list[NDArray[Any]] = [scalings[channel].apply(plane(time, channel)) for channel in chosen.channels]
         names = [stack.channels[channel] for channel in chosen.channels]
@@ -169,11 +189,3 @@ def _scaling(
 def _fields(channels: tuple[int, ...], places: tuple[int, ...]) -> dict[str, int]:
     names = ("channel",) if len(channels) == 1 else ("nuclei_channel", "cells_channel")
     return dict(zip(names, places, strict=True))
-
-
-def _sha256(path: Path) -> str | None:
-    """Of the file, read in pieces; None for a folder."""
-    if path.is_dir():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

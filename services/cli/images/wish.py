@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from dataclasses import dataclass
 
 ALL, MAX, MEAN = "all", "max", "mean"
+_OPTION = re.compile(r"--(channel|z|time|scene|range)\b")
 
 
 @dataclass(frozen=True)
@@ -26,36 +28,60 @@ class Wish:
     time: str | None = None
     limits: tuple[float, float] | None = None
 
+    @property
+    def frame(self) -> int | None:
+        """The one frame that is meant, from 0."""
+        return None if self.time in (None, ALL) else int(self.time)
 
-def add_wish(parser: argparse.ArgumentParser, frames: bool = False) -> None:
-    """Declare --channel, --scene, --z, --time and --range. frames: whether --time all makes sense."""
+
+def add_wish(parser: argparse._ActionsContainer, frames: bool = False, of: str = "", has_time: bool = True) -> None:
+    """Declare --channel, --scene, --z, --time and --range.
+
+    frames: whether --time all makes sense. of: the option that names the image, where a command takes several:
+    `like` makes --like-channel and so on. has_time: whether there is --time.
+    """
+    name, whose = (f"--{of}-", f"of {of.upper()}: ") if of else ("--", "")
     parser.add_argument(
-        "--channel",
+        f"{name}channel",
         metavar="N|NAME",
-        help="channel, by number from 0 or by name; of colours red, green, blue, luminance",
+        help=f"{whose}channel, by number from 0 or by name; of colours red, green, blue, luminance",
     )
-    parser.add_argument("--z", type=_depth, metavar="N|max|mean", help="plane of a z-stack from 0, or its projection")
     parser.add_argument(
-        "--time",
-        type=_time if frames else _number,
-        metavar="N|all" if frames else "N",
-        help="frame of a time series from 0" + (", or all, one after the other" if frames else ""),
+        f"{name}z", type=_depth, metavar="N|max|mean", help=f"{whose}plane of a z-stack from 0, or projection"
     )
-    parser.add_argument("--scene", metavar="N|NAME", help="image of a file that holds several, from 0")
+    if has_time:
+        parser.add_argument(
+            f"{name}time",
+            type=_time if frames else _number,
+            metavar="N|all" if frames else "N",
+            help=f"{whose}frame of a time series from 0" + (", or all, one after the other" if frames else ""),
+        )
+    parser.add_argument(f"{name}scene", metavar="N|NAME", help=f"{whose}image of a file that holds several, from 0")
     parser.add_argument(
-        "--range",
+        f"{name}range",
         type=_value,
         nargs=2,
         metavar=("A", "B"),
-        help="grey values that become the darkest and the brightest; default: 8 and 16 bit stay, others are scaled",
+        help=f"{whose}grey values that become black and white; default: 8 and 16 bit stay, others are scaled",
     )
 
 
-def wish_of(arguments: argparse.Namespace) -> Wish:
+def wish_of(arguments: argparse.Namespace, of: str = "") -> Wish:
     """What was said, by a command with `add_wish`, and with --nuclei-channel and --cells-channel where it has them."""
-    two = {name: getattr(arguments, name, None) for name in ("nuclei_channel", "cells_channel")}
-    limits = tuple(arguments.range) if arguments.range else None
-    return Wish(arguments.channel, scene=arguments.scene, z=arguments.z, time=arguments.time, limits=limits, **two)
+    prefix = f"{of}_" if of else ""
+    names = ("channel", "nuclei_channel", "cells_channel", "scene", "z", "time")
+    said = {name: getattr(arguments, f"{prefix}{name}", None) for name in names}
+    limits = getattr(arguments, f"{prefix}range")
+    return Wish(**said, limits=tuple(limits) if limits else None)
+
+
+def called(text: str, of: str) -> str:
+    """A text with the options that it names as `add_wish` has declared them.
+
+    >>> called("choose with --z 0 to 3, or --range", "like")
+    'choose with --like-z 0 to 3, or --like-range'
+    """
+    return _OPTION.sub(rf"--{of}-\1", text) if of else text
 
 
 def _number(text: str) -> str:

@@ -10,6 +10,9 @@ from biosynth.errors import BiosynthCallError
 from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
 
 from services.cli.exits import REFUSED, exit_code
+from services.cli.naming import naming
+from services.cli.notes import Notes
+from services.cli.seeking import side_um
 from services.cli.session import Session
 from services.cli.wounds.course import CLOSED, FAILED, NO_WOUND, OPEN, Course, Row
 from services.cli.wounds.frames import Frame, Series
@@ -36,11 +39,12 @@ class _Start:
 
 
 class Follower:
-    """Follows one series after the other. segmenter: SCRATCH or ANY_SHAPE. channel: of multi-channel files. pixel_um:
-    the side of a pixel; None: as the first frame's file says."""
+    """Follows one series after the other. segmenter: SCRATCH or ANY_SHAPE. pixel_um: the
+    side of a pixel; None: as the first frame's file says. notes: of how files were read."""
 
-    def __init__(self, session: Session, segmenter: str, channel: int | None, pixel_um: float | None) -> None:
-        self._session, self._segmenter, self._channel, self._pixel_um = session, segmenter, channel, pixel_um
+    def __init__(self, session: Session, segmenter: str, pixel_um: float | None, notes: Notes) -> None:
+        self._session, self._segmenter, self._pixel_um = session, segmenter, pixel_um
+        self._notes = notes
 
     def follow(self, series: Series, shown: Shown) -> Course:
         """Look at the frames in turn; one that is refused becomes a row that says why."""
@@ -52,16 +56,19 @@ class Follower:
             except (BiosynthError, BiosynthCallError) as error:
                 if exit_code(error) != REFUSED:  # the next frame would fare no better
                     raise
-                rows.append(Row(frame, hours, FAILED, error=error.message))
+                rows.append(Row(frame, hours, FAILED, error=error.message.removeprefix(f"{frame.path.name}: ")))
                 continue
             rows.append(_measured(frame, hours, wound, start))
             shown(rows[-1], image, wound)
         return Course(series, tuple(rows), start.band if start else None, start.pixel_um if start else None)
 
     def _look(self, frame: Frame, start: _Start | None) -> tuple[Image, _Start, Mask]:
-        image = frame.read(self._channel)
+        read = frame.read()
+        self._notes.add(frame.path.name, read.notes)
+        image = read.pixels()
         if start is None:
-            file, pixel_um = encode_png(image), self._pixel_um or frame.pixel_um()
+            with naming(frame.path.name):
+                file, pixel_um = encode_png(image), self._pixel_um or side_um(read.pixel_size_um)
             wound = self._wound(file, None)
             band = band_of(wound) if self._segmenter == SCRATCH and wound.any() else None
             return image, _Start(file, pixel_um, bool(wound.any()), band), wound

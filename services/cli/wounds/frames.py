@@ -6,18 +6,15 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from biosynth.contract import TIFF
-
-from services.cli.files import read_input
-from services.cli.folders import list_images, naming, stem_of
-from services.cli.seeking import side_um
+from services.cli.folders import list_images, stem_of
+from services.cli.images.lab_image import LabImage
+from services.cli.images.reading import frames_of, has_times, read_image
+from services.cli.images.wish import Wish
+from services.cli.sources import is_folder
 from services.common.errors import InvalidImage
-from services.common.imaging.formats.limits import ImageLimits
-from services.common.imaging.formats.tiff import TiffPlanes
-from services.common.imaging.images import Image, decode_image
 
 # A number after a word for time, perhaps with a unit: t3, T_03, time12, frame-7, t24h; else the last number counts.
 _MARKED = re.compile(r"(?<![a-z])(?:t|time|frame|f)[ _-]?(\d+)(?:h|hrs?|min|s)?(?![a-z0-9])", re.IGNORECASE)
@@ -27,10 +24,11 @@ _NO_NUMBER = "expected a number that rises with time in every name, such as t0, 
 
 @dataclass(frozen=True)
 class Frame:
-    """One image of a series. plane: of a stack, from 0; None: the file is one image."""
+    """One image of a series. wish: how its file is read. plane: of a stack, from 0; None: the file is one image."""
 
     path: Path
     number: int
+    wish: Wish
     plane: int | None = None
 
     @property
@@ -38,16 +36,9 @@ class Frame:
         """What it is called in tables and messages."""
         return self.path.name if self.plane is None else f"{self.path.name}[{self.plane}]"
 
-    def read(self, channel: int | None) -> Image:
-        """Its pixels, (H, W). Raises InvalidImage that names the file."""
-        with naming(self.path):
-            return decode_image(read_input(self.path), channel if self.plane is None else self.plane)
-
-    def pixel_um(self) -> float | None:
-        """The side of a pixel in um as the file says it. Raises InvalidImage for oblong ones."""
-        with naming(self.path):
-            data = read_input(self.path)
-            return side_um(TiffPlanes(data, ImageLimits()).pixel_size_um) if data.startswith(TIFF) else None
+    def read(self) -> LabImage:
+        """What it shows. Raises InvalidImage that names the file."""
+        return read_image(self.path, replace(self.wish, time=None if self.plane is None else str(self.plane)))
 
 
 @dataclass(frozen=True)
@@ -60,19 +51,20 @@ class Series:
     missing: tuple[int, ...]
 
 
-def list_series(sources: Sequence[Path], interval_hours: float) -> list[Series]:
-    """The series of folders and stacks, by name; a folder has one for each name that its files have but for the number.
+def list_series(sources: Sequence[Path], interval_hours: float, wish: Wish) -> list[Series]:
+    """The series of folders and stacks, by name; a folder has one for each name that its files have but for the number,
+    or, where its first file has a time axis, one for each file.
 
     The step from frame to frame is the greatest common divisor of all differences of numbers in all series, and time 0
-    the least number: a frame that is not there leaves a gap of the right length. Raises InvalidImage for a source
-    without frames, a name without a number, or two frames of one time.
+    the least number: a frame that is not there leaves a gap of the right length. wish: which planes of files. Raises
+    InvalidImage for a source without frames, a name without a number, or two frames of one time.
     """
     named: dict[str, list[Frame]] = {}
     for source in sources:
-        found = _of_folder(source) if source.is_dir() else {stem_of(source): _of_stack(source)}
+        found = _of_folder(source, wish) if is_folder(source) else {stem_of(source): _of_stack(source, wish)}
         for name, frames in found.items():
             folder = source.resolve().name
-            full = f"{folder}/{name}" if source.is_dir() and len(sources) > 1 and name != folder else name
+            full = f"{folder}/{name}" if is_folder(source) and len(sources) > 1 and name != folder else name
             if full in named:
                 raise InvalidImage(f"expected series of different names; {full} comes twice; give one of them another")
             named[full] = sorted(frames, key=lambda frame: frame.number)
@@ -95,25 +87,23 @@ def split_name(stem: str) -> tuple[str, int] | None:
     return "_".join(filter(None, (before, after))), int(found[0][1])
 
 
-def _of_folder(folder: Path) -> dict[str, list[Frame]]:
+def _of_folder(folder: Path, wish: Wish) -> dict[str, list[Frame]]:
+    paths = list_images(folder)
+    if has_times(paths[0]):
+        return {stem_of(path): _of_stack(path, wish) for path in paths}
     series = defaultdict(list)
-    for path in list_images(folder):
+    for path in paths:
         if (split := split_name(stem_of(path))) is None:
             raise InvalidImage(f"{path}: {_NO_NUMBER}; got none")
-        series[split[0] or folder.resolve().name].append(Frame(path, split[1]))
+        series[split[0] or folder.resolve().name].append(Frame(path, split[1], wish))
     return dict(series)
 
 
-def _of_stack(path: Path) -> list[Frame]:
-    data = read_input(path)
-    with naming(path):
-        planes = TiffPlanes(data, ImageLimits()).planes if data.startswith(TIFF) else ()
-        if len(planes) < 2:
-            raise InvalidImage("expected a folder, or a TIFF stack of frames; got a single image")
-        if any(plane.name for plane in planes):
-            names = ", ".join(plane.name for plane in planes)
-            raise InvalidImage(f"expected a stack whose planes are times; got channels ({names}); save one as a stack")
-    return [Frame(path, number, number) for number in range(len(planes))]
+def _of_stack(path: Path, wish: Wish) -> list[Frame]:
+    times, wish = frames_of(path, wish)
+    if times < 2:
+        raise InvalidImage(f"{path}: expected a folder, or a stack of frames; got a single image")
+    return [Frame(path, number, wish, number) for number in range(times)]
 
 
 def _check_times(frames: Iterable[Frame]) -> None:

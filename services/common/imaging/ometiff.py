@@ -65,8 +65,8 @@ def _encode(
         "UUID": f"urn:uuid:{uuid.uuid5(_NAMESPACE, digest.hexdigest())}",
         "Creator": "biosynth",
     }
-    if any(names):
-        metadata["Channel"] = {"Name": list(names)}
+    # White, as OME has it where nothing is said: napari-tiff shows channels without a colour in black.
+    metadata["Channel"] = {"Color": [-1] * len(names), **({"Name": list(names)} if any(names) else {})}
     if pixel_size_um is not None:
         for axis, size in zip("YX", pixel_size_um, strict=True):
             metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}

@@ -37,6 +37,10 @@ class BearerToken(grpc.aio.ServerInterceptor):
             ends = ", ".join(f"line {token.line} at {token.end}" for token in tokens)
             raise ConfigError(f"BIOSYNTH_TOKEN_FILE: expected a token that has not expired, got none: {ends}")
 
+    def end(self) -> datetime | None:
+        """From when on every call is refused, unless the file changes; None: never."""
+        return self._file.last_end()
+
     async def intercept_service(self, continuation: Continue, handler_call_details: Details) -> Handler | None:
         """Pass the handler on, or one that refuses before it reads the request.
 

@@ -18,6 +18,7 @@ from prometheus_client import (
 
 from services.common.errors import ConfigError
 from services.common.serving.build_info import add_build_info
+from services.common.serving.expiry_metrics import ExpiryMetrics
 from services.common.serving.model_metrics import ModelMetrics
 
 # Seconds; from a cached answer to a comparison of large sets of images on two cores.
@@ -43,6 +44,8 @@ class Metrics:
         add_build_info(self.registry)
         self.models = ModelMetrics()
         self.registry.register(self.models)
+        self.expiry = ExpiryMetrics()
+        self.registry.register(self.expiry)
         method = ("grpc_service", "grpc_method")
         labels = ("grpc_type", *method)
         self.started = Counter("grpc_server_started", "Calls begun.", labels, registry=self.registry)

@@ -178,6 +178,10 @@ def _interceptors(config: ServerConfig, metrics: Metrics, traces: list[Traces]) 
     # Where health has its own port, it needs a token here: else anybody could fill memory with requests of full size.
     exempt = () if config.health_address else (HEALTH,)
     token = [BearerToken(config.token_file, exempt)] if config.token_file else []
+    for interceptor in token:
+        metrics.expiry.token("server", interceptor.end)
+    if config.tls is not None:
+        metrics.expiry.certificate("server", config.tls.certificate.read_bytes)
     return [
         RequestIds(),
         CallMetrics(metrics),

@@ -52,6 +52,12 @@ class TokenFile:
         """The token that a client sends: the first line's."""
         return self.tokens()[0].value
 
+    def last_end(self) -> datetime | None:
+        """From when on no token of the file is good; None: never."""
+        ends = [token.end for token in self.tokens()]
+        known = [end for end in ends if end is not None]
+        return max(known) if len(known) == len(ends) else None
+
     def _read(self) -> tuple[Token, ...]:
         try:
             text = self._path.read_text(encoding="utf-8", errors="replace")

@@ -15,7 +15,6 @@ from tests.e2e.cluster.admission import bad_pods_are_refused
 from tests.e2e.cluster.bulk import a_bulk_order_outlives_a_kill
 from tests.e2e.cluster.disruptions import no_call_fails_while_pods_go
 from tests.e2e.cluster.gpus import gpu_node
-from tests.e2e.cluster.kubectl import run, say
 from tests.e2e.cluster.namespace import check_cluster, deployed
 from tests.e2e.cluster.pipeline import the_pipeline_runs
 from tests.e2e.cluster.proof import ROOT, Proof
@@ -24,6 +23,7 @@ from tests.e2e.cluster.rotation import a_half_rotated_store_key_is_told
 from tests.e2e.cluster.settings import bad_settings_are_told
 from tests.e2e.cluster.store_restart import a_restarted_store_loses_nothing
 from tests.e2e.cluster.training import two_pods_train_a_model
+from tests.e2e.kubectl import run, say
 
 IMAGES = ("segmentation", "reference", "generation-cpu", "evaluation", "pipeline", "gateway", "cli", "minio")
 PARTS: dict[str, Callable[[Proof], None]] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from tests.e2e.cluster.kubectl import refused, say
 from tests.e2e.cluster.proof import Proof
+from tests.e2e.kubectl import refused, say
 
 # What each lacks of the standard `restricted`, beside what kubectl leaves out anyway.
 _BAD = {

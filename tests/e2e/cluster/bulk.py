@@ -15,10 +15,10 @@ from minio import Minio
 from services.common.imaging.images import encode_png
 from tests.e2e.cluster.generators import set_generators
 from tests.e2e.cluster.killing import kill_process
-from tests.e2e.cluster.kubectl import kubectl, objects, say, until
 from tests.e2e.cluster.order import apply_order
 from tests.e2e.cluster.proof import Proof
 from tests.e2e.cluster.store import BUCKET, keys_below, lost, opened_store, read
+from tests.e2e.kubectl import kubectl, objects, say, until
 from tests.support.label_maps import discs
 
 _MASKS, _COUNT, _SHARDS = 5, 400, 4  # some half a minute of work, so that a kill comes in its midst

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from tests.e2e.cluster.generators import generator_names, generators_are_ready, set_generators
 from tests.e2e.cluster.killing import kill_process
-from tests.e2e.cluster.kubectl import kubectl, pods, until
 from tests.e2e.cluster.load import DIRECT, GATEWAY, load, tell
 from tests.e2e.cluster.proof import Proof
+from tests.e2e.kubectl import kubectl, pods, until
 
 _AFTER_S = 15  # so that calls which were hit have come to their end
 

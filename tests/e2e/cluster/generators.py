@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.cluster.gpus import GPU, gpus_offered
-from tests.e2e.cluster.kubectl import kubectl, pods
+from tests.e2e.kubectl import kubectl, pods
 
 # Of a CPU, for each generator: so little that two of them, and what they call, are no match for a node of two cores.
 QUOTA = "400m"

@@ -11,9 +11,9 @@ from biosynth import BiosynthCallError
 from grpc import StatusCode
 
 from services.common.imaging.images import encode_png
-from tests.e2e.cluster.kubectl import events, forwarded, kubectl, objects, pods, run, say, until
 from tests.e2e.cluster.proof import Proof
 from tests.e2e.deployment import Deployment
+from tests.e2e.kubectl import events, forwarded, kubectl, objects, pods, run, say, until
 from tests.support.pictures import nuclei_picture
 
 GPU = "nvidia.com/gpu"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.e2e.cluster.kubectl import kubectl, say
+from tests.e2e.kubectl import kubectl, say
 
 _MANIFEST = Path(__file__).parent / "job.yaml"
 

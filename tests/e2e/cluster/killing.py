@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.cluster.kubectl import run, say
 from tests.e2e.cluster.proof import Proof
+from tests.e2e.kubectl import run, say
 
 _MANIFEST = Path(__file__).parent / "kill-pod.json"
 _NODE = ("kubectl", "--namespace", "biosynth-node")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.cluster.job import start_job
-from tests.e2e.cluster.kubectl import kubectl, say, until
 from tests.e2e.cluster.proof import Proof
+from tests.e2e.kubectl import kubectl, say, until
 
 GATEWAY = "dns:///gateway:50051"
 DIRECT = "dns:///generation:50051"  # as the pipeline calls it: round robin over the pods that the name resolves to

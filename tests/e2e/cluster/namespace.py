@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.e2e.cluster.kubectl import run, say
 from tests.e2e.cluster.proof import OVERLAY, ROOT, Proof
+from tests.e2e.kubectl import run, say
 
 
 def check_cluster(again: bool) -> None:

@@ -7,8 +7,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.e2e.cluster.kubectl import kubectl, run
 from tests.e2e.cluster.proof import OVERLAY, ROOT
+from tests.e2e.kubectl import kubectl, run
 
 
 def apply_order(name: str, literals: Mapping[str, object], patches: Sequence[Mapping[str, Any]] = ()) -> None:

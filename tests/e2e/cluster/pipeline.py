@@ -13,8 +13,8 @@ from services.cli.composition import SERVICES
 from services.common.imaging.images import encode_png
 from tests.e2e.cluster.gpus import GPU
 from tests.e2e.cluster.job import start_job
-from tests.e2e.cluster.kubectl import forwarded, kubectl, objects, pods, say
 from tests.e2e.cluster.proof import ROOT, STORE_PORT, Proof
+from tests.e2e.kubectl import forwarded, kubectl, objects, pods, say
 from tests.support.pictures import nuclei_picture
 
 

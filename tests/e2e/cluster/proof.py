@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.cluster.kubectl import run
+from tests.e2e.kubectl import run
 
 ROOT = Path(__file__).parents[3]
 OVERLAY = ROOT / "deploy" / "k8s" / "overlays" / "local"

@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 
 from tests.e2e.cluster.generators import QUOTA, generator_names, ready_generators, set_generators, work
-from tests.e2e.cluster.kubectl import kubectl, say, until
 from tests.e2e.cluster.load import DIRECT, Load, load, rate, tell
 from tests.e2e.cluster.proof import Proof
+from tests.e2e.kubectl import kubectl, say, until
 
 _SIDE_PX = 256
 _MEASURE_S = 30

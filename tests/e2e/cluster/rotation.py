@@ -13,10 +13,10 @@ from pathlib import Path
 from biosynth import BiosynthCallError
 
 from services.common.imaging.images import encode_png
-from tests.e2e.cluster.kubectl import forwarded, kubectl, pods, run, say, until
 from tests.e2e.cluster.proof import OVERLAY, Proof
 from tests.e2e.cluster.settings import told
 from tests.e2e.deployment import Deployment
+from tests.e2e.kubectl import forwarded, kubectl, pods, run, say, until
 from tests.support.pictures import nuclei_picture
 
 _USER = "reference"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from tests.e2e.cluster.kubectl import events, kubectl, pods, say, until
 from tests.e2e.cluster.proof import Proof
+from tests.e2e.kubectl import events, kubectl, pods, say, until
 
 
 def bad_settings_are_told(proof: Proof) -> None:

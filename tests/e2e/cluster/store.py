@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from minio import Minio
 from minio.error import S3Error
 
-from tests.e2e.cluster.kubectl import forwarded
 from tests.e2e.cluster.proof import STORE_PORT, Proof
 from tests.e2e.deployment import Deployment
+from tests.e2e.kubectl import forwarded
 
 BUCKET = "biosynth"
 

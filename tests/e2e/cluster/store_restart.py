@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 
 from tests.e2e.cluster.generators import set_generators
-from tests.e2e.cluster.kubectl import kubectl, say, until
 from tests.e2e.cluster.load import DIRECT, Call, load, tell
 from tests.e2e.cluster.proof import Proof
 from tests.e2e.cluster.store import lost, opened_store
+from tests.e2e.kubectl import kubectl, say, until
 
 _AFTER_S = 20  # so that calls which were hit have come to their end
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
-from tests.e2e.cluster.kubectl import kubectl, objects, run, say
 from tests.e2e.cluster.order import apply_order
 from tests.e2e.cluster.proof import Proof
+from tests.e2e.kubectl import kubectl, objects, run, say
 from tests.training.disk_fields import write_disk_fields
 
 _VOLUME = Path(__file__).parent / "training-volume.yaml"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+from skimage.measure import label as connected
 
 from services.common.imaging.images import encode_png
 from services.common.imaging.ometiff import decode_segmentation
 from tests.integration.cli.test_command_line import Cli
 from tests.support.lab_images import NAMES, imagej, ome
+from tests.support.mask_files import tiff
 from tests.support.pictures import nuclei_picture
 
 NUCLEI = nuclei_picture()
@@ -92,7 +95,39 @@ def test_other_commands_read_the_same_files(cli: Cli, film: Path, tmp_path: Path
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["metrics"]["mae"]["value"] == pytest.approx(0, abs=1e-5)
 
+    other = ("--generated-time", 0, "--generated-channel", "DAPI", "--generated-range", 0, 1)
+    done = cli("compare", film, film, *plane, *other, "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["metrics"]["mae"]["value"] == 0, done.stderr
+
     imagej(np.stack([NUCLEI, NUCLEI]), "TYX")(tmp_path / "two.tif")
     refused = cli("compare", tmp_path / "two.tif", tmp_path / "made.png")
     assert refused.returncode == 3 and "2 times (T)" in refused.stderr
     assert cli("compare", tmp_path / "two.tif", tmp_path / "made.png", "--time", "all").returncode == 2
+
+
+def test_the_image_to_imitate_is_read_with_options_of_its_own(cli: Cli, film: Path, tmp_path: Path) -> None:
+    reference = tmp_path / "reference.png"
+    reference.write_bytes(encode_png((NUCLEI > 100).astype(np.uint8)))
+    command = ("generate", reference, "--model", "fluo-nuclei", "--like", film, "--out", tmp_path / "out.png")
+    refused = cli(*command, "--like-channel", "DAPI")
+    assert refused.returncode == 3 and "choose with --like-time 0 to 1" in refused.stderr
+    done = cli(*command, "--like-channel", "DAPI", "--like-time", 1, "--like-range", 0, 1)
+    assert done.returncode == 0, done.stderr
+    assert re.search(
+        "imitated .*film.ome.tif as segmenter nuclei finds it: .*; float32 from .* was scaled", done.stderr
+    )
+
+
+def test_sets_are_judged_on_the_planes_that_are_meant(cli: Cli, film: Path, tmp_path: Path) -> None:
+    for folder in ("real", "made", "masks"):
+        (tmp_path / folder).mkdir()
+    film.rename(tmp_path / "real" / "a.ome.tif")
+    (tmp_path / "made" / "a.png").write_bytes(encode_png(NUCLEI // 2))
+    labels = np.stack([np.zeros(NUCLEI.shape, np.int32), connected(NUCLEI > 100)])
+    (tmp_path / "masks" / "a.tif").write_bytes(tiff(labels, photometric="minisblack"))
+    sets = ("evaluate", tmp_path / "real", tmp_path / "made", "--labels", tmp_path / "masks", "--out", tmp_path / "out")
+    refused = cli(*sets)
+    assert refused.returncode == 3 and "a.ome.tif: expected one plane; got 2 times (T)" in refused.stderr
+    done = cli(*sets, "--channel", "DAPI", "--time", 1, "--range", 0, 1, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["metrics"]["candidates"][0]["paired"]

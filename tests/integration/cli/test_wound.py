@@ -90,7 +90,7 @@ def test_gaps_and_refused_frames_are_told_and_the_others_measured(cli: Cli, tmp_
     assert done.returncode == 3
     assert "well: no frame of number 1; times of the others are kept" in done.stderr
     assert "t3.png: expected frames of one size, 300 x 500 px as the first; got 300 x 400 px" in done.stderr
-    assert "t4.png" in done.stderr and "2 frames failed" in done.stderr
+    assert "t4.png" in done.stderr and "2 of 5 frames failed" in done.stderr
     rows, [series] = _rows(tmp_path / "out" / "frames.csv"), _rows(tmp_path / "out" / "series.csv")
     assert [row["time_h"] for row in rows] == ["0", "2", "3", "4", "5"]
     assert [row["state"] for row in rows] == ["open", "open", "failed", "failed", "open"]

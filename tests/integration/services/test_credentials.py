@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import grpc
 import pytest
@@ -99,3 +101,10 @@ def test_the_matrix_prints_as_a_table_with_a_line_for_each_method(rows: dict[str
     lines = markdown(list(rows.values())).splitlines()
     assert len(lines) == 2 + len(methods())
     assert {line.count("|") for line in lines} == {lines[0].count("|")}
+
+
+def test_prometheus_is_shown_when_certificate_and_token_end(services: SecuredServices) -> None:
+    registry = services.metrics.registry
+    end = registry.get_sample_value("biosynth_tls_certificate_not_after_timestamp_seconds", {"use": "server"})
+    assert end == datetime(2020, 1, 2, tzinfo=UTC).timestamp()  # of the second server, which has an expired one
+    assert registry.get_sample_value("biosynth_token_not_after_timestamp_seconds", {"use": "server"}) == math.inf

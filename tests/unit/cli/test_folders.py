@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from services.cli.console import Console
-from services.cli.folders import open_labelled, pair_up, read_labels
+from services.cli.folders import list_images, open_images, open_labelled, pair_up, read_labels
+from services.cli.images.wish import Wish
 from services.cli.notes import Notes
 from services.common.errors import InvalidArgument, InvalidImage, InvalidSegmentation
 from services.common.imaging.images import encode_png
+from tests.support.lab_images import NAMES, ome
 from tests.support.mask_files import GOOD, separate, tiff
 
 
@@ -42,9 +44,14 @@ def test_masks_of_every_program_are_found_beside_and_apart_from_their_images(tmp
     places = [masks] + ([images] if ending.startswith("_") or ending in (".npy", ".zip", ".geojson") else [])
     for place in places:
         (place / f"a{ending}").write_bytes(data)
-        [picture] = open_labelled(images, place, "nuclei", None, Notes()).pictures
+        [picture] = open_labelled(images, place, "nuclei", Wish(), Notes()).pictures
         assert picture.name == "a" and picture.labels is not None
         np.testing.assert_array_equal(picture.labels.nuclei, separate())
+
+
+def test_masks_beside_their_image_are_no_images_and_those_alone_are(tmp_path: Path) -> None:
+    images, _ = _folders(tmp_path, "a.png", "a_cp_masks.png", "b_masks.png", ".c.png")
+    assert [path.name for path in list_images(images)] == ["a.png", "b_masks.png"]
 
 
 def test_frames_of_the_cell_tracking_challenge_find_their_masks_and_others_are_left_out_and_told(
@@ -67,6 +74,31 @@ def test_a_result_of_the_challenge_with_a_missing_frame_is_refused(tmp_path: Pat
     (result / "mask001.tif").write_bytes(tiff(separate()))
     with pytest.raises(InvalidArgument, match="there are none for 1 of 2: 't000'"):
         pair_up(images, result, Notes())
+    with pytest.raises(InvalidArgument, match=r"expected a folder of masks; got .*/absent"):
+        pair_up(images, tmp_path / "absent", Notes())
+
+
+def test_images_of_a_folder_are_read_as_single_ones_are_and_stacks_of_masks_by_the_same_frame(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, masks = _folders(tmp_path)
+    frames = np.stack([separate(), separate() * 0.5]).astype(np.float32)
+    ome(np.stack([frames, 1 - frames], axis=1), "TCYX", Channel={"Name": NAMES})(images / "film.ome.tif")
+    (masks / "film.tif").write_bytes(tiff(np.stack([separate() * 0, separate()]), photometric="minisblack"))
+    notes = Notes()
+    with pytest.raises(
+        InvalidImage, match=r"film.ome.tif: expected one plane; got 2 times \(T\), 2 channels \(C: DAPI"
+    ):
+        open_labelled(images, masks, "nuclei", Wish(), notes).pictures[0]
+    wish = Wish(channel="DAPI", time="1", limits=(0, 1.5))
+    [picture] = open_labelled(images, masks, "nuclei", wish, notes).pictures
+    np.testing.assert_array_equal(picture.image, np.rint(separate() / 3 * 65535))
+    assert picture.labels is not None
+    np.testing.assert_array_equal(picture.labels.nuclei, separate())
+    [alone] = open_images(images, wish, notes).pictures
+    np.testing.assert_array_equal(alone.image, picture.image)
+    notes.tell(Console(as_json=False, quiet=True))
+    assert "'film.ome.tif': float32 from 0 to 1.5 was scaled" in capsys.readouterr().err
 
 
 def test_masks_of_another_size_name_the_file(tmp_path: Path) -> None:
@@ -75,14 +107,19 @@ def test_masks_of_another_size_name_the_file(tmp_path: Path) -> None:
     with pytest.raises(
         InvalidSegmentation, match=r"masks/a\.tif: expected masks of the image's size, 60 x 80 px; got 61"
     ):
-        open_labelled(images, masks, "nuclei", None, Notes()).pictures[0]
+        open_labelled(images, masks, "nuclei", Wish(), Notes()).pictures[0]
 
 
 def test_what_is_true_of_many_files_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
     notes = Notes()
     for name in ("a", "b", "a"):
         notes.add(name, ["read anew"])
-    notes.add("c", ["alone"])
+        notes.add(name, [f"int16 from -{len(name)} to 1e3 was scaled"])
+    notes.add("c", ["float32 from 0 to 1 was scaled"])
     notes.tell(Console(as_json=False, quiet=True))
     notes.tell(Console(as_json=False, quiet=True))
-    assert capsys.readouterr().err == "2 files: read anew: 'a', 'b'\n'c': alone\n"
+    assert capsys.readouterr().err.splitlines() == [
+        "2 files: read anew: 'a', 'b'",
+        "2 files: int16 was scaled: 'a', 'b'",
+        "'c': float32 from 0 to 1 was scaled",
+    ]

@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.cli.images.reading import read_image
+from services.cli.images.wish import Wish
 from services.common.imaging.images import decode_image, encode_png
 from services.common.imaging.ometiff import decode_segmentation
 from tests.support.commands import Run, runner
+from tests.support.lab_images import PIXEL_UM, ome
 from tests.support.mask_files import BAD, GOOD, separate, tiff
 
 
@@ -45,6 +48,16 @@ def test_combine_refuses_what_holds_no_masks_and_names_the_file(run: Run, tmp_pa
     )
     assert code == 3 and f"biosynth combine: {masks}: expected" in said
     assert not (tmp_path / "out.ome.tif").exists()
+
+
+def test_combine_takes_the_pixel_size_of_the_image(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(tiff(separate()))
+    ome(np.stack([separate()] * 2).astype(np.uint16), "CYX")(tmp_path / "two.ome.tif")
+    code, _, said = run(
+        "combine", "--nuclei", tmp_path / "a.tif", "--image", tmp_path / "two.ome.tif", "--out", tmp_path / "o.ome.tif"
+    )
+    assert code == 0, said
+    assert read_image(tmp_path / "o.ome.tif", Wish()).pixel_size_um == (PIXEL_UM, PIXEL_UM)
 
 
 def test_combine_tells_of_a_mask_without_numbers(run: Run, tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 
-from services.common.imaging.images import encode_png
+from services.common.imaging.images import decode_image, encode_png
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import encode_segmentation
-from services.training.datasets.dataset import read_labels, read_manifest
+from services.training.datasets.dataset import read_labels, read_manifest, read_pair
 from services.training.datasets.recipe import EXAMPLE, read_recipe
 from tests.support.commands import Run, runner
 from tests.support.label_maps import discs
@@ -63,6 +64,26 @@ def test_two_folders_become_a_dataset_without_the_images_that_are_not_fit(
     np.testing.assert_array_equal(read_labels(tmp_path / "out", manifest.entries[0], "nuclei"), discs(seed=0))
     rows = list(csv.DictReader((tmp_path / "out" / "quality.csv").read_text().splitlines()))
     assert [row["taken"] for row in rows] == ["yes"] * 4 + ["no"] * 2
+
+
+def test_images_of_any_format_become_the_dataset_that_their_grey_pictures_would(
+    run: Run, folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    images, _ = folders
+    code, _, said = run(*_dataset(folders, tmp_path / "grey", "--schema", "nuclei3"))
+    assert code == 0, said
+    for path in list(images.iterdir()):
+        grey = decode_image(path.read_bytes())
+        blue = np.dstack([grey * 0, grey * 0, grey])
+        depths = np.stack([blue * 0, blue])
+        tifffile.imwrite(path.with_suffix(".ome.tif"), depths, ome=True, photometric="rgb", metadata={"axes": "ZYXS"})
+        path.unlink()
+    code, _, said = run(*_dataset(folders, tmp_path / "blue", "--schema", "nuclei3", "--z", "max"))
+    assert code == 0, said
+    assert "files: blue was taken of its colours" in said
+    for entry in read_manifest(tmp_path / "grey").entries:
+        for grey, blue in zip(*(read_pair(tmp_path / name, entry) for name in ("grey", "blue")), strict=True):
+            np.testing.assert_array_equal(grey, blue)
 
 
 def test_groups_stay_together_and_all_images_are_taken_where_that_is_asked_for(

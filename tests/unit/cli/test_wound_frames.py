@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import tifffile
 
+from services.cli.images.wish import Wish
 from services.cli.wounds.frames import list_series, split_name
 from services.cli.wounds.groups import read_groups
 from services.cli.wounds.intervals import hours
 from services.common.errors import InvalidArgument, InvalidImage
+from tests.support.lab_images import imagej
 
 PLANE = np.zeros((20, 30), np.uint8)
 
@@ -42,7 +44,7 @@ def test_a_name_tells_series_and_number(stem: str, expected: tuple[str, int] | N
 
 def test_frames_are_in_the_order_of_their_numbers_not_of_their_letters(tmp_path: Path) -> None:
     folder = _folder(tmp_path / "well", *(f"t{number}.png" for number in (0, 1, 2, 9, 10, 11)))
-    [series] = list_series([folder], 0.5)
+    [series] = list_series([folder], 0.5, Wish())
     assert [frame.number for frame in series.frames] == [0, 1, 2, 9, 10, 11]
     assert series.hours == (0.0, 0.5, 1.0, 4.5, 5.0, 5.5)
     assert (series.name, series.missing) == ("well", (3, 4, 5, 6, 7, 8))
@@ -50,25 +52,52 @@ def test_frames_are_in_the_order_of_their_numbers_not_of_their_letters(tmp_path:
 
 def test_a_missing_frame_leaves_its_gap_in_every_series_of_a_folder(tmp_path: Path) -> None:
     names = ("A1_t00", "A1_t10", "A1_t20", "B2_t10", "B2_t30")
-    one, other = list_series([_folder(tmp_path / "plate", *(f"{name}.tif" for name in names))], 2.0)
+    one, other = list_series([_folder(tmp_path / "plate", *(f"{name}.tif" for name in names))], 2.0, Wish())
     assert (one.name, one.hours, one.missing) == ("A1", (0, 2, 4), ())
     assert (other.name, other.hours, other.missing) == ("B2", (2, 6), (0, 20))
 
 
 def test_series_of_several_folders_are_told_apart_by_them(tmp_path: Path) -> None:
     folders = [_folder(tmp_path / name, "t0.png", "t1.png") for name in ("A1", "A2")]
-    assert [series.name for series in list_series(folders, 1.0)] == ["A1", "A2"]
+    assert [series.name for series in list_series(folders, 1.0, Wish())] == ["A1", "A2"]
     folders.append(_folder(tmp_path / "A3", "dark_0.png"))
-    assert [series.name for series in list_series(folders, 1.0)] == ["A1", "A2", "A3/dark"]
+    assert [series.name for series in list_series(folders, 1.0, Wish())] == ["A1", "A2", "A3/dark"]
 
 
 def test_the_planes_of_a_stack_are_its_frames(tmp_path: Path) -> None:
     stack = tmp_path / "well.tif"
     tifffile.imwrite(stack, np.stack([PLANE, PLANE + 7, PLANE]), photometric="minisblack")
-    [series] = list_series([stack], 1.0)
+    [series] = list_series([stack], 1.0, Wish())
     assert (series.name, series.hours) == ("well", (0, 1, 2))
     assert series.frames[1].name == "well.tif[1]"
-    assert series.frames[1].read(None).max() == 7
+    assert series.frames[1].read().pixels().max() == 7
+
+
+def test_a_folder_of_stacks_has_a_series_for_each(tmp_path: Path) -> None:
+    for name in ("A1", "A2"):
+        imagej(np.stack([PLANE, PLANE + 7]), "TYX")(_folder(tmp_path / "plate") / f"{name}.tif")
+    assert [(one.name, one.hours) for one in list_series([tmp_path / "plate"], 1.0, Wish())] == [
+        ("A1", (0, 1)),
+        ("A2", (0, 1)),
+    ]
+
+
+def test_frames_of_a_stack_share_one_scale_and_one_colour(tmp_path: Path) -> None:
+    grey, film = tmp_path / "grey.tif", tmp_path / "film.ome.tif"
+    ramp = np.linspace(0.25, 1, 600, dtype=np.float32).reshape(20, 30)
+    planes = np.stack([ramp, ramp / 2])
+    imagej(planes, "TYX")(grey)
+    [series] = list_series([grey], 1.0, Wish())
+    for frame, plane in zip(series.frames, planes, strict=True):
+        np.testing.assert_array_equal(
+            frame.read().pixels(), np.rint((plane.astype(np.float64) - 0.125) / 0.875 * 65535)
+        )
+    blue = np.zeros((2, 20, 30, 3), np.uint8)
+    blue[0, :, :, 2], blue[1, :, :, 0] = (ramp * 255), (ramp * 255)
+    tifffile.imwrite(film, blue, ome=True, photometric="rgb", metadata={"axes": "TYXS"})
+    [series] = list_series([film], 1.0, Wish())
+    assert not series.frames[1].read().pixels().any(), "blue, as in the first frame"
+    assert series.frames[0].read().pixels().any()
 
 
 @pytest.mark.parametrize(
@@ -81,7 +110,7 @@ def test_the_planes_of_a_stack_are_its_frames(tmp_path: Path) -> None:
 )
 def test_names_that_tell_no_order_are_refused_naming_files(tmp_path: Path, names: tuple[str, ...], words: str) -> None:
     with pytest.raises(InvalidImage, match=words):
-        list_series([_folder(tmp_path / "frames", *names)], 1.0)
+        list_series([_folder(tmp_path / "frames", *names)], 1.0, Wish())
 
 
 def test_a_single_image_and_channels_are_no_stack(tmp_path: Path) -> None:
@@ -89,12 +118,12 @@ def test_a_single_image_and_channels_are_no_stack(tmp_path: Path) -> None:
     tifffile.imwrite(single, PLANE, photometric="minisblack")
     named = {"axes": "CYX", "Channel": {"Name": ["stain", "phase"]}}
     tifffile.imwrite(channels, np.stack([PLANE, PLANE]), photometric="minisblack", metadata=named)
-    with pytest.raises(InvalidImage, match=r"one.tif: expected a folder, or a TIFF stack"):
-        list_series([single], 1.0)
+    with pytest.raises(InvalidImage, match=r"one.tif: expected a folder, or a stack of frames; got a single image"):
+        list_series([single], 1.0, Wish())
     with pytest.raises(
-        InvalidImage, match=r"two.ome.tif: expected a stack whose planes are times; got channels .stain, phase."
+        InvalidImage, match=r"two.ome.tif: expected one plane; got 2 channels .C: stain, phase.*--channel 0 to 1"
     ):
-        list_series([channels], 1.0)
+        list_series([channels], 1.0, Wish())
 
 
 @pytest.mark.parametrize("text", ["", "30", "0min", "-1h", "1 week", "h"])

@@ -15,22 +15,23 @@ from services.common.imaging.masks.outlined import Outlined, Ring
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _AREAS = ("Polygon", "MultiPolygon")
+# Classes as people name them, in the singular too; QuPath's `Nucleus: Positive` is a nucleus.
+_PART_OF = {**{part: part for part in PARTS}, "cell": "cells", "nucleus": "nuclei"}
 
 
 def read_geojson(data: bytes, part: str) -> tuple[list[Outlined], tuple[str, ...]]:
     """The objects of a GeoJSON file, and notes on what was left out.
 
-    part: where classes are named cells, nuclei and wound, as biosynth writes them, those of this part are taken; of
-    QuPath's cells, `nuclei` takes the nucleus, else the cell's outline. Where there are detections or cells,
-    annotations are the regions around them, and left out. Names that are numbers unlike each other become the labels.
-    Raises InvalidSegmentation for anything else.
+    part: where classes are named cells, nuclei and wound, as biosynth writes them, or cell and nucleus, those of this
+    part are taken; of QuPath's cells, `nuclei` takes the nucleus, else the cell's outline. Where there are detections
+    or cells, annotations are the regions around them, and left out. Names that are numbers unlike each other become the
+    labels. Raises InvalidSegmentation for anything else.
     """
-    features = _of_part([_feature(one) for one in _listed(_parsed(data))], part)
+    features, notes = _of_part([_feature(one) for one in _listed(_parsed(data))], part)
     kinds = [_kind(feature) for feature in features]
     is_around = [kind == "annotation" and bool({"detection", "cell"} & set(kinds)) for kind in kinds]
     kept = [(one, _geometry(one, part)) for one, around in zip(features, is_around, strict=True) if not around]
     areas = [(feature, geometry) for feature, geometry in kept if geometry["type"] in _AREAS]
-    notes = []
     if any(is_around):
         notes.append("annotations around detections: left out")
     if others := {geometry["type"] for _, geometry in kept} - set(_AREAS):
@@ -45,14 +46,26 @@ def read_geojson(data: bytes, part: str) -> tuple[list[Outlined], tuple[str, ...
     return outlined, tuple(notes)
 
 
-def _of_part(features: Sequence[dict[str, Any]], part: str) -> Sequence[dict[str, Any]]:
-    classes = [_properties(feature).get("classification") for feature in features]
-    names = [str(one.get("name", "")) if isinstance(one, dict) else "" for one in classes]
-    if not set(names) & set(PARTS):
-        return features
-    if part not in names:
-        raise InvalidSegmentation(f"expected {part} in GeoJSON; its classes are {', '.join(sorted(set(names)))}")
-    return [feature for feature, name in zip(features, names, strict=True) if name == part]
+def _of_part(features: Sequence[dict[str, Any]], part: str) -> tuple[Sequence[dict[str, Any]], list[str]]:
+    """Those of a part, where classes say parts, and a note on those of no part."""
+    classes = [_class(feature) for feature in features]
+    parts = [_PART_OF.get(name.partition(":")[0].strip().lower()) for name in classes]
+    if not any(parts):
+        return features, []
+    kept = [
+        one
+        for one, its in zip(features, parts, strict=True)
+        if its == part or (part == "nuclei" and its == "cells" and _nucleus(one))
+    ]
+    if not kept:
+        raise InvalidSegmentation(f"expected {part} in GeoJSON; its classes are {', '.join(sorted(set(classes)))}")
+    others = sorted({name or "none" for name, its in zip(classes, parts, strict=True) if its is None})
+    return kept, [f"of other classes ({', '.join(others)}): left out"] if others else []
+
+
+def _class(feature: dict[str, Any]) -> str:
+    told = _properties(feature).get("classification")
+    return str(told.get("name", "")) if isinstance(told, dict) else ""
 
 
 def _numbers(features: Sequence[dict[str, Any]]) -> list[int]:
@@ -96,11 +109,16 @@ def _properties(feature: dict[str, Any]) -> dict[str, Any]:
 
 
 def _geometry(feature: dict[str, Any], part: str) -> dict[str, Any]:
-    nucleus = feature.get("nucleusGeometry") if part == "nuclei" else None
-    geometry: dict[str, Any] = nucleus if isinstance(nucleus, dict) else feature["geometry"]
+    geometry: dict[str, Any] = (_nucleus(feature) if part == "nuclei" else None) or feature["geometry"]
     if not isinstance(geometry.get("type"), str):
         raise InvalidSegmentation(f"expected a geometry with a type in GeoJSON; got {geometry!r:.80}")
     return geometry
+
+
+def _nucleus(feature: dict[str, Any]) -> dict[str, Any] | None:
+    """Of a QuPath cell, its nucleus."""
+    nucleus = feature.get("nucleusGeometry")
+    return nucleus if isinstance(nucleus, dict) else None
 
 
 def _rings(geometry: dict[str, Any]) -> list[Ring]:

@@ -14,7 +14,8 @@ import pytest
 import tifffile
 
 from services.cli.images import opening
-from services.cli.images.reading import LabImage, read_image, read_images
+from services.cli.images.lab_image import LabImage
+from services.cli.images.reading import read_image, read_images
 from services.cli.images.wish import Wish, wish_of
 from services.cli.seeking import add_seeking
 from services.cli.sources import are_many, find_images

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -16,12 +17,33 @@ from hypothesis.extra import numpy as hnp
 from services.common.errors import InvalidImage, InvalidSegmentation
 from services.common.imaging.images import decode_image, encode_png
 from services.common.imaging.labels import Segmentation
-from services.common.imaging.ometiff import decode_segmentation, encode_segmentation, segmentation_from_planes
+from services.common.imaging.ometiff import (
+    decode_segmentation,
+    encode_channels,
+    encode_segmentation,
+    segmentation_from_planes,
+)
 
 CELLS = np.zeros((40, 50), np.int32)
 CELLS[3:9, 4:9] = 7
 CELLS[20:30] = 300
 WOUND = CELLS == 300
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what bioio imports, not of ours
+def test_bioio_reads_planes_names_and_pixel_sizes(tmp_path: Path) -> None:
+    bioio = pytest.importorskip("bioio", reason="bioio and bioio-ome-tiff are not installed")
+    planes = np.stack([CELLS, CELLS + 1]).astype(np.uint16)
+    written = {
+        "masks.ome.tif": (encode_segmentation(Segmentation(CELLS, CELLS + 1), (0.5, 0.65)), list(PARTS[:2])),
+        "image.ome.tif": (encode_channels(planes, ["DAPI", "phase"], (0.5, 0.65)), ["DAPI", "phase"]),
+    }
+    for name, (data, names) in written.items():
+        (tmp_path / name).write_bytes(data)
+        image = bioio.BioImage(tmp_path / name)
+        assert [str(channel) for channel in image.channel_names] == names
+        assert (image.physical_pixel_sizes.Y, image.physical_pixel_sizes.X) == (0.5, 0.65)
+        np.testing.assert_array_equal(image.get_image_data("CYX"), planes)
 
 
 @st.composite
@@ -55,7 +77,9 @@ def test_the_file_is_ome_with_a_named_channel_a_part() -> None:
         assert (file.series[0].axes, file.series[0].shape) == ("CYX", (3, 40, 50))
         assert file.ome_metadata is not None
         root = ElementTree.fromstring(file.ome_metadata)  # noqa: S314 - our own
-        assert [channel.get("Name") for channel in root.iter(f"{root.tag[:-3]}Channel")] == list(PARTS)
+        channels = list(root.iter(f"{root.tag[:-3]}Channel"))
+        assert [channel.get("Name") for channel in channels] == list(PARTS)
+        assert {channel.get("Color") for channel in channels} == {"-1"}  # white; napari-tiff shows none as black
         assert file.series[0].dtype == np.uint16
 
 

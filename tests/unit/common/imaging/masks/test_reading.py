@@ -110,6 +110,25 @@ def test_of_qupath_cells_nuclei_take_the_nucleus_and_annotations_around_are_no_o
         assert masks.notes == ("annotations around detections: left out",)
 
 
+def test_of_qupath_classes_those_of_the_part_are_taken_in_singular_and_with_what_is_derived_of_them() -> None:
+    classes = ("Nucleus", "nuclei: Positive", "Tumor")
+    features = [
+        feature(LABELS, number, "annotation", properties={"classification": {"name": name}})
+        for number, name in enumerate(classes, 1)
+    ]
+    data = geojson(np.zeros_like(LABELS), *features)
+    masks = read_masks(data, "nuclei", SHAPE)
+    np.testing.assert_array_equal(masks.labels("nuclei"), np.where(LABELS < 3, LABELS, 0))
+    assert masks.notes == ("of other classes (Tumor): left out",)
+    with pytest.raises(InvalidSegmentation, match="expected cells in GeoJSON; its classes are Nucleus, Tumor, nuclei"):
+        read_masks(data, "cells", SHAPE)
+    cell = feature(LABELS, 1, "cell", nucleusGeometry=feature(LABELS, 2)["geometry"])
+    cell["properties"]["classification"] = {"name": "Cell"}
+    data = geojson(np.zeros_like(LABELS), cell)
+    np.testing.assert_array_equal(read_masks(data, "nuclei", SHAPE).labels("nuclei"), LABELS == 2)
+    np.testing.assert_array_equal(read_masks(data, "cells", SHAPE).labels("cells"), LABELS == 1)
+
+
 def _own(part: str, labels: NDArray[np.int32], kind: str = "detection") -> list[dict[str, Any]]:
     """Features as biosynth writes them: the class is the part, the name the label."""
     numbers = [int(number) for number in np.unique(labels[labels > 0])]

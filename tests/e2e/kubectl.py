@@ -1,4 +1,4 @@
-"""kubectl for the proof on a cluster: every command is printed, since the transcript is the proof."""
+"""kubectl, and the transcript: every command is printed, since the transcript is the proof."""
 
 from __future__ import annotations
 

@@ -122,6 +122,13 @@ def test_a_production_update_gives_clients_time_to_find_new_pods() -> None:
         assert deployment["spec"]["minReadySeconds"] >= 30, name
 
 
+@on_every_overlay
+def test_clients_that_are_connected_find_a_new_replica_within_half_a_minute(name: str) -> None:
+    for service, container in services_in(overlay(name)):
+        # gRPC adds up to a tenth to a connection's age, and the answer of cluster DNS may be 5 seconds old or more.
+        assert 1.1 * float(environment(container)["BIOSYNTH_CONNECTION_AGE_SECONDS"]) + 5 <= 30, service
+
+
 def test_the_guide_pushes_the_images_that_the_overlay_names() -> None:
     (pushed,) = re.findall(r"for name in (.*); do", (DEPLOY.parent / "docs" / "deploy.md").read_text())
     images = {container["image"].partition("@")[0] for _, container in containers(overlay("production"))}

@@ -1,4 +1,4 @@
-"""kubectl for cluster.py: every command is printed, since the transcript is the proof."""
+"""kubectl, and the transcript: every command is printed, since the transcript is the proof."""
 
 from __future__ import annotations
 
@@ -36,6 +36,16 @@ def kubectl(*arguments: str, quiet: bool = False, stdin: str | None = None) -> s
     return run("kubectl", "--namespace", "biosynth", *arguments, quiet=quiet, stdin=stdin)
 
 
+def refused(*arguments: str) -> str:
+    """What kubectl says of a command that the cluster refuses. Ends the proof where it does not refuse."""
+    command = ["kubectl", "--namespace", "biosynth", *arguments]
+    say(f"$ {shlex.join(command)}")
+    done = subprocess.run(command, capture_output=True, text=True)
+    if not done.returncode:
+        sys.exit(f"expected the cluster to refuse this; it said:\n{done.stdout}")
+    return done.stderr
+
+
 def objects(kind: str, *arguments: str) -> list[dict[str, Any]]:
     """Objects of the namespace as the API has them."""
     items: list[dict[str, Any]] = json.loads(kubectl("get", kind, *arguments, "--output", "json", quiet=True))["items"]
@@ -67,14 +77,24 @@ def events(pod: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def forwarded(target: str, port: int, to: int) -> Iterator[str]:
-    """An address on this machine that leads into the cluster."""
-    command = ["kubectl", "--namespace", "biosynth", "port-forward", target, f"{port}:{to}"]
+def forwarded(target: str, to: int, port: int | None = None) -> Iterator[str]:
+    """An address on this machine that leads into the cluster. port: None: any free one."""
+    # One address: where the port is in use on one of two, kubectl is content with the other.
+    command = [
+        "kubectl",
+        "--namespace",
+        "biosynth",
+        "port-forward",
+        "--address=127.0.0.1",
+        target,
+        f"{port or ''}:{to}",
+    ]
     say(f"$ {shlex.join(command)} &")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            if process.stdout is None or not process.stdout.readline().startswith("Forwarding"):
+            said = process.stdout.readline() if process.stdout is not None else ""
+            if not said.startswith("Forwarding from "):
                 sys.exit(f"expected to reach {target} by port {port} of this machine; is the port in use?")
-            yield f"127.0.0.1:{port}"
+            yield said.split()[2]
         finally:
             process.terminate()

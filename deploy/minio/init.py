@@ -27,7 +27,8 @@ from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
 _EPILOG = """\
 The secrets folder holds store-root/ and, for every policies/NAME.json, store-NAME/, each with the files access-key and
 secret-key; deploy/secrets.sh makes it. User NAME gets that policy and no other. To change a secret key, write another
-into the file, run this again and restart the service. Users and policies that nothing names any more are left alone.
+into the file and run this again: services read their own by themselves. Users and policies that nothing names any more
+are left alone.
 
 Where an --expire option is 0 nothing expires, and rules that this script made for it before are removed; rules whose
 names do not begin with biosynth- are left alone. The small records under results/evaluations/, which the gauges of
@@ -266,7 +267,7 @@ def _days(text: str) -> int:
     return days
 
 
-def main() -> None:
+def _options() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         "init.py", description=__doc__, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -286,7 +287,12 @@ def main() -> None:
             metavar="DAYS",
             help=f"delete {folder}/ after (default: 0, never)",
         )
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Set up the server that the command line names."""
+    options = _options()
     policies = options.policies or Path(__file__).parent / "policies"
     try:
         users = read_users(options.secrets, policies, options.bucket)

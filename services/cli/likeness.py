@@ -34,7 +34,7 @@ def add_likeness(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--like-segmentation", type=Path, metavar="FILE", help="what that image shows (.ome.tif); default: segment it"
     )
-    add_wish(parser, of="like")
+    add_wish(parser.add_argument_group("which plane of --like"), of="like")
 
 
 def set_likeness(request: GenerateRequest, arguments: argparse.Namespace, session: Session) -> str:
@@ -45,8 +45,16 @@ def set_likeness(request: GenerateRequest, arguments: argparse.Namespace, sessio
     like: Path | None = arguments.like
     wish = wish_of(arguments, of="like")
     if (like is None or _is_look(like)) and (arguments.like_segmentation or wish != ImageWish()):
-        raise InvalidArgument("expected an image as --like, with other options of --like; got none")
+        raise no_image(like)
     return "" if like is None else imitate(request, like, arguments.like_segmentation, wish, session)
+
+
+def no_image(like: Path | None) -> InvalidArgument:
+    """For options that describe an image to imitate, where --like names none."""
+    return InvalidArgument(
+        f"expected an image as --like, since there are options for it (--like-...); got {like or 'none'}; name the "
+        "image, or leave these options out"
+    )
 
 
 def imitate(request: GenerateRequest, like: Path, given: Path | None, wish: ImageWish, session: Session) -> str:

@@ -1,21 +1,25 @@
-"""Errors that say which file they are about."""
+"""Errors in words of their reader: with the file that they are about, or with options as a command calls them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from services.common.errors import BiosynthError
 
 
 @contextmanager
-def naming(path: Path | str) -> Iterator[None]:
-    """Say in an error which file it is about."""
+def rewording(words: Callable[[str], str]) -> Iterator[None]:
+    """Raise an error as the same error with other words."""
     try:
         yield
     except BiosynthError as error:
-        text = error.message.removeprefix(f"{Path(path).name}: ")  # where what reads it has named it
-        named = type(error)(f"{path}: {text}")
-        named.metadata = error.metadata
-        raise named from error
+        reworded = type(error)(words(error.message))
+        reworded.metadata = error.metadata
+        raise reworded from error
+
+
+def naming(path: Path | str) -> AbstractContextManager[None]:
+    """Say in an error which file it is about, once: what reads the file may have said its name."""
+    return rewording(lambda text: f"{path}: {text.removeprefix(f'{Path(path).name}: ')}")

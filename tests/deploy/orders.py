@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tests.deploy.rendering import DEPLOY, K8S, Object, environment, of_kind, render
 
-ORDERS = ("bulk-generation", "evaluation-job", "training")
+WITH_STORE_USER = ("bulk-generation", "evaluation-job")
+ORDERS = (*WITH_STORE_USER, "training")
 
 
 def order(component: str, folder: Path) -> list[Object]:
@@ -32,11 +33,17 @@ def job_of(objects: list[Object], component: str) -> Object:
     return of_kind(objects, "Job")[component]
 
 
+def container_of(objects: list[Object], component: str) -> Object:
+    """The container of its pods."""
+    (found,) = job_of(objects, component)["spec"]["template"]["spec"]["containers"]
+    container: Object = found
+    return container
+
+
 def settings_of(objects: list[Object], component: str) -> dict[str, str]:
     """The ConfigMap of an order, and the variables of its container."""
     (found,) = (one for name, one in of_kind(objects, "ConfigMap").items() if name.startswith(f"{component}-"))
-    container = job_of(objects, component)["spec"]["template"]["spec"]["containers"][0]
-    return {**found["data"], **environment(container)}
+    return {**found["data"], **environment(container_of(objects, component))}
 
 
 def start(
@@ -46,7 +53,7 @@ def start(
 
     folder: where its volumes are. port: of this machine, where the pods of a training meet.
     """
-    container = job_of(objects, component)["spec"]["template"]["spec"]["containers"][0]
+    container = container_of(objects, component)
     (script,) = container["args"]
     script = script.replace("/opt/venv/bin/python", sys.executable)
     for mounted in ("/evaluations/", "/training/"):

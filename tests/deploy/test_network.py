@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.deploy.combinations import combined
-from tests.deploy.orders import ORDERS
+from tests.deploy.orders import ORDERS, WITH_STORE_USER
 from tests.deploy.rendering import SERVICES, Object, of_kind, overlay
 
 OUTSIDE = "monitoring"  # another namespace
@@ -72,7 +72,7 @@ def test_prometheus_of_another_namespace_reaches_every_services_metrics(everythi
 
 
 def test_services_and_jobs_reach_minio_and_others_do_not(everything: list[Object]) -> None:
-    jobs = ("push-models", "store-setup", "bulk-generation", "evaluation-job")
+    jobs = ("push-models", "store-setup", *WITH_STORE_USER)
     assert all(reaches(everything, source, "minio", 9000) for source in (*SERVICES, *jobs))
     assert not reaches(everything, OUTSIDE, "minio", 9000)
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.deploy.orders import ORDERS, job_of, order, settings_of
+from tests.deploy.orders import ORDERS, WITH_STORE_USER, container_of, job_of, order, settings_of
 from tests.deploy.rendering import DEPLOY, K8S, Object, containers, of_kind, overlay, pods
 from tests.deploy.test_schemas import check
 from tests.deploy.test_security import asked_for
@@ -52,8 +52,7 @@ def test_an_order_is_tried_again_but_for_what_would_end_the_same(
     drained, refused = spec["podFailurePolicy"]["rules"]
     assert drained["action"] == "Ignore" and drained["onPodConditions"][0]["type"] == "DisruptionTarget"
     assert refused["action"] == "FailIndex" and refused["onExitCodes"]["values"] == [2, 3]
-    (container,) = spec["template"]["spec"]["containers"]
-    assert refused["onExitCodes"]["containerName"] == container["name"]
+    assert refused["onExitCodes"]["containerName"] == container_of(orders[component], component)["name"]
 
 
 @each_order
@@ -91,7 +90,7 @@ def test_the_store_users_of_orders_have_policies_and_no_other_secret_is_asked_fo
         "evaluation-job": {"biosynth-store-evaluation-job"},
         "training": set(),
     }
-    for component in ("bulk-generation", "evaluation-job"):
+    for component in WITH_STORE_USER:
         assert json.loads((DEPLOY / "minio" / "policies" / f"{component}.json").read_text())["Statement"]
 
 
@@ -112,7 +111,7 @@ def test_the_pods_of_a_training_find_and_reach_the_first(orders: dict[str, list[
     template = job["spec"]["template"]
     # A pod of an Indexed Job is called by the Job's name and its index, below the Service of its subdomain.
     first = f"{job['metadata']['name']}-0.{template['spec']['subdomain']}"
-    (script,) = template["spec"]["containers"][0]["args"]
+    (script,) = container_of(objects, "training")["args"]
     assert f"--master-addr {first} " in script and template["spec"]["subdomain"] == service["metadata"]["name"]
     assert service["spec"]["clusterIP"] == "None" and service["spec"]["publishNotReadyAddresses"]
     assert service["spec"]["selector"].items() <= template["metadata"]["labels"].items()

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.deploy.orders import WITH_STORE_USER
 from tests.deploy.rendering import (
     DEPLOY,
     OVERLAYS,
@@ -18,7 +19,6 @@ from tests.deploy.rendering import (
     settings,
 )
 
-ORDERS_WITH_USERS = ("bulk-generation", "evaluation-job")  # of the store
 on_every_overlay = pytest.mark.parametrize("name", OVERLAYS)
 
 
@@ -77,7 +77,7 @@ def test_the_set_up_job_has_every_policy() -> None:
     policies = {path.name for path in (DEPLOY / "minio" / "policies").glob("*.json")}
     (found,) = (one for name, one in of_kind(overlay("local"), "ConfigMap").items() if name.startswith("store-setup"))
     assert found["data"].keys() == policies | {"init.py"}
-    assert policies == {f"{user}.json" for user in (*SERVICES, "models", *ORDERS_WITH_USERS)}
+    assert policies == {f"{user}.json" for user in (*SERVICES, "models", *WITH_STORE_USER)}
 
 
 def test_local_images_are_all_of_this_version() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.orders import WITH_STORE_USER
 from tests.deploy.rendering import (
     OVERLAYS,
     SERVICES,
@@ -25,7 +26,7 @@ SECRETS = {"biosynth-tls", "biosynth-token", "biosynth-store-models"} | {
     f"biosynth-store-{service}" for service in SERVICES
 }
 # Of MinIO's set-up, which makes every user.
-MINIO_SECRETS = {f"biosynth-store-{user}" for user in ("root", "bulk-generation", "evaluation-job")}
+MINIO_SECRETS = {f"biosynth-store-{user}" for user in ("root", *WITH_STORE_USER)}
 
 
 @on_every_overlay

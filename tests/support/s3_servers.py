@@ -146,6 +146,17 @@ def write_secrets(folder: Path) -> Path:
     return folder
 
 
+def user_settings(endpoint: str, bucket: str, folder: Path) -> dict[str, str]:
+    """The variables by which a service finds the store, whose user's keys are in this folder of the secrets."""
+    return {
+        "BIOSYNTH_STORE": "s3",
+        "BIOSYNTH_STORE_ENDPOINT": endpoint,
+        "BIOSYNTH_STORE_BUCKET": bucket,
+        "BIOSYNTH_STORE_ACCESS_KEY_FILE": str(folder / "access-key"),
+        "BIOSYNTH_STORE_SECRET_KEY_FILE": str(folder / "secret-key"),
+    }
+
+
 def _certificates(folder: Path, authority: Authority) -> Path:
     """What MinIO looks for in its --certs-dir."""
     folder.mkdir()

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--write-images", type=Path, metavar="DIR", help="only write the images at all levels")
     parser.add_argument("--part", choices=("cells", "nuclei"), default="nuclei", help="what to find (default nuclei)")
-    add_wish(parser)  # --time also of --labels that are stacks
+    add_wish(parser.add_argument_group("which plane of images; --time also of --labels that are stacks"))
     for condition in CONDITIONS.values():
         levels = ",".join(f"{level:g}" for level in condition.defaults)
         parser.add_argument(

@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("real", type=Path, metavar="REAL", help="the real image")
     parser.add_argument("generated", type=Path, metavar="GENERATED", help="the generated image")
-    add_wish(parser)  # of the real image
-    add_wish(parser, of="generated")
+    add_wish(parser.add_argument_group("which plane of REAL"))
+    add_wish(parser.add_argument_group("which plane of GENERATED"), of="generated")
     add_endpoint(parser)
 
 

@@ -26,7 +26,8 @@ and quality.csv in OUT what was measured. Under a schema of cells and nuclei, ma
 
 Or of a recipe, where images come from several places, a split is given or parts come from a segmenter: a YAML file
 that says where images and labels are below --data, under which schema references are drawn, and how images are split (a
-group of tiles of one field never crosses the split). Shipped recipes: {", ".join(shipped_recipes())}. One of your own:
+group of tiles of one field never crosses the split). Shipped recipes: {", ".join(shipped_recipes())}.
+One of your own:
 
 {"".join(f"  {line}" for line in EXAMPLE.splitlines(keepends=True))}"""
 

@@ -5,28 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from biosynth.client import Client
-from biosynth.v1.evaluation_pb2 import CompareSetsRequest, EvaluationResult, Field, ImageSet
-from biosynth.v1.types_pb2 import Content
+from biosynth.v1.evaluation_pb2 import CompareSetsRequest, EvaluationResult
 
 from services.cli.console import Console
 from services.cli.files import check_folder
-from services.cli.folders import list_images, read_labels
-from services.cli.images.reading import read_image
+from services.cli.folders import list_images
+from services.cli.image_sets import MaskFolder, SetReader
 from services.cli.images.wish import Wish, add_wish, wish_of
-from services.cli.naming import naming
 from services.cli.nearby import nearby
 from services.cli.notes import Notes
 from services.cli.numbers import COUNT, SEED
 from services.cli.places import Folder, open_place
 from services.cli.session import Session, add_endpoint, open_session
-from services.common.errors import InvalidArgument
-from services.common.imaging.masks.names import ENDINGS_TOLD, find_labels, stem_of
-from services.common.imaging.ometiff import encode_segmentation
 from services.evaluation.model_evaluations import check_model
 
 HELP = "judge sets of generated images against real ones, with a report"
@@ -40,14 +36,6 @@ Compares folders of generated images with a folder of real ones that trained non
 Images with the same name in two folders are pairs. --labels gives what they show: masks with the images' names
 (docs/masks.md); some figures need them. Folders may be s3://BUCKET/FOLDER of the store that BIOSYNTH_STORE_* name."""
 MOST_SECONDS = 6 * 3600.0  # the client's own limit, five minutes, is for one image
-
-
-class _Labels(NamedTuple):
-    """Where masks are, what they show, and the frame of those that are stacks."""
-
-    folder: Path
-    part: str
-    frame: int | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="", metavar="NAME/VERSION", help="what made GENERATED, for the service's metrics"
     )
-    add_wish(parser.add_argument_group("which plane of real images, and of --labels that are stacks"))
+    add_wish(parser.add_argument_group("which plane of real images; --time also of --labels that are stacks"))
     add_endpoint(parser)
 
 
@@ -115,16 +103,14 @@ def _request(arguments: argparse.Namespace, session: Session, console: Console) 
     folders = [arguments.real, arguments.generated, *arguments.against, *([arguments.train] if arguments.train else [])]
     listed = {folder: list_images(folder) for folder in folders}
     real, notes = wish_of(arguments), Notes()
+    masks = MaskFolder(arguments.labels, arguments.part, real.frame) if arguments.labels else None
     with console.progress(total=sum(map(len, listed.values())), unit="image") as bar:
-
-        def read(folder: Path, wish: Wish, with_labels: bool = True) -> ImageSet:
-            labels = _Labels(arguments.labels, arguments.part, real.frame) if with_labels and arguments.labels else None
-            fields = (_field(path, wish, labels, session, notes) for path in listed[folder])
-            return ImageSet(name=folder.resolve().name, fields=_counted(fields, bar))
-
+        sets = SetReader(session, notes, partial(bar.update, 1))
         request = CompareSetsRequest(
-            real=read(arguments.real, real),
-            candidates=[read(folder, Wish()) for folder in (arguments.generated, *arguments.against)],
+            real=sets.read(listed[arguments.real], real, masks),
+            candidates=[
+                sets.read(listed[folder], Wish(), masks) for folder in (arguments.generated, *arguments.against)
+            ],
             judge=arguments.judge,
             seed=arguments.seed,
             tile_px=arguments.tile,
@@ -132,7 +118,7 @@ def _request(arguments: argparse.Namespace, session: Session, console: Console) 
         )
         request.candidates[0].model = arguments.model
         if arguments.train:
-            request.train.CopyFrom(read(arguments.train, real, with_labels=False))
+            request.train.CopyFrom(sets.read(listed[arguments.train], real))
     notes.tell(console)
     return request
 
@@ -149,28 +135,3 @@ def _compare(request: CompareSetsRequest, client: Client, console: Console) -> E
     if result is None:
         raise RuntimeError("the stream ended without a result")  # the SDK raises before this on any broken call
     return result
-
-
-def _field(path: Path, wish: Wish, labels: _Labels | None, session: Session, notes: Notes) -> Field:
-    with naming(path):
-        image = read_image(path, wish)
-    notes.add(path.name, image.notes)
-    field = Field(name=stem_of(path), image=session.stored(image.plane()))
-    if labels is not None:
-        height, width = image.pixels().shape
-        field.segmentation.CopyFrom(_segmentation(path, labels, (height, width), session, notes))
-    return field
-
-
-def _segmentation(image: Path, labels: _Labels, shape: tuple[int, int], session: Session, notes: Notes) -> Content:
-    found = find_labels(labels.folder, stem_of(image), beside=image.parent.resolve() == labels.folder.resolve())
-    if found is None:
-        raise InvalidArgument(f"expected masks of {stem_of(image)!r} in {labels.folder} ({ENDINGS_TOLD}); found none")
-    masks = read_labels(found, labels.part, notes, shape, labels.frame)
-    return session.stored(encode_segmentation(masks.segmentation))
-
-
-def _counted(fields: Iterator[Field], bar: Any) -> Iterator[Field]:
-    for field in fields:
-        yield field
-        bar.update(1)

@@ -25,7 +25,8 @@ Prints a row an image, and which ones `biosynth dataset` and `biosynth train` wo
   density      share of pixels in objects (--labels), else of blocks of 16 px that show structure
   duplicates   correlation with an earlier image, both reduced to 64 x 64 px
 
-Limits: {DEFAULTS}; `sparse` and `dense` are of the density.
+Limits: {DEFAULTS};
+`sparse` and `dense` are of the density.
 
   biosynth quality IMAGES --labels MASKS --out quality.csv"""
 
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--part", choices=("cells", "nuclei"), default="nuclei", help="what masks in --labels show (default nuclei)"
     )
-    add_wish(parser)  # --time also of --labels that are stacks
+    add_wish(parser.add_argument_group("which plane of images; --time also of --labels that are stacks"))
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table as CSV, with what images are like")
     add_limits(parser)
 

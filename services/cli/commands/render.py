@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument("--schema", required=True, metavar="NAME|FILE", help="a built-in schema, or a YAML file")
     parser.add_argument("--image", type=Path, metavar="IMAGE", help="the image itself, for schemas with grey tiers")
-    add_wish(parser)  # of --image; --time also of masks
+    add_wish(parser.add_argument_group("which plane of --image; --time also of masks that are stacks"))
     parser.add_argument("--boundary-thickness", type=COUNT, default=0, metavar="PX", help="default: the schema's own")
     parser.add_argument("--size", type=_size, metavar="HxW", help="rows and columns; default: the segmentation's")
     parser.add_argument(

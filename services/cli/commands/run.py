@@ -31,8 +31,7 @@ from services.common.errors import UnsuitableImage
 
 HELP = "segment an image, render its reference, generate a new image of it"
 DESCRIPTION = f"""\
-Takes a microscopy image the whole way ({KINDS}; docs/images.md)
-and writes into --out:
+Takes a microscopy image the whole way and writes into --out:
 
   segmentation.ome.tif   label maps, one named channel each (OME-TIFF, for napari and Fiji)
 {listed("", 25)}
@@ -42,14 +41,17 @@ and writes into --out:
   overview.png           all of them side by side
   report.html, run.json  what was done, with which versions, and every file's sha256
 
+Images are {KINDS}
+(docs/images.md).
+
 Left alone, the segmenter fits the image (fluorescence: nuclei; else: cells and wound) and the model fits the
 segmentation. Asking for the same again takes the results from the store and computes nothing. --until stops earlier,
 and needs no model: after segment, or after render, under any --schema.
 
 A folder, a pattern or several images are taken one by one, each into a folder of its own below --out, all with the same
 options and --seed; {SUMMARY_HELP}.
-An image that fails does not stop the others and is told at the end. So is each frame of a time series with --time all,
-into folders t0000, t0001 and so on.
+An image that fails does not stop the others and is told at the end. With --time all each frame of a time series is
+taken by itself, into folders t0000, t0001 and so on.
 
 Where no object is found, or the image is unlike those that the segmenter was made for, the run stops after the
 segmentation, says why, and ends with exit code 3; --force goes on all the same.

@@ -37,7 +37,8 @@ Writes into --out for every image:
   STEM.ome.tif           one named channel for each of cells, nuclei and wound that the segmenter finds
 {listed("STEM.", 25)}
 
-A folder, a pattern or several images are taken file by file, with a {SUMMARY_HELP}.
+A folder, a pattern or several images are taken file by file;
+{SUMMARY_HELP}.
 An image that fails is named at the end, and the others are done. With --time all each frame of a time series has files
 of its own, STEM.t0000.ome.tif and so on.
 

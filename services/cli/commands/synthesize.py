@@ -14,6 +14,7 @@ from services.cli.ahead import ahead
 from services.cli.appearance import add_appearance, appearance_of
 from services.cli.console import Console
 from services.cli.images.wish import Wish, add_wish, wish_of
+from services.cli.likeness import no_image
 from services.cli.numbers import COUNT, POSITIVE, SEED
 from services.cli.order_folder import MANIFEST, SHEET, OrderFolder
 from services.cli.order_options import pattern, shard, shares
@@ -73,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--like", type=Path, metavar="IMAGE|FOLDER", help="imitate this image, or those of a folder in turn"
     )
-    add_wish(parser, of="like")
+    add_wish(parser.add_argument_group("which plane of --like"), of="like")
     parser.add_argument("--wound-zone", action="store_true", help="find the wound between the cells of each mask")
     parser.add_argument("--time", type=COUNT, metavar="N", help="frame of masks that are stacks, from 0")
     parser.add_argument("--shard", type=shard, default=(1, 1), metavar="I/N", help="make the Ith of N parts only")
@@ -150,7 +151,7 @@ def _looks(arguments: argparse.Namespace) -> list[Path]:
     like: Path | None = arguments.like
     if like is None:
         if wish_of(arguments, of="like") != Wish():
-            raise InvalidArgument("expected an image as --like, with other options of --like; got none")
+            raise no_image(like)
         return []
     return find_images([like])
 

@@ -31,7 +31,7 @@ from services.common.imaging.labels import Mask
 
 HELP = "measure how wounds of scratch assays close over time"
 DESCRIPTION = """\
-Takes folders of numbered frames (t0.tif, t1.tif ... t10.tif; B5_t000.png; a folder may hold several series) and TIFF
+Takes folders of numbered frames (t0.tif, t1.tif ... t10.tif; B5_t000.png; a folder may hold several series) and
 stacks of times, and writes into --out:
 
   frames.csv    a line a frame: area, closure, widths, fronts and their roughness
@@ -57,9 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--interval", type=hours, required=True, metavar="TIME", help="from frame to frame: 90s, 30min, 2h or 1d"
     )
     parser.add_argument(
-        "--pixel-size", type=micrometres, metavar="UM", help="side of a pixel in um; default: as TIFF files say"
+        "--pixel-size",
+        type=micrometres,
+        metavar="UM",
+        help="side of a pixel in um; default: as the first frame's file says",
     )
-    add_wish(parser, has_time=False)
+    add_wish(parser.add_argument_group("which plane of frames"), has_time=False)
     parser.add_argument(
         "--table", type=Path, metavar="CSV", help="groups: a column `series` with the names of series, and others"
     )

@@ -37,3 +37,9 @@ class LabImage:
     def plane(self) -> bytes:
         """A file of that channel alone."""
         return self.data if self.shown is None else encode_png(self.pixels())
+
+
+def channel_fields(channels: tuple[int, ...], places: tuple[int, ...]) -> dict[str, int]:
+    """Fields of a request that name these channels, one or nuclei and cells, by their places in what is sent."""
+    names = ("channel",) if len(channels) == 1 else ("nuclei_channel", "cells_channel")
+    return dict(zip(names, places, strict=True))

@@ -37,32 +37,31 @@ class Wish:
 def add_wish(parser: argparse._ActionsContainer, frames: bool = False, of: str = "", has_time: bool = True) -> None:
     """Declare --channel, --scene, --z, --time and --range.
 
-    frames: whether --time all makes sense. of: the option that names the image, where a command takes several:
-    `like` makes --like-channel and so on. has_time: whether there is --time.
+    parser: where a command takes several images, or one beside masks, a group whose title says which is meant. frames:
+    whether --time all makes sense. of: whose image it is, where there are several: `like` makes --like-channel and so
+    on. has_time: whether there is --time.
     """
-    name, whose = (f"--{of}-", f"of {of.upper()}: ") if of else ("--", "")
+    name = f"--{of}-" if of else "--"
     parser.add_argument(
         f"{name}channel",
         metavar="N|NAME",
-        help=f"{whose}channel, by number from 0 or by name; of colours red, green, blue, luminance",
+        help="channel, by number from 0 or by name; of colours red, green, blue, luminance",
     )
-    parser.add_argument(
-        f"{name}z", type=_depth, metavar="N|max|mean", help=f"{whose}plane of a z-stack from 0, or projection"
-    )
+    parser.add_argument(f"{name}z", type=_depth, metavar="N|max|mean", help="plane of a z-stack from 0, or projection")
     if has_time:
         parser.add_argument(
             f"{name}time",
             type=_time if frames else _number,
             metavar="N|all" if frames else "N",
-            help=f"{whose}frame of a time series from 0" + (", or all, one after the other" if frames else ""),
+            help="frame of a time series from 0" + (", or all, one after the other" if frames else ""),
         )
-    parser.add_argument(f"{name}scene", metavar="N|NAME", help=f"{whose}image of a file that holds several, from 0")
+    parser.add_argument(f"{name}scene", metavar="N|NAME", help="image of a file that holds several, from 0")
     parser.add_argument(
         f"{name}range",
         type=_value,
         nargs=2,
         metavar=("A", "B"),
-        help=f"{whose}grey values that become black and white; default: 8 and 16 bit stay, others are scaled",
+        help="grey values that become black and white; default: 8 and 16 bit stay, others are scaled",
     )
 
 

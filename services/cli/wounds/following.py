@@ -39,8 +39,11 @@ class _Start:
 
 
 class Follower:
-    """Follows one series after the other. segmenter: SCRATCH or ANY_SHAPE. pixel_um: the
-    side of a pixel; None: as the first frame's file says. notes: of how files were read."""
+    """Follows one series after the other.
+
+    segmenter: SCRATCH or ANY_SHAPE. pixel_um: the side of a pixel; None: as the first frame's file says. notes: of how
+    files were read.
+    """
 
     def __init__(self, session: Session, segmenter: str, pixel_um: float | None, notes: Notes) -> None:
         self._session, self._segmenter, self._pixel_um = session, segmenter, pixel_um

@@ -19,8 +19,8 @@ End = Callable[[], datetime | None]
 class ExpiryMetrics(Collector):
     """Gauges of ends, in seconds since 1970.
 
-    use: `server` for what this server shows its callers or asks of them, `client` for what it shows or sends to other
-    services; its name is of ours.
+    use, one of two values of the label: `server` for what this server shows its callers or asks of them, `client` for
+    what it shows or sends to other services.
     """
 
     def __init__(self) -> None:

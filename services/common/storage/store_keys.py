@@ -8,7 +8,7 @@ from minio.credentials import Credentials
 
 from services.common.errors import ConfigError
 from services.common.settings import secret_in
-from services.common.stamps import stamp_of
+from services.common.stamps import Stamp, stamp_of
 from services.common.storage.config import StoreConfig
 
 _log = logging.getLogger(__name__)
@@ -18,8 +18,10 @@ class StoreKeys:
     """What the minio SDK calls a provider of credentials. Safe between threads."""
 
     def __init__(self, config: StoreConfig) -> None:
-        self._files = {"BIOSYNTH_STORE_ACCESS_KEY_FILE": config.access_key_file,
-                       "BIOSYNTH_STORE_SECRET_KEY_FILE": config.secret_key_file}  # fmt: skip
+        self._files = {
+            "BIOSYNTH_STORE_ACCESS_KEY_FILE": config.access_key_file,
+            "BIOSYNTH_STORE_SECRET_KEY_FILE": config.secret_key_file,
+        }
         self._keys = (config.access_key, config.secret_key)
         self._stamps = self._read_stamps()
 
@@ -43,5 +45,5 @@ class StoreKeys:
         )
         return access, secret
 
-    def _read_stamps(self) -> tuple[object, ...]:
+    def _read_stamps(self) -> tuple[Stamp, ...]:
         return tuple(stamp_of(path) if path else None for path in self._files.values())

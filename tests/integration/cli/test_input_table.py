@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.input_table import Row, line, markdown, rows
+from tests.support.input_table import line, markdown
+from tests.support.inputs import Row, rows
 from tests.support.lab_images import MADE
 
 PAGE = Path(__file__).parents[3] / "docs" / "inputs.md"

@@ -105,6 +105,11 @@ def test_other_commands_read_the_same_files(cli: Cli, film: Path, tmp_path: Path
     assert cli("compare", tmp_path / "two.tif", tmp_path / "made.png", "--time", "all").returncode == 2
 
 
+def test_help_says_of_which_image_an_option_is(cli: Cli) -> None:
+    shown = cli("compare", "--help").stdout
+    assert "which plane of REAL:\n  --channel" in shown and "which plane of GENERATED:\n  --generated-channel" in shown
+
+
 def test_the_image_to_imitate_is_read_with_options_of_its_own(cli: Cli, film: Path, tmp_path: Path) -> None:
     reference = tmp_path / "reference.png"
     reference.write_bytes(encode_png((NUCLEI > 100).astype(np.uint8)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 import pytest
+from biosynth.connections import SERVICES
 from minio import Minio
 from minio.error import MinioAdminException, S3Error
 
@@ -61,7 +62,6 @@ TABLE = {
         lists=DATA | EVALUATIONS,
     ),
 }
-SERVICES = ("segmentation", "reference", "generation", "evaluation", "pipeline")
 _names = (f"object-{number}" for number in count())
 
 

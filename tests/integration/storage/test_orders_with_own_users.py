@@ -17,6 +17,7 @@ from services.evaluation.model_evaluations import newest_keys
 from tests.deploy.orders import order, start
 from tests.deploy.rendering import Object
 from tests.integration.storage.conftest import BUCKET, MinioWithUsers
+from tests.support import s3_servers
 from tests.support.label_maps import discs
 from tests.support.pictures import nuclei_picture
 from tests.support.processes import serving
@@ -36,14 +37,8 @@ def endpoint(tmp_path: Path) -> Iterator[str]:
 
 def as_user(minio: MinioWithUsers, user: str, folder: Path) -> dict[str, str]:
     """The variables of a pod whose store user this is."""
-    return PLAIN | {
-        "HOME": str(folder),
-        "BIOSYNTH_STORE": "s3",
-        "BIOSYNTH_STORE_ENDPOINT": minio.server.endpoint,
-        "BIOSYNTH_STORE_BUCKET": BUCKET,
-        "BIOSYNTH_STORE_ACCESS_KEY_FILE": str(minio.secrets / f"store-{user}" / "access-key"),
-        "BIOSYNTH_STORE_SECRET_KEY_FILE": str(minio.secrets / f"store-{user}" / "secret-key"),
-    }
+    keys = minio.secrets / f"store-{user}"
+    return PLAIN | {"HOME": str(folder), **s3_servers.user_settings(minio.server.endpoint, BUCKET, keys)}
 
 
 def finish(objects: list[Object], component: str, index: int, folder: Path, env: dict[str, str]) -> str:

@@ -38,19 +38,8 @@ def said(done: subprocess.CompletedProcess[str], code: int = 0) -> str:
     return done.stdout if code == 0 else done.stderr
 
 
-def settings_of(server: s3_servers.S3Server, bucket: str, folder: Path) -> dict[str, str]:
-    """The store's settings of a service whose secrets are in this folder."""
-    return {
-        "BIOSYNTH_STORE": "s3",
-        "BIOSYNTH_STORE_ENDPOINT": server.endpoint,
-        "BIOSYNTH_STORE_BUCKET": bucket,
-        "BIOSYNTH_STORE_ACCESS_KEY_FILE": str(folder / "access-key"),
-        "BIOSYNTH_STORE_SECRET_KEY_FILE": str(folder / "secret-key"),
-    }
-
-
 def store_of(server: s3_servers.S3Server, bucket: str, folder: Path, **others: str) -> Store:
-    return open_store(StoreConfig.from_env(settings_of(server, bucket, folder) | others))
+    return open_store(StoreConfig.from_env(s3_servers.user_settings(server.endpoint, bucket, folder) | others))
 
 
 def client_of(server: s3_servers.S3Server) -> Minio:

@@ -9,6 +9,7 @@ import pytest
 
 from services.common.storage.config import StoreConfig
 from services.common.storage.store_keys import StoreKeys
+from tests.support.s3_servers import user_settings
 
 
 @pytest.fixture
@@ -21,14 +22,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 @pytest.fixture
 def keys(files: tuple[Path, Path]) -> StoreKeys:
-    access, secret = files
-    settings = {
-        "BIOSYNTH_STORE": "s3",
-        "BIOSYNTH_STORE_ENDPOINT": "http://127.0.0.1:1",
-        "BIOSYNTH_STORE_BUCKET": "bucket",
-        "BIOSYNTH_STORE_ACCESS_KEY_FILE": str(access),
-        "BIOSYNTH_STORE_SECRET_KEY_FILE": str(secret),
-    }
+    settings = user_settings("http://127.0.0.1:1", "bucket", files[0].parent)
     return StoreKeys(StoreConfig.from_env(settings))
 
 

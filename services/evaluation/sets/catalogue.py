@@ -14,6 +14,7 @@ from services.evaluation.sets.lattice import LATTICE_SCORE
 from services.evaluation.sets.memorisation import memorisation
 from services.evaluation.sets.metric import Measure, Measured, SetMetric
 from services.evaluation.sets.morphology import MORPHOLOGY_DISTANCE
+from services.evaluation.sets.nearest_spectrum import NEAREST_SPECTRUM_DISTANCE
 from services.evaluation.sets.paired_spectrum import PAIRED_SPECTRUM_DISTANCE
 from services.evaluation.sets.pixel_discriminability import pixel_discriminability
 from services.evaluation.sets.radial_spectrum import SPECTRUM_DISTANCE
@@ -43,6 +44,7 @@ def set_metrics(
         pixel_discriminability(pixel_classifier, seed),
         SPECTRUM_DISTANCE,
         PAIRED_SPECTRUM_DISTANCE,
+        NEAREST_SPECTRUM_DISTANCE,
         TEXTURE_DISTANCE,
         INTENSITY_DISTANCE,
         MORPHOLOGY_DISTANCE,

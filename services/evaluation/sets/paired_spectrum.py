@@ -6,16 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.evaluation.sets.bootstrap import LIMITS, RESAMPLES
-from services.evaluation.sets.metric import (
-    Ceiling,
-    Indices,
-    Measured,
-    SetMetric,
-    Statistic,
-    Unavailable,
-    field_means,
-)
+from services.evaluation.sets.metric import Indices, Measured, SetMetric, Statistic, Unavailable
+from services.evaluation.sets.nearest_spectrum import nearest_real_spectra
 from services.evaluation.sets.radial_spectrum import measure_spectrum
 from services.evaluation.sets.windows import WINDOW_PX
 
@@ -31,24 +23,6 @@ def compare_pairs_of_spectra(real: Sequence[Measured], other: Sequence[Measured]
         return float(distances[chosen].mean())
 
     return statistic
-
-
-def nearest_real_spectra(real: Sequence[Measured], seed: int) -> Ceiling | None:
-    """Mean distance of a real field's spectrum to the nearest other real one's, with its interval over fields.
-
-    Random pairs of real fields may be of two microscopes, which no generated image of a pair has to bridge; the
-    nearest other field is most often of the same. None for fewer than two fields.
-    """
-    known = [one for one in real if len(one.features)]
-    if len(known) < 2:
-        return None
-    spectra = field_means(known)
-    distances = np.stack([np.abs(spectra - one).mean(1) for one in spectra])
-    np.fill_diagonal(distances, np.inf)
-    nearest = distances.min(1)
-    chosen = np.random.default_rng(seed).integers(len(nearest), size=(RESAMPLES, len(nearest)))
-    low, high = np.percentile(nearest[chosen].mean(1), LIMITS)
-    return float(nearest.mean()), float(low), float(high)
 
 
 PAIRED_SPECTRUM_DISTANCE = SetMetric(

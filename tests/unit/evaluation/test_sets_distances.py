@@ -16,6 +16,7 @@ from services.evaluation.sets.floors import measure_ceiling
 from services.evaluation.sets.intensity import INTENSITY_DISTANCE, measure_intensity
 from services.evaluation.sets.metric import Features, Measured, SetMetric, Unavailable
 from services.evaluation.sets.morphology import MORPHOLOGY_DISTANCE, measure_morphology
+from services.evaluation.sets.nearest_spectrum import NEAREST_SPECTRUM_DISTANCE
 from services.evaluation.sets.paired_spectrum import PAIRED_SPECTRUM_DISTANCE
 from services.evaluation.sets.radial_spectrum import SPECTRUM_DISTANCE
 from services.evaluation.sets.shapes import shapes
@@ -184,6 +185,16 @@ def test_pairs_of_unlike_microscopes_show_a_blur_that_the_sets_mean_spectrum_hid
     ceiling = measure_ceiling(PAIRED_SPECTRUM_DISTANCE, measured(PAIRED_SPECTRUM_DISTANCE, real), seed=0)
     assert ceiling is not None
     assert ceiling[1] <= ceiling[0] <= ceiling[2] < 0.2  # the nearest other field is of the same microscope
+
+
+def test_an_image_like_another_real_field_is_near_one_and_a_blurred_set_is_near_none() -> None:
+    sharp, soft = make_fields(16, side=256), changed(make_fields(16, side=256), blur)
+    real = [one if number % 2 else two for number, (one, two) in enumerate(zip(sharp, soft, strict=True))]
+    swapped = [two if number % 2 else one for number, (one, two) in enumerate(zip(sharp, soft, strict=True))]
+    ceiling = measure_ceiling(NEAREST_SPECTRUM_DISTANCE, measured(NEAREST_SPECTRUM_DISTANCE, real), seed=0)
+    assert ceiling is not None
+    assert figure(NEAREST_SPECTRUM_DISTANCE, real, renamed(swapped)) < ceiling[2]
+    assert figure(NEAREST_SPECTRUM_DISTANCE, sharp, soft) > 2 * ceiling[2]
 
 
 def test_spectra_of_sets_that_are_no_pairs_have_no_partners() -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from biosynth import BiosynthCallError
+from biosynth import BiosynthCallError, Client
 from grpc import StatusCode
 
 from services.common.imaging.images import encode_png
@@ -53,18 +52,21 @@ def gpu_node(proof: Proof, keep: bool) -> Iterator[None]:
 
 
 def _a_run_says_that_generation_is_missing(proof: Proof) -> None:
-    """The error that a caller gets while no node has a GPU."""
+    """The error that a caller gets while no node has a GPU; the others, just started, may be missed at first."""
     with (
         forwarded("service/gateway", 50051) as endpoint,
         Deployment(endpoint, proof.secrets, "").client() as client,
     ):
-        try:
-            client.run(image=encode_png(nuclei_picture()))
-        except BiosynthCallError as error:
-            say(f"a run is answered: {error}")
-            if error.code is StatusCode.UNAVAILABLE and "GenerationService" in error.message:
-                return
-    sys.exit("expected a run without a generator to be answered UNAVAILABLE, naming GenerationService")
+        until("a run is answered UNAVAILABLE, naming GenerationService", lambda: _names_generation(client), 60)
+
+
+def _names_generation(client: Client) -> bool:
+    try:
+        client.run(image=encode_png(nuclei_picture()))
+    except BiosynthCallError as error:
+        say(f"a run is answered: {error}")
+        return error.code is StatusCode.UNAVAILABLE and "GenerationService" in error.message
+    return False
 
 
 def _pose(node: str) -> None:

@@ -6,7 +6,7 @@ docs/method.md, Appearance, defines each value.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from services.generation.grain import QUANTUM, ROUNDING, grain_variance, pixel_noise
 from services.generation.ground import ground_of, unevenness
 from services.generation.roles import LevelRoles
+from services.generation.shapes import SHAPE_VALUES, shapes_of
 
 # Fewer background pixels than this share say nothing about the background's brightness.
 MINIMUM_BACKGROUND = 0.01
@@ -38,11 +39,13 @@ class Appearance:
 class Look:
     """An appearance with the brightness of objects: `objects` is (n, 2), mean and deviation, in units of the contrast.
 
-    A mean below 0 is that of an object darker than the background.
+    A mean below 0 is that of an object darker than the background. shapes: (n, 3) from `shapes_of`, or (0, 3) where
+    they are not known.
     """
 
     appearance: Appearance
     objects: NDArray[np.float32]
+    shapes: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, SHAPE_VALUES), np.float32))
 
 
 def measure(
@@ -71,6 +74,7 @@ def measure(
             unevenness=min(unevenness(image, ground_of(objects), rest), APPEARANCE_LIMITS["unevenness"]),
         ),
         np.stack([means, deviations], 1).astype(np.float32),
+        shapes_of(objects),
     )
 
 

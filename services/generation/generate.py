@@ -18,9 +18,10 @@ from services.generation.conditions import build_planes, draw_texture, glow_of
 from services.generation.looks import describe_labels, draw, fitted, unlike
 from services.generation.model import ModelDescription
 from services.generation.roles import find_objects
+from services.generation.shapes import shapes_of
 from services.generation.tilings import TILE_PX, Tiling, halo_of, run_tiled
 
-ALGORITHM_VERSION = 3
+ALGORITHM_VERSION = 4
 # How far an image's contrast may be off from what was asked for: the network knows best how parts of it relate.
 CONTRAST_TOLERANCE = 0.1
 # Objects that differ less than this from the background, in units of the contrast, are left so: there is no signal.
@@ -71,7 +72,7 @@ def generate(
     if like is None:
         record = draw(model.records, labels, generator)
         like, drawn_from = record.look, record.kind
-    look = fitted(like, int(objects.max()), ordered or {}, generator)
+    look = fitted(like, shapes_of(objects), ordered or {}, generator)
     image = generate_as(reference, objects, look, model, engine, generator, tiling, tile_px)
     return Generated(image, look, drawn_from, unlike(replace(like, appearance=look.appearance), labels, model.records))
 

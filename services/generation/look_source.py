@@ -19,9 +19,13 @@ from services.generation.appearance import Appearance, Look
 from services.generation.generate import Generated
 from services.generation.likeness import measure_likeness
 from services.generation.model import ModelDescription
+from services.generation.shapes import SHAPE_VALUES
 
 MOST_OBJECTS = 1024  # of those that a reply lists in its look
+MOST_SHAPE = 100.0  # of an object's shape values: beyond any that an object has
 MOST_BRIGHTNESS = 1000.0  # of an object, in units of the contrast: beyond any that can be measured in 16 bit
+# The contract's names of a shape's values, in the order of `shapes_of`.
+_SHAPES = ("object_sizes", "object_aspects", "object_fills")
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def look_source(request: generation_pb2.GenerateRequest, runtime: Runtime) -> Lo
         case "look":
             with at("look"):
                 look = look_of(request.look)
-            objects = hashlib.sha256(look.objects.tobytes()).hexdigest()
+            objects = hashlib.sha256(look.objects.tobytes() + look.shapes.tobytes()).hexdigest()
             identity: dict[str, Json] = {"appearance": {**asdict(look.appearance)}, "objects": objects}
             return LookSource(generation_pb2.LOOK_ORIGIN_GIVEN, identity, lambda _reference, _model: look)
         case "like":
@@ -82,7 +86,27 @@ def look_of(message: types_pb2.Look) -> Look:
             f"from 0 to {MOST_BRIGHTNESS:g}, in units of the contrast; got others",
             field="object_deviations" if (np.abs(objects[:, 0]) <= MOST_BRIGHTNESS).all() else "object_means",
         )
-    return Look(Appearance(**appearance), objects)
+    return Look(Appearance(**appearance), objects, _shapes_in(message, len(objects)))
+
+
+def _shapes_in(message: types_pb2.Look, count: int) -> NDArray[np.float32]:
+    """The shapes of a look's objects, (count, 3), or (0, 3) where none are told. Raises as `look_of`."""
+    values = {name: getattr(message, name) for name in _SHAPES}
+    if not any(values.values()):
+        return np.zeros((0, SHAPE_VALUES), np.float32)
+    for name, told in values.items():
+        if len(told) != count:
+            raise InvalidArgument(
+                f"expected {', '.join(_SHAPES)} for each of the {count} objects of a look, or none of the three; got "
+                f"{len(told)} {name}",
+                field=name,
+            )
+        if not (np.abs(told) <= MOST_SHAPE).all():  # also for NaN
+            raise InvalidArgument(
+                f"expected {name} from -{MOST_SHAPE:g} to {MOST_SHAPE:g}, as no object's is beyond; got others",
+                field=name,
+            )
+    return np.array(list(values.values()), np.float32).T
 
 
 def ordered_values(appearance: types_pb2.Appearance) -> dict[str, float]:
@@ -126,4 +150,6 @@ def _fields(look: Look) -> dict[str, Json]:
     count = len(look.objects)
     chosen = np.linspace(0, count - 1, min(count, MOST_OBJECTS)).round().astype(np.intp)
     means, deviations = look.objects[chosen].astype(np.float64).round(4).T.tolist()
-    return {"appearance": asdict(look.appearance), "object_means": means, "object_deviations": deviations}
+    shapes = look.shapes[chosen].astype(np.float64).round(4).T.tolist()
+    objects = {"object_means": means, "object_deviations": deviations, **dict(zip(_SHAPES, shapes, strict=True))}
+    return {"appearance": asdict(look.appearance), **objects}

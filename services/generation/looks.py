@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from services.common.errors import InvalidArgument
 from services.common.ranges import check_appearance
 from services.generation.appearance import Appearance, Look
+from services.generation.shapes import SHAPE_VALUES, alike
 
-# A drawn look is one of so many records with the likest labels: more give variety, fewer fit better (docs/models.md).
+# A drawn look is one of so many records with the alike labels: more give variety, fewer fit better (docs/models.md).
 NEAREST = 3
 # What counts as one step of unlikeness between labels: a fifth in size, a half in density, 0.15 of the area.
 _SIZE_STEP, _DENSITY_STEP, _BACKGROUND_STEP = math.log(1.2), math.log(1.5), 0.15
@@ -24,6 +25,8 @@ _SIZE_STEP, _DENSITY_STEP, _BACKGROUND_STEP = math.log(1.2), math.log(1.5), 0.15
 _MARGIN = 0.1
 # Objects whose means deviate less than this, in units of the contrast, are all alike: rounding alone makes as much.
 _ALIKE = 1e-4
+# Shapes of one object differ less than this: they travel with four decimals.
+_SAME_SHAPE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -53,18 +56,21 @@ class AppearanceRecord:
     """The look of one training image, with a sample of its objects' (mean, deviation) in units of the contrast.
 
     labels: what its labels are like; None in models of before such statistics were kept. kind: the set of images that
-    it belongs to, such as one microscope's.
+    it belongs to, such as one microscope's. shapes: of the sample's objects, size, aspect and fill; none in
+    models of before they were kept.
     """
 
     appearance: Appearance
     objects: tuple[tuple[float, float], ...]
     labels: LabelStatistics | None = None
     kind: str = ""
+    shapes: tuple[tuple[float, float, float], ...] = ()
 
     @property
     def look(self) -> Look:
         """The look, of the sample of objects."""
-        return Look(self.appearance, np.array(self.objects, np.float32).reshape(-1, 2))
+        objects, shapes = np.array(self.objects, np.float32), np.array(self.shapes, np.float32)
+        return Look(self.appearance, objects.reshape(-1, 2), shapes.reshape(-1, SHAPE_VALUES))
 
 
 def describe_labels(objects: NDArray[np.int32]) -> LabelStatistics:
@@ -87,29 +93,42 @@ def draw(
     return fitting[int(generator.integers(len(fitting)))]
 
 
-def fitted(look: Look, count: int, ordered: Mapping[str, float], generator: np.random.Generator) -> Look:
-    """Fit a look to an image with `count` objects.
+def fitted(
+    look: Look, shapes: NDArray[np.float32], ordered: Mapping[str, float], generator: np.random.Generator
+) -> Look:
+    """Fit a look to an image whose objects have such shapes, (n, 3) from `shapes_of`.
 
-    Where the look has as many, each object gets its own brightness; otherwise each gets one of the look's, drawn.
-    ordered: appearance values that take the place of the look's. Raises InvalidArgument for a name that is no
-    appearance value or a value out of range, and for a look without objects where there are some to be drawn.
+    Where they are the look's own objects, each gets its own brightness; otherwise each gets that of one of the look's
+    that are shaped like it, drawn. ordered: appearance values that take the place of the look's. Raises InvalidArgument
+    for a name that is no appearance value or a value out of range, and for a look without objects where there are some
+    to be drawn.
     """
     check_appearance(ordered)
-    pool = look.objects
+    pool, count = look.objects, len(shapes)
     if count and not len(pool):
         raise InvalidArgument("expected a look with the brightness of at least one object; got none", field="look_from")
-    objects = pool.copy() if len(pool) == count else pool[generator.integers(len(pool), size=count)]
+    objects = pool[_chosen(look, shapes, generator)]
     if "spread" in ordered and count:
         centre, deviation = pool[:, 0].mean(), pool[:, 0].std()
         # Objects that are all alike have no distribution to stretch: a normal one stands in.
         alike = deviation < _ALIKE
         unit = generator.standard_normal(count, np.float32) if alike else (objects[:, 0] - centre) / deviation
         objects[:, 0] = centre + np.float32(ordered["spread"]) * unit
-    return Look(replace(look.appearance, **ordered), objects)
+    return Look(replace(look.appearance, **ordered), objects, shapes)
+
+
+def _chosen(look: Look, shapes: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.intp]:
+    """Which of the look's objects each object is given the brightness of. Returns (n,) indices."""
+    known, count = len(look.objects), len(shapes)
+    told = len(look.shapes) == known  # a caller's look may tell no shapes, and older models do not
+    own = np.allclose(look.shapes, shapes, rtol=0, atol=_SAME_SHAPE) if told and known == count else known == count
+    if own:
+        return np.arange(count)
+    return alike(look.shapes, shapes, generator) if told else generator.integers(known, size=count)
 
 
 def nearest(records: Sequence[AppearanceRecord], labels: LabelStatistics) -> list[AppearanceRecord]:
-    """The records with the likest labels, NEAREST at most, all of one kind: that of the likest.
+    """The records with the alike labels, NEAREST at most, all of one kind: that of the alike.
 
     Records of a model that keeps no label statistics are all equally near.
     """
@@ -141,8 +160,9 @@ def record_of(
     """Keep a look for a model file: rounded, with at most `most` of its objects."""
     chosen = generator.permutation(len(look.objects))[:most]
     pairs = tuple((round(float(mean), 3), round(float(deviation), 3)) for mean, deviation in look.objects[chosen])
+    shapes = tuple((round(float(a), 2), round(float(b), 2), round(float(c), 2)) for a, b, c in look.shapes[chosen])
     appearance, rounded = Appearance(**_rounded(look.appearance)), LabelStatistics(**_rounded(labels))
-    return AppearanceRecord(appearance, pairs, rounded, kind)
+    return AppearanceRecord(appearance, pairs, rounded, kind, shapes)
 
 
 def _values(look: Look, labels: LabelStatistics | None) -> dict[str, float]:

@@ -120,7 +120,10 @@ def _read_record(body: Mapping[str, Any]) -> AppearanceRecord:
     if not objects:
         raise ValueError("expected objects in every record")
     labels = LabelStatistics(**body["labels"]) if body.get("labels") else None
-    return AppearanceRecord(Appearance(**body["appearance"]), objects, labels, body.get("kind", ""))
+    shapes = tuple((float(size), float(aspect), float(fill)) for size, aspect, fill in body.get("shapes", ()))
+    if len(shapes) not in (0, len(objects)):
+        raise ValueError("expected a shape for each object of a record, or for none")
+    return AppearanceRecord(Appearance(**body["appearance"]), objects, labels, body.get("kind", ""), shapes)
 
 
 def _check_numbers(description: ModelDescription) -> None:

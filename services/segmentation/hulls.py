@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.segmentation.runs import Runs
+from services.common.imaging.runs import Runs
 
 
 def convex_areas(runs: Runs, count: int) -> NDArray[np.float64]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.common.imaging.ellipses import ellipses_of
 from services.common.imaging.labels import Labels
+from services.common.imaging.runs import Runs, runs_of
 from services.segmentation.hulls import convex_areas
 from services.segmentation.perimeters import perimeters
-from services.segmentation.runs import Runs, runs_of
 from services.segmentation.segmenter import Image
 
 VERSION = 1  # of the definitions; it rises when a figure changes
@@ -47,30 +47,17 @@ def in_micrometres(figures: Figures, pixel_um: float) -> dict[str, NDArray[np.fl
 
 
 def _shape(runs: Runs, count: int) -> dict[str, NDArray[np.float64]]:
-    """Area, centroid, and axes of the ellipse that has the same second moments; sums over runs in closed form."""
-    length, y = runs.stop - runs.start, runs.row
-    total = np.bincount(runs.label, length, minlength=count + 1)
-
-    def mean(of_runs: NDArray[Any]) -> NDArray[np.float64]:
-        return np.bincount(runs.label, of_runs, minlength=count + 1) / np.maximum(total, 1)
-
-    middle = (runs.start + runs.stop - 1) / 2
-    down, right = mean(length * y), mean(length * middle)
-    # About the centroid, or large coordinates would cancel. (length^2 - 1) / 12: the variance within a run.
-    dy, dx = y - down[runs.label], middle - right[runs.label]
-    yy, xy = mean(length * dy**2), mean(length * dy * dx)
-    xx = mean(length * (dx**2 + (length**2 - 1) / 12))
-    centre, half = (yy + xx) / 2, np.hypot((yy - xx) / 2, xy)
-    large, small = centre + half, np.maximum(centre - half, 0)
-    figures = {
-        "area": total,
-        "centroid-0": down,
-        "centroid-1": right,
-        "axis_major_length": 4 * np.sqrt(large),
-        "axis_minor_length": 4 * np.sqrt(small),
+    """Area, centroid, and axes of the ellipse that has the same second moments."""
+    ellipses = ellipses_of(runs, count)
+    large, small = ellipses.major**2, ellipses.minor**2
+    return {
+        "area": ellipses.area,
+        "centroid-0": ellipses.down,
+        "centroid-1": ellipses.right,
+        "axis_major_length": ellipses.major,
+        "axis_minor_length": ellipses.minor,
         "eccentricity": np.sqrt(1 - np.divide(small, large, out=np.ones_like(large), where=large > 0)),
     }
-    return {name: values[1:] for name, values in figures.items()}
 
 
 def _greys(runs: Runs, image: Image, count: int) -> dict[str, NDArray[np.float64]]:

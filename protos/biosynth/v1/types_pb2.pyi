@@ -438,6 +438,9 @@ class Look(_message.Message):
     APPEARANCE_FIELD_NUMBER: _builtins.int
     OBJECT_MEANS_FIELD_NUMBER: _builtins.int
     OBJECT_DEVIATIONS_FIELD_NUMBER: _builtins.int
+    OBJECT_SIZES_FIELD_NUMBER: _builtins.int
+    OBJECT_ASPECTS_FIELD_NUMBER: _builtins.int
+    OBJECT_FILLS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def appearance(self) -> Global___Appearance:
         """The appearance; every value must be set, but for grain and unevenness."""
@@ -445,13 +448,28 @@ class Look(_message.Message):
     @_builtins.property
     def object_means(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """Mean brightness of objects above the background, in units of the contrast; negative: darker than the background.
-        At least one. As many as the reference has objects: each object gets its own, in the order in which a reply for the
-        same reference lists them; another number: each object gets one of them, drawn by seed.
+        At least one. Where they are of the reference's own objects, in the order in which a reply for the same reference
+        lists them, each object gets its own; otherwise each gets that of one of those shaped like it, drawn by seed. Without
+        shapes: own ones are told by their number, and of others any is drawn.
         """
 
     @_builtins.property
     def object_deviations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """Standard deviation of brightness inside the same objects, in units of the contrast; as many as means."""
+
+    @_builtins.property
+    def object_sizes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Size of the same objects: ln of the diameter over the median object's, by area. These and the next two: as many as
+        means, or none.
+        """
+
+    @_builtins.property
+    def object_aspects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Aspect of the same objects: minor over major axis of the ellipse with the same second moments."""
+
+    @_builtins.property
+    def object_fills(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Fill of the same objects: their area over that ellipse's."""
 
     def __init__(
         self,
@@ -459,10 +477,13 @@ class Look(_message.Message):
         appearance: Global___Appearance | None = ...,
         object_means: _abc.Iterable[_builtins.float] | None = ...,
         object_deviations: _abc.Iterable[_builtins.float] | None = ...,
+        object_sizes: _abc.Iterable[_builtins.float] | None = ...,
+        object_aspects: _abc.Iterable[_builtins.float] | None = ...,
+        object_fills: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "object_deviations", b"object_deviations", "object_means", b"object_means"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appearance", b"appearance", "object_aspects", b"object_aspects", "object_deviations", b"object_deviations", "object_fills", b"object_fills", "object_means", b"object_means", "object_sizes", b"object_sizes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -10,6 +10,7 @@ from services.generation.conditions import build_planes, draw_texture, glow_of
 from services.generation.looks import describe_labels, draw, fitted
 from services.generation.model import ModelDescription
 from services.generation.roles import find_objects
+from services.generation.shapes import shapes_of
 from services.reference.schemas import named
 from services.training.generator.sketch import sketch, usual_labels
 
@@ -24,7 +25,7 @@ def example_tensors(model: ModelDescription, engine: Engine) -> tuple[NDArray[np
     reference = sketch(named(model.schema_name), labels, False, generator).reference
     objects = find_objects(reference, model.roles)
     drawn = draw(model.records, describe_labels(objects), generator).look
-    look = fitted(drawn, int(objects.max()), {}, generator)
+    look = fitted(drawn, shapes_of(objects), {}, generator)
     texture = draw_texture(reference.shape, generator)
     planes = build_planes(reference, objects, look, glow_of(objects, look), texture, model.roles.count)[None]
     return planes, engine.run(planes)

@@ -127,6 +127,18 @@ def test_a_look_that_was_returned_gives_the_same_image_again(client: Client) -> 
     assert difference.max() <= 1
 
 
+def test_a_look_that_was_returned_gives_objects_that_come_in_another_order_their_own_brightness(client: Client) -> None:
+    reference = np.zeros((64, 96), np.uint8)
+    reference[4:24, 4:24], reference[40:44, 20:60], reference[10:60, 66:90] = 1, 1, 1
+    look = client.generate(reference, model="fluo-nuclei", seed=3).look
+    turned = client.generate(reference[::-1], model="fluo-nuclei", like=look).look
+    assert sorted(turned.object_means) == sorted(look.object_means)
+    assert list(turned.object_means) != list(look.object_means)
+    assert dict(zip(turned.object_sizes, turned.object_means, strict=True)) == pytest.approx(
+        dict(zip(look.object_sizes, look.object_means, strict=True))
+    )
+
+
 def test_two_looks_of_many_objects_that_differ_in_one_have_results_of_their_own(client: Client) -> None:
     reference = np.zeros((64, 64), np.uint8)
     reference[10:30, 10:30] = 1

@@ -37,6 +37,8 @@ LOOK = Look(
     object_means=[1.0],
     object_deviations=[0.1],
 )
+SHAPED_LOOK = Look(object_sizes=[0.0], object_aspects=[1.0], object_fills=[1.0])
+SHAPED_LOOK.MergeFrom(LOOK)
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,9 @@ CALLS: dict[str, tuple[Message, dict[str, Wrong]]] = {
             **appearance("look.appearance", {"look": LOOK}),
             "look.object_means": Wrong([1e30], also={"look": LOOK}),
             "look.object_deviations": Wrong([-1.0], also={"look": LOOK}),
+            "look.object_sizes": Wrong([float("nan")], also={"look": SHAPED_LOOK}),
+            "look.object_aspects": Wrong([1e30], also={"look": SHAPED_LOOK}),
+            "look.object_fills": Wrong([], also={"look": SHAPED_LOOK}),
         },
     ),
     "GenerationService.GetModel": (

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument
 from services.generation.appearance import Appearance, Look
@@ -29,9 +30,13 @@ LABELS = LabelStatistics(object_px=20.0, density=400.0, background=0.8)
 LOOK = Look(LOOKS[0].appearance, np.array([[0.8, 0.2], [1.2, 0.4], [-0.5, 0.1]], np.float32))
 
 
+def _shapes(count: int) -> NDArray[np.float32]:
+    return np.tile(np.array([0.0, 1.0, 1.0], np.float32), (count, 1))
+
+
 def _drawn(records: Sequence[AppearanceRecord], count: int, ordered: Mapping[str, float], seed: int) -> Look:
     generator = np.random.default_rng(seed)
-    return fitted(draw(records, LABELS, generator).look, count, ordered, generator)
+    return fitted(draw(records, LABELS, generator).look, _shapes(count), ordered, generator)
 
 
 @given(st.integers(0, 2**32), st.integers(0, 20))
@@ -62,12 +67,16 @@ def test_an_ordered_spread_is_that_of_the_objects() -> None:
 def test_a_record_keeps_a_rounded_sample_of_the_objects() -> None:
     appearance = Appearance(0.123456789, 0.3, 0.2, 0.02, 0.5)
     objects = np.random.default_rng(0).random((50, 2), np.float32)
-    record = record_of(Look(appearance, objects), LABELS, "stained", np.random.default_rng(0), most=7)
+    shapes = np.random.default_rng(1).random((50, 3), np.float32)
+    record = record_of(Look(appearance, objects, shapes), LABELS, "stained", np.random.default_rng(0), most=7)
     assert record.appearance.background == 0.12346
     assert len(record.objects) == 7
     assert (record.labels, record.kind) == (LABELS, "stained")
-    pool = {tuple(np.round(pair.astype(float), 3)) for pair in objects}
-    assert set(record.objects) <= pool
+    pool = {
+        (tuple(np.round(pair.astype(float), 3)), tuple(np.round(shape.astype(float), 2)))
+        for pair, shape in zip(objects, shapes, strict=True)
+    }
+    assert set(zip(record.objects, record.shapes, strict=True)) <= pool
 
 
 def _record(object_px: float, kind: str = "stained", background: float = 0.2) -> AppearanceRecord:
@@ -99,19 +108,38 @@ def test_a_drawn_look_names_the_record_that_it_is_of() -> None:
 
 
 def test_objects_of_an_imitated_image_keep_their_own_brightness() -> None:
-    assert np.array_equal(fitted(LOOK, 3, {}, np.random.default_rng(0)).objects, LOOK.objects)
+    assert np.array_equal(fitted(LOOK, _shapes(3), {}, np.random.default_rng(0)).objects, LOOK.objects)
 
 
 @given(st.integers(0, 40), st.integers(0, 100))
 def test_another_number_of_objects_is_drawn_from_those_of_the_look(count: int, seed: int) -> None:
-    drawn = fitted(LOOK, count, {}, np.random.default_rng(seed))
+    drawn = fitted(LOOK, _shapes(count), {}, np.random.default_rng(seed))
     assert drawn.objects.shape == (count, 2)
     assert {tuple(pair) for pair in drawn.objects} <= {tuple(pair) for pair in LOOK.objects}
     assert drawn.appearance == LOOK.appearance
 
 
+@given(st.integers(0, 40), st.integers(0, 100))
+def test_objects_are_given_the_brightness_of_those_that_are_shaped_like_them(count: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    round_ones = generator.random(count) < 0.5
+    pairs = np.array([[-0.2, 0.1], [2.0, 0.9], [-0.3, 0.1], [2.1, 0.8]], np.float32)
+    kinds = np.array([[0.4, 0.2, 0.7], [-0.6, 0.9, 1.0]], np.float32)  # large and spread, small and round
+    shapes = kinds[round_ones.astype(int)] + generator.normal(0, 0.01, (count, 3)).astype(np.float32)
+    made = fitted(replace(LOOK, objects=pairs, shapes=kinds[[0, 1, 0, 1]]), shapes, {}, generator)
+    assert np.array_equal(made.objects[:, 0] > 1, round_ones)
+    assert np.array_equal(made.shapes, shapes)
+
+
+def test_objects_of_an_imitated_image_keep_their_own_brightness_in_whatever_order_they_come() -> None:
+    shapes = np.array([[0.5, 0.3, 0.8], [0.0, 0.6, 0.9], [-0.7, 1.0, 1.0]], np.float32)
+    look = replace(LOOK, shapes=shapes)
+    assert np.array_equal(fitted(look, shapes, {}, np.random.default_rng(0)).objects, LOOK.objects)
+    assert np.array_equal(fitted(look, shapes[::-1], {}, np.random.default_rng(0)).objects, LOOK.objects[::-1])
+
+
 def test_ordered_values_take_the_place_of_imitated_ones() -> None:
-    made = fitted(LOOK, 3, {"background": 0.9, "spread": 0.0}, np.random.default_rng(0))
+    made = fitted(LOOK, _shapes(3), {"background": 0.9, "spread": 0.0}, np.random.default_rng(0))
     assert made.appearance == replace(LOOK.appearance, background=0.9, spread=0.0)
     assert made.objects[:, 0] == pytest.approx([0.5, 0.5, 0.5])
     assert LOOK.objects[0, 0] == np.float32(0.8)  # the given look is left as it was
@@ -119,9 +147,9 @@ def test_ordered_values_take_the_place_of_imitated_ones() -> None:
 
 def test_a_look_without_objects_can_be_given_to_an_image_without_any_only() -> None:
     empty = Look(LOOK.appearance, np.zeros((0, 2), np.float32))
-    assert fitted(empty, 0, {}, np.random.default_rng(0)).objects.shape == (0, 2)
+    assert fitted(empty, _shapes(0), {}, np.random.default_rng(0)).objects.shape == (0, 2)
     with pytest.raises(InvalidArgument, match="at least one object; got none"):
-        fitted(empty, 2, {}, np.random.default_rng(0))
+        fitted(empty, _shapes(2), {}, np.random.default_rng(0))
 
 
 def test_what_is_beyond_all_training_images_is_named_with_their_range() -> None:

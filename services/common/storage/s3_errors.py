@@ -118,9 +118,10 @@ def _why_refused(answer: Answer, bucket: str) -> str:
         return f"BIOSYNTH_STORE_BUCKET: expected a bucket, got {bucket!r}, which is not there"
     if answer.code == "RequestTimeTooSkewed" or abs(answer.ahead_seconds) > _CLOCKS_DIFFER_SECONDS:
         minutes, way = abs(answer.ahead_seconds) / 60, "ahead" if answer.ahead_seconds > 0 else "behind"
+        found = f"one {minutes:.0f} minutes {way}" if answer.ahead_seconds else "another"  # an answer without a date
         return (
-            f"expected this service's clock to agree with the object store's, got one {minutes:.0f} minutes {way}, "
-            f"which the store refuses ({answer}); set the clocks right"
+            f"expected this service's clock to agree with the object store's, got {found}, which the store refuses "
+            f"({answer}); set the clocks right"
         )
     if answer.code == "AccessDenied":
         return (

@@ -211,6 +211,12 @@ def test_a_clock_that_is_wrong_is_told_where_the_answer_only_says_forbidden(minu
             store.put("results/a", b"hello", "x/y")
 
 
+def test_a_clock_that_is_wrong_is_told_where_the_answer_has_no_date() -> None:
+    with _answering(_error(403, "RequestTimeTooSkewed")) as (endpoint, _):
+        with pytest.raises(StoreRefused, match="clock to agree with the object store's, got another, which"):
+            S3Store(replace(NOWHERE, endpoint=endpoint)).put("results/a", b"hello", "x/y")
+
+
 def test_a_retry_that_meets_its_own_object_is_no_conflict() -> None:
     # The first answer is lost; the second says that the object exists, the third describes it.
     head = (200, b"", {"x-amz-meta-sha256": SHA256, "content-length": "5", "last-modified": _DATE})

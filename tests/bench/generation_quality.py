@@ -25,6 +25,7 @@ from tests.bench.looks import PACKS, reference_of, truth_of
 from tests.bench.segmentation_quality import fields
 
 SHEET_ROWS, SHEET_PX = 5, 256
+SEEDS = 1000  # of images between those of two runs
 
 
 def main() -> None:
@@ -32,6 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path, help="a model's folder, or the name of a shipped one")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=0, help="another gives other looks and textures; default 0")
     parser.add_argument("--no-cnn", action="store_true", help="without the judge that needs torch and minutes")
     options = parser.parse_args()
     folder = options.model if options.model.is_dir() else SHIPPED / options.model
@@ -39,7 +41,7 @@ def main() -> None:
     schema = model.description.schema
     [(pack, index, part)] = [pack[:3] for pack in PACKS if read_model(SHIPPED / pack[3]).description.schema == schema]
     known = list(fields(Path(os.environ["BIOSYNTH_TEST_DATA"]) / pack, index, "val"))
-    _write(options.out, model, part, known)
+    _write(options.out, model, part, known, options.seed)
     command = [
         *(sys.executable, "-m", "services.cli", "evaluate", options.out / "real", options.out / "drawn"),
         *("--against", options.out / "measured", "--labels", options.out / "labels", "--part", part),
@@ -48,7 +50,7 @@ def main() -> None:
     subprocess.run([str(word) for word in command], check=True)
 
 
-def _write(out: Path, model: StoredModel, part: str, known: list[tuple[Image, Labels]]) -> None:
+def _write(out: Path, model: StoredModel, part: str, known: list[tuple[Image, Labels]], seed: int) -> None:
     """The images of every field, and a sheet of the worst and of others spread over the rest."""
     for name in ("real", "drawn", "measured", "labels"):
         (out / name).mkdir(parents=True, exist_ok=True)
@@ -56,8 +58,9 @@ def _write(out: Path, model: StoredModel, part: str, known: list[tuple[Image, La
     for number, (image, labels) in enumerate(known):
         real, reference = to_eight_bit(image), reference_of(truth_of(part, labels), model)
         like = measure_likeness(image, reference, model.description)
-        drawn = generate(reference, model.description, engine, number, tiling=tiling).image
-        measured = generate(reference, model.description, engine, number, like=like, tiling=tiling).image
+        own = SEEDS * seed + number
+        drawn = generate(reference, model.description, engine, own, tiling=tiling).image
+        measured = generate(reference, model.description, engine, own, like=like, tiling=tiling).image
         for name, picture in {"real": real, "drawn": drawn, "measured": measured}.items():
             (out / name / f"{number:03d}.png").write_bytes(encode_png(picture))
         (out / "labels" / f"{number:03d}.png").write_bytes(encode_png(labels.astype(np.uint16)))

@@ -212,9 +212,11 @@ def test_a_clock_that_is_wrong_is_told_where_the_answer_only_says_forbidden(minu
 
 
 def test_a_clock_that_is_wrong_is_told_where_the_answer_has_no_date() -> None:
-    with _answering(_error(403, "RequestTimeTooSkewed")) as (endpoint, _):
-        with pytest.raises(StoreRefused, match="clock to agree with the object store's, got another, which"):
-            S3Store(replace(NOWHERE, endpoint=endpoint)).put("results/a", b"hello", "x/y")
+    with (
+        _answering(_error(403, "RequestTimeTooSkewed")) as (endpoint, _),
+        pytest.raises(StoreRefused, match="clock to agree with the object store's, got another, which"),
+    ):
+        S3Store(replace(NOWHERE, endpoint=endpoint)).put("results/a", b"hello", "x/y")
 
 
 def test_a_retry_that_meets_its_own_object_is_no_conflict() -> None:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from services.common.errors import InvalidArgument
 from services.common.ranges import check_appearance
 from services.generation.appearance import Appearance, Look
-from services.generation.shapes import SHAPE_VALUES, alike
+from services.generation.shapes import SHAPE_VALUES, draw_alike
 
-# A drawn look is one of so many records with the alike labels: more give variety, fewer fit better (docs/models.md).
+# A drawn look is one of so many records with the likest labels: more give variety, fewer fit better (docs/models.md).
 NEAREST = 3
 # What counts as one step of unlikeness between labels: a fifth in size, a half in density, 0.15 of the area.
 _SIZE_STEP, _DENSITY_STEP, _BACKGROUND_STEP = math.log(1.2), math.log(1.5), 0.15
@@ -121,14 +121,13 @@ def _chosen(look: Look, shapes: NDArray[np.float32], generator: np.random.Genera
     """Which of the look's objects each object is given the brightness of. Returns (n,) indices."""
     known, count = len(look.objects), len(shapes)
     told = len(look.shapes) == known  # a caller's look may tell no shapes, and older models do not
-    own = np.allclose(look.shapes, shapes, rtol=0, atol=_SAME_SHAPE) if told and known == count else known == count
-    if own:
+    if known == count and (not told or np.allclose(look.shapes, shapes, rtol=0, atol=_SAME_SHAPE)):
         return np.arange(count)
-    return alike(look.shapes, shapes, generator) if told else generator.integers(known, size=count)
+    return draw_alike(look.shapes, shapes, generator) if told else generator.integers(known, size=count)
 
 
 def nearest(records: Sequence[AppearanceRecord], labels: LabelStatistics) -> list[AppearanceRecord]:
-    """The records with the alike labels, NEAREST at most, all of one kind: that of the alike.
+    """The records with the likest labels, NEAREST at most, all of one kind: that of the likest.
 
     Records of a model that keeps no label statistics are all equally near.
     """

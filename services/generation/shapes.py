@@ -38,7 +38,9 @@ def shapes_of(objects: NDArray[np.int32]) -> NDArray[np.float32]:
     return np.stack([size, minor / major, area / (np.pi / 4 * major * minor)], 1).astype(np.float32)
 
 
-def alike(known: NDArray[np.float32], shapes: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.intp]:
+def draw_alike(
+    known: NDArray[np.float32], shapes: NDArray[np.float32], generator: np.random.Generator
+) -> NDArray[np.intp]:
     """For each of `shapes`, (n, 3), draw the index of one of `known`, (m, 3), that is like it. Returns (n,).
 
     Probabilities are proportional to exp(-d^2 / 2), d being the distance in steps.

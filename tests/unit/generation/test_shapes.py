@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from services.generation.shapes import alike, shapes_of
+from services.generation.shapes import draw_alike, shapes_of
 
 
 def _ellipse(down: float, right: float) -> NDArray[np.int32]:
@@ -43,7 +43,7 @@ def test_labels_without_a_pixel_and_objects_of_one_have_finite_shapes() -> None:
 
 def test_likeness_of_shape_says_how_often_one_is_chosen() -> None:
     known = np.array([[0, 0.5, 1], [0, 0.6, 1], [0, 0.9, 1]], np.float32)  # 0, 1 and 4 steps away
-    chosen = alike(known, np.repeat(known[:1], 20_000, 0), np.random.default_rng(0))
+    chosen = draw_alike(known, np.repeat(known[:1], 20_000, 0), np.random.default_rng(0))
     expected = np.exp([0, -0.5, -8])
     assert np.bincount(chosen, minlength=3) / 20_000 == pytest.approx(expected / expected.sum(), abs=0.01)
 
@@ -55,5 +55,5 @@ def test_objects_of_any_number_are_each_given_one_and_far_from_all_the_nearest(
     generator = np.random.default_rng(seed)
     theirs = np.arange(known, dtype=np.float32)[:, None].repeat(3, 1)  # ten steps apart and more
     own = generator.integers(known, size=count)
-    assert np.array_equal(alike(theirs, theirs[own], generator), own)
-    assert (alike(theirs, np.full((count, 3), 1e3, np.float32), generator) == known - 1).all()
+    assert np.array_equal(draw_alike(theirs, theirs[own], generator), own)
+    assert (draw_alike(theirs, np.full((count, 3), 1e3, np.float32), generator) == known - 1).all()

@@ -22,6 +22,7 @@ from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import encode_segmentation
 from services.common.storage.config import StoreConfig
 from services.common.storage.s3 import S3Store
+from services.generation.model import SHIPPED, read_model
 from tests.support.label_maps import discs
 from tests.support.pictures import nuclei_picture
 from tests.support.ports import free_ports
@@ -90,6 +91,7 @@ def test_every_mask_is_used_as_it_is_and_then_augmented_and_the_manifest_tells_a
     assert [line["augmentation"] is None for line in lines] == [True] * 4 + [False] * 6
     assert len({line["seed"] for line in lines}) == 10
     assert len({json.dumps(line["appearance"]) for line in lines}) > 3
+    version = read_model(SHIPPED / "fluo-nuclei").description.version
     for line in lines:
         files = {part: (tmp_path / "out" / line[part]["file"]).read_bytes() for part in ("image", "mask", "reference")}
         assert all(hashlib.sha256(data).hexdigest() == line[part]["sha256"] for part, data in files.items())
@@ -99,7 +101,7 @@ def test_every_mask_is_used_as_it_is_and_then_augmented_and_the_manifest_tells_a
         np.testing.assert_array_equal(decode_image(files["reference"]) > 0, mask > 0)
         source = (masks / line["source"]["file"]).read_bytes()
         assert hashlib.sha256(source).hexdigest() == line["source"]["sha256"]
-        assert (line["model"], line["model_version"], len(line["model_sha256"])) == ("fluo-nuclei", "4", 64)
+        assert (line["model"], line["model_version"], len(line["model_sha256"])) == ("fluo-nuclei", version, 64)
     given = decode_image((masks / "plate0_uint8.png").read_bytes())
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "out" / "masks" / "000002.tif"), given)
     assert (tmp_path / "out" / "contact_sheet.png").is_file()

@@ -119,7 +119,7 @@ def _judged(model: Path) -> dict[str, dict[str, float]]:
 
 def _draw(rows: list[dict[str, Any]], path: Path) -> None:
     """A panel for each figure: measured looks as lines, drawn ones dashed, real images grey."""
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    figure = Figure(figsize=(12, 4.2), layout="constrained")
     for axes, (name, title) in zip(figure.subplots(1, len(SHOWN)), SHOWN.items(), strict=True):
         for colour, preset in zip(("C0", "C1", "C2"), PRESETS, strict=True):
             own = [row for row in rows if row["preset"] == preset]
@@ -129,7 +129,7 @@ def _draw(rows: list[dict[str, Any]], path: Path) -> None:
                 axes.plot(minutes, values, line, color=colour, marker="o", markersize=3, label=f"{preset}, {look}")
         axes.axhline(rows[0]["figures"][name]["real"], color="grey", linewidth=1)
         axes.set(title=title, xlabel="CPU minutes")
-    axes.legend(fontsize=7)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(PRESETS))
     figure.savefig(path, dpi=100)
 
 

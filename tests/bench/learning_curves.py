@@ -26,7 +26,7 @@ from services.training.datasets.dataset import DatasetManifest, fingerprint, rea
 from services.training.generator.crops import Crops, Field, load_fields
 from services.training.generator.presets import PRESETS
 from services.training.generator.publish import Naming, publish
-from services.training.generator.trainer import Trainer
+from services.training.generator.trainer import TrainConfig, Trainer
 from services.training.loop import EXAMINATIONS, run
 
 MARKS = (0.1, 0.25, 0.5, 1.0)  # shares of the training after which it is judged, each a multiple of an examination's
@@ -50,36 +50,44 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     presets = [options.preset] if options.preset else list(PRESETS)
-    rows = [row for preset in presets for row in _curve(preset, options.dataset, options.out, options.minutes)]
+    rows = [
+        {"preset": preset, **row}
+        for preset in presets
+        for row in curve(PRESETS[preset], MARKS, options.dataset, options.out / preset, options.minutes)
+    ]
     if options.preset:
         return
     (options.out / "curves.json").write_text(json.dumps(rows, indent=1) + "\n")
     _draw(rows, options.out / "curves.png")
 
 
-def _curve(preset: str, dataset: Path, out: Path, minutes: float) -> list[dict[str, Any]]:
-    """What each marked generator of a preset is judged to be."""
-    work, manifest = out / preset, read_manifest(dataset)
+def curve(
+    asked: TrainConfig, marks: Sequence[float], dataset: Path, work: Path, minutes: float
+) -> list[dict[str, Any]]:
+    """Train as many steps as fit the time, and say what each marked generator is judged to be.
+
+    marks: shares of the training. work: where checkpoints, generators and reports lie; what is there is not done again.
+    """
+    manifest = read_manifest(dataset)
     fields = load_fields(dataset, manifest.needed("train"), manifest.roles)
 
     def trainer(steps: int) -> Trainer:
-        config = replace(PRESETS[preset], steps=steps)
+        config = replace(asked, steps=steps)
         random = np.random.default_rng(config.seed)
         crops = Crops(fields, manifest.roles.count, config.crop_px, random, config.jitter_px)
         return Trainer(config, plane_count(manifest.roles.count), crops, fingerprint(dataset))
 
     seconds = _seconds_a_step(work / "seconds-a-step.json", trainer)
     training = trainer(EXAMINATIONS * max(1, round(60 * minutes / seconds / EXAMINATIONS)))
-    marks = [round(share * training.steps) for share in MARKS]
+    steps = [round(share * training.steps) for share in marks]
 
     def publish_marked() -> None:
-        if training.step in marks:
-            _publish(training, preset, manifest, fields, work / f"step-{training.step}")
+        if training.step in steps:
+            _publish(training, manifest, fields, work / f"step-{training.step}")
 
     run(training, work, Console(as_json=False, quiet=False), publish_marked)
     return [
-        {"preset": preset, "step": step, "cpu_minutes": step * seconds / 60, "figures": _judged(work / f"step-{step}")}
-        for step in marks
+        {"step": step, "cpu_minutes": step * seconds / 60, "figures": _judged(work / f"step-{step}")} for step in steps
     ]
 
 
@@ -96,8 +104,8 @@ def _seconds_a_step(told: Path, trainer: Callable[[int], Trainer]) -> float:
     return float(json.loads(told.read_text()))
 
 
-def _publish(training: Trainer, preset: str, manifest: DatasetManifest, fields: Sequence[Field], folder: Path) -> None:
-    naming = Naming(preset, str(training.step), f"{preset} after {training.step} of {training.steps} steps.")
+def _publish(training: Trainer, manifest: DatasetManifest, fields: Sequence[Field], folder: Path) -> None:
+    naming = Naming("learning", str(training.step), f"After {training.step} of {training.steps} steps.")
     publish(training.average, naming, manifest, fields, {"steps": training.step}, folder)
 
 

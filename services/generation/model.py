@@ -19,7 +19,6 @@ from services.generation.roles import LevelRoles
 FORMAT = "biosynth.generator/3"  # which planes a network sees is part of it
 DESCRIPTION, WEIGHTS, TORCH_WEIGHTS = "model.json", "model.onnx", "model.safetensors"
 CARD, PICTURE = "CARD.md", "samples.png"  # the picture is one that the card shows
-LICENCE = "Apache-2.0"  # of the weights
 SHIPPED = Path(__file__).parent / "models"
 
 
@@ -40,6 +39,7 @@ class ModelDescription:
     safetensors_sha256: str  # of the same weights for torch
     training: Mapping[str, Any]
     records: tuple[AppearanceRecord, ...]
+    licence: str = ""  # of the weights, an SPDX identifier; "": not stated
 
     @property
     def schema(self) -> str:

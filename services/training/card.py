@@ -25,6 +25,11 @@ def training_record(dataset: str, fields: Mapping[str, int], seconds: float, con
     }
 
 
+def licence_fact(licence: str) -> str:
+    """What a card says of the weights' licence: an SPDX identifier, or "" where whoever trained has stated none."""
+    return f"Licence of the weights: {licence or 'not stated'}."
+
+
 def write_card(
     path: Path,
     title: str,

@@ -24,7 +24,7 @@ def _train(dataset: Path, out: Path, *more: str) -> None:
 def test_train_writes_a_model_with_its_card(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "remarks.txt").write_text("Grey blobs.\n")
     out = tmp_path / "models" / "disks"
-    _train(dataset, out, "--remarks", str(tmp_path / "remarks.txt"))
+    _train(dataset, out, "--remarks", str(tmp_path / "remarks.txt"), "--licence", "CC-BY-4.0")
     record = json.loads(capsys.readouterr().out)
     assert record["model"] == "disks"
     assert record["training"]["fields"] == {"train": 3, "val": 1}
@@ -46,6 +46,7 @@ def test_train_writes_a_model_with_its_card(dataset: Path, tmp_path: Path, capsy
         "s: drawn by this test",
         "](samples.png)",
         "Grey blobs.",
+        "Licence of the weights: CC-BY-4.0.",
     ):
         assert words in card
     assert "| s, n = 1: spectrum distance real to generated, decades |" in card
@@ -55,17 +56,20 @@ def test_train_writes_a_model_with_its_card(dataset: Path, tmp_path: Path, capsy
     assert image.dtype == np.uint8
 
     # The same command again goes on from the last checkpoint, which is the end: the same model.
-    _train(dataset, out, "--remarks", str(tmp_path / "remarks.txt"))
-    assert read_model(out).description.sha256 == stored.description.sha256
+    _train(dataset, out)
+    again = read_model(out)
+    assert again.description.sha256 == stored.description.sha256
+    assert (stored.description.licence, again.description.licence) == ("CC-BY-4.0", "")
+    assert "Licence of the weights: not stated." in again.card()
 
 
-@pytest.mark.parametrize("more", [("--remarks", "absent.txt"), ()])
+@pytest.mark.parametrize("more", [("--remarks", "absent.txt"), ("--licence", "CC BY 4.0"), ()])
 def test_what_would_fail_fails_before_any_training(
     dataset: Path, tmp_path: Path, more: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as left:
         _train(dataset if more else tmp_path, tmp_path / "out", *more)
     assert left.value.code == 3
-    assert "biosynth train: expected a" in capsys.readouterr().err
+    assert "biosynth train: expected " in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "out.training").exists()

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.common.engines.onnx_cpu import OPSET
 from services.generation.conditions import plane_meanings
-from services.generation.model import DESCRIPTION, LICENCE, PICTURE, WEIGHTS, ModelDescription, StoredModel
+from services.generation.model import DESCRIPTION, PICTURE, WEIGHTS, ModelDescription, StoredModel
 from services.generation.patches import PATCH_PX
 from services.reference.schema import Schema
 
@@ -32,7 +32,7 @@ def description_of(
         "version": model.version,
         "description": model.description[:_MOST_LETTERS],
         "authors": [{"name": name} for name in authors],
-        "license": LICENCE,
+        **({"license": model.licence} if model.licence else {}),
         "cite": cited(stored.card()),
         "tags": ["2d", "generation", "synthetic-data", "pytorch", *schema.parts],
         "documentation": _file(README, sha256),

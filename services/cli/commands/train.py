@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import sys
 from dataclasses import replace
@@ -56,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default 1; a segmenter's is a whole number; with --looks-only a new one is needed",
     )
     parser.add_argument("--description", default="", metavar="TEXT", help="one sentence for those who choose")
+    parser.add_argument(
+        "--licence",
+        default="",
+        metavar="SPDX",
+        help="of the weights, such as CC-BY-4.0: said by the card and BioImage.IO packages; default: not stated",
+    )
     parser.add_argument("--remarks", type=Path, metavar="FILE", help="text for the card: how results look")
     parser.add_argument("--work", type=Path, metavar="DIR", help="checkpoints and logs; default: OUT.training")
     parser.add_argument("--steps", type=POSITIVE, metavar="N", help="default 5000 for generators, 6000 for segmenters")
@@ -139,7 +146,7 @@ def _generator(arguments: argparse.Namespace, console: Console, ranks: Ranks) ->
     preset = "default" if arguments.preset is None else arguments.preset
     check_name("preset", preset, PRESETS)
     config = _config(arguments, replace(PRESETS[preset], seed=arguments.seed))
-    naming = Naming(_name(arguments), arguments.version or "1", arguments.description)
+    naming = Naming(_name(arguments), arguments.version or "1", arguments.description, _licence(arguments.licence))
     remarks = _remarks(arguments.remarks)  # read now, so that a wrong path shows before the long training
     dataset = _dataset(arguments, console, ranks)
     job = Job(dataset, config, _work(arguments), arguments.out, naming, remarks, keeps_best=not arguments.last)
@@ -168,6 +175,7 @@ def _segmenter(arguments: argparse.Namespace, console: Console, ranks: Ranks) ->
         description=arguments.description,
         remarks=remarks,
         part=arguments.part,
+        licence=_licence(arguments.licence),
     )
     return train_segmenter(job, console, ranks)
 
@@ -202,6 +210,12 @@ def _whole(version: str) -> int:
     if not version.isdecimal():
         raise ConfigError(f"expected --version of a segmenter as a whole number; got {version!r:.40}")
     return int(version)
+
+
+def _licence(text: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9.+-]{0,64}", text):
+        raise ConfigError(f"expected --licence as an SPDX identifier, such as CC-BY-4.0; got {text!r:.80}")
+    return text
 
 
 def _remarks(path: Path | None) -> str:

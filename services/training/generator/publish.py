@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.generation.model import CARD, LICENCE, PICTURE, ModelDescription, write_description
+from services.generation.model import CARD, PICTURE, ModelDescription, write_description
 from services.generation.patches import PATCH_PX
-from services.training.card import write_card
+from services.training.card import licence_fact, write_card
 from services.training.datasets.dataset import DatasetManifest
 from services.training.generator.architectures import Network
 from services.training.generator.crops import Field
@@ -20,11 +20,12 @@ from services.training.generator.picture import CAPTION
 
 @dataclass(frozen=True)
 class Naming:
-    """A model's name, version and description; an empty description is filled in."""
+    """A model's name, version, description and licence; an empty description is filled in, an empty licence not."""
 
     name: str
     version: str
     description: str
+    licence: str = ""
 
 
 def publish(
@@ -54,6 +55,7 @@ def publish(
         safetensors_sha256=safetensors_sha256,
         training=training,
         records=records_of(fields),
+        licence=naming.licence,
     )
     write_description(folder, description)
     return description
@@ -70,7 +72,7 @@ def describe(
         f"Input: references under `{model.schema_name}` v{model.schema_version}; output: one 8-bit grey channel.",
         _network(model),
         f"Weights: `model.onnx`, sha256 `{model.sha256}`; the same for torch in `model.safetensors`.",
-        f"Licence of the weights: {LICENCE}.",
+        licence_fact(model.licence),
     )
     rows = (
         "| what | value (95 % interval over fields) |",

@@ -22,7 +22,7 @@ from services.segmentation.learned.model import (
     write_segmenter,
 )
 from services.segmentation.learned.segment import find_objects
-from services.training.card import training_record, write_card
+from services.training.card import licence_fact, training_record, write_card
 from services.training.datasets.dataset import (
     DatasetManifest,
     fingerprint,
@@ -43,7 +43,7 @@ from services.training.telling import Reporter
 class Job:
     """What to learn and how, where checkpoints (`work`) and the model (`out`) go, and what the card says of it.
 
-    part: `cells` or `nuclei`; empty: what the dataset has labels of.
+    part: `cells` or `nuclei`; empty: what the dataset has labels of. licence: of the weights, as `licence_fact`.
     """
 
     dataset: Path
@@ -55,6 +55,7 @@ class Job:
     description: str
     remarks: str
     part: str = ""
+    licence: str = ""
 
 
 def train_segmenter(job: Job, reporter: Reporter, ranks: Ranks) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def _write_card(job: Job, model: SegmenterDescription, manifest: DatasetManifest
         f"Finds {model.part} in images of one channel, 8 or 16 bit, of any size.",
         f"Objects of other sizes than about {model.diameter_px:.0f} px are magnified to that; the size is estimated.",
         f"Network: U-Net, {model.parameters:,} parameters, halo {model.halo_px} px.",
-        f"Weights: `{WEIGHTS}`, sha256 `{model.sha256}`. Licence of the weights: Apache-2.0.",
+        f"Weights: `{WEIGHTS}`, sha256 `{model.sha256}`. {licence_fact(job.licence)}",
     )
     head = (
         "95 % intervals over fields.",

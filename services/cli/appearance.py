@@ -41,6 +41,10 @@ def _pair_or_sampled(text: str) -> tuple[str, float] | str:
 
 def _pair(text: str) -> tuple[str, float]:
     name, _, value = text.partition("=")
+    if text == SAMPLED:
+        raise argparse.ArgumentTypeError(
+            f"expected NAME=VALUE; got {SAMPLED}, which is for `run`: here looks are drawn"
+        )
     if name not in NAMES:
         raise argparse.ArgumentTypeError(f"expected NAME=VALUE with a name among {', '.join(NAMES)}; got {text!r}")
     try:

@@ -88,8 +88,8 @@ def _found(request: GenerateRequest, session: Session) -> tuple[Content, Sequenc
     answer: SegmentResponse = session.ask(session.client.segmentation.Segment, asked)
     parts = {"cells": answer.summary.cells, "nuclei": answer.summary.nuclei}
     found = ", ".join(f"{parts[part]} {part}" for part in answer.summary.parts if part in parts)
-    content = _content(answer.segmentation.file, session)
-    return content, plan.absent[segmenter], f"segmenter {segmenter} finds it: {found}"
+    content, told = _content(answer.segmentation.file, session), f"segmenter {segmenter} finds it: {found}"
+    return content, plan.absent[segmenter], "; ".join([told, *answer.warnings])
 
 
 def _given(request: GenerateRequest, path: Path, session: Session) -> tuple[Content, Sequence[str], str]:

@@ -23,5 +23,5 @@ def read_look(path: Path) -> Look:
         return json_format.Parse(read_input(path), Look())
     except (json_format.ParseError, UnicodeDecodeError) as error:
         raise InvalidArgument(
-            f"expected a look, the look.json that `biosynth run` writes, at {path}; {str(error)[:200]}"
+            f"expected a look, the look.json that `biosynth run` writes, at {path}; got another file"
         ) from error

@@ -36,8 +36,8 @@ def make_order(
     names = [name for name in masks.names() if is_mask(name)]
     if not names:
         raise InvalidImage(
-            f"expected masks ({', '.join(SUFFIXES)}) in {masks}; found none; of outlines (ROIs, GeoJSON) make "
-            "some with `biosynth combine --image IMAGE`"
+            f"expected a folder with masks ({', '.join(SUFFIXES)}); found none in {masks}{masks.lacking()}; of "
+            "outlines (ROIs, GeoJSON) make some with `biosynth combine --image IMAGE`"
         )
     count: int = arguments.count or len(names)
     files = _looked_at(names[:count], arguments, masks, drawn, console)

@@ -26,6 +26,9 @@ class Place(Protocol):
     def names(self) -> list[str]:
         """Of all files, sorted; none where there is no such place yet."""
 
+    def lacking(self) -> str:
+        """Why there are no files, where that can be told: words to follow the place's name."""
+
     def read(self, name: str) -> bytes:
         """A file of ours."""
 
@@ -54,6 +57,12 @@ class Folder:
         return sorted(
             Path(folder, name).relative_to(self._root).as_posix() for folder, _, names in walked for name in names
         )
+
+    def lacking(self) -> str:
+        """See Place."""
+        if self._root.is_dir():
+            return ""
+        return ", which is a file" if self._root.exists() else ", which is not there"
 
     def read(self, name: str) -> bytes:
         """See Place."""
@@ -88,6 +97,10 @@ class Prefix:
     def names(self) -> list[str]:
         """See Place."""
         return [key.removeprefix(self._prefix) for key in self._store.list(self._prefix)]
+
+    def lacking(self) -> str:
+        """See Place."""
+        return ""
 
     def read(self, name: str) -> bytes:
         """See Place."""

@@ -127,7 +127,7 @@ def check_levels(reference: NDArray[np.uint8], model: ModelDescription) -> None:
     if highest >= model.roles.count:
         raise InvalidReference(
             f"expected levels 0 to {model.roles.count - 1} ({model.schema_name}, of model {model.name}), "
-            f"got {highest}; send reference.png, not reference_grey.png"
+            f"got {highest}; send reference.png, not reference_grey.png; of a label map `biosynth render` draws one"
         )
 
 

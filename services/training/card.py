@@ -30,6 +30,15 @@ def licence_fact(licence: str) -> str:
     return f"Licence of the weights: {licence or 'not stated'}."
 
 
+def _told(value: Any) -> str:
+    """A value of the record for people.
+
+    >>> _told({"train": 381, "val": 52})
+    'train 381, val 52'
+    """
+    return ", ".join(f"{name} {one}" for name, one in value.items()) if isinstance(value, Mapping) else str(value)
+
+
 def write_card(
     path: Path,
     title: str,
@@ -50,7 +59,7 @@ def write_card(
         "",
         "## Training",
         "",
-        *(f"- {key}: {value}" for key, value in training.items()),
+        *(f"- {key}: {_told(value)}" for key, value in training.items()),
         "",
         "## Data",
         "",

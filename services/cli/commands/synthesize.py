@@ -39,8 +39,8 @@ its own; Cellpose's _seg.npy; or .ome.tif of `biosynth segment`; folders below a
   biosynth synthesize --masks DIR --model fluo-nuclei --count 500 --out DIR --like MY_IMAGES
 
 Every mask is used as it is first, in the order of names; then all again and again, augmented: mirrored, turned by
-quarters, deformed, objects moved to where they touch nothing. Each image has a seed and a look of its own, drawn from
-those of training images, or, with --like, measured on yours in turn.
+quarters, deformed, objects moved to where they touch nothing. Each image has a seed of its own, and by it a texture and
+a look: that of one of the three training images whose masks are likest, or, with --like, measured on yours in turn.
 
   pairs       images/NAME.png          masks/NAME.tif           (the default)
   stardist    images/NAME.tif          masks/NAME.tif

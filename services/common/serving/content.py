@@ -173,7 +173,9 @@ def _levels(fetched: Fetched, limits: ImageLimits) -> NDArray[np.uint8]:
     if data and not data.startswith(PNG):
         raise InvalidReference(f"{expected}a file that begins with {data[:8].hex(' ')} (hexadecimal)")
     if len(data) > _PNG_HEADER and not png.is_grey8(data):
-        raise InvalidReference(f"{expected}a PNG in colour or of another depth")
+        raise InvalidReference(
+            f"{expected}a PNG in colour or of another depth; `biosynth render` draws a reference of a label map"
+        )
     return decode_image(data, None, limits).view(np.uint8)
 
 

@@ -102,7 +102,7 @@ def test_generate_imitates_an_image_or_the_look_of_a_run(cli: Cli, image: Path, 
     [
         (("--like-segmentation", "x.ome.tif"), "expected an image as --like"),
         (("--like", "absent.png"), "expected a readable file at absent.png"),
-        (("--like", "reference.json"), "expected a look, the look.json that `biosynth run` writes"),
+        (("--like", "reference.json"), "reference.json; got another file"),
     ],
 )
 def test_a_likeness_that_cannot_be_is_refused_before_work(

@@ -324,6 +324,8 @@ def test_masks_that_are_none_are_refused_before_work_and_the_file_is_named(
         (("--like-channel", "1"), "expected an image as --like"),
         (("--model", "fluo"), "expected a model among fluo-nuclei, phase-scratch; got 'fluo'"),
         (("--masks", "s3://bucket/masks"), "expected BIOSYNTH_STORE=s3"),
+        (("--masks", "nosuch"), "found none in nosuch, which is not there;"),
+        (("--masks", __file__), "test_synthesize.py, which is a file;"),
     ],
 )
 def test_what_cannot_be_ordered_is_refused(

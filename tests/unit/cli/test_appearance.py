@@ -38,6 +38,7 @@ def test_of_two_orders_for_one_value_the_last_counts() -> None:
         ("noise", "expected a number for noise; got ''"),
         ("noise=loud", "expected a number for noise; got 'loud'"),
         ("=1", "expected NAME=VALUE"),
+        ("sampled", "got sampled, which is for `run`"),
     ],
 )
 def test_a_wrong_order_is_wrong_usage_and_says_what_is_right(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from services.generation.appearance import Appearance
 from services.generation.grain import grain_variance
 from services.generation.ground import ground_of, unevenness
-from services.generation.threads import draw_threads
+from services.generation.light import DrawLight, draw_threads
 
 # Light between objects is faint: at most this share of the contrast. A ground as bright as objects has structure of its
 # own, as a tissue section, which threads would not imitate.
@@ -18,12 +18,16 @@ _FAINT = 0.1
 
 
 def expose(
-    clean: NDArray[np.float32], objects: NDArray[np.int32], look: Appearance, generator: np.random.Generator
+    clean: NDArray[np.float32],
+    objects: NDArray[np.int32],
+    look: Appearance,
+    generator: np.random.Generator,
+    draw_light: DrawLight = draw_threads,
 ) -> NDArray[np.uint8]:
     """Turn the normalised image into camera counts.
 
     clean: (H, W), in units of the contrast above the background. objects: (H, W), 0 = background. Of grain and
-    unevenness, what the network has made itself is not added again. Returns (H, W).
+    unevenness, what the network has made itself is not added again. draw_light: of an uneven ground. Returns (H, W).
 
     >>> look = Appearance(background=0.2, contrast=0.4, spread=0.0, noise=0.0, sharpness=0.0)
     >>> expose(np.array([[0.0, 1.0, 3.0]], np.float32), np.array([[0, 1, 1]]), look, np.random.default_rng(0))
@@ -35,20 +39,24 @@ def expose(
     noise *= np.sqrt(look.noise**2 + lacking * level)
     counts = image + noise
     if look.unevenness > 0:
-        counts += _unevenly(image, objects, look, generator)
+        counts += _unevenly(image, objects, look, generator, draw_light)
     counts *= 255.0
     result: NDArray[np.uint8] = np.clip(np.rint(counts, out=counts), 0, 255).astype(np.uint8)
     return result
 
 
 def _unevenly(
-    image: NDArray[np.float32], objects: NDArray[np.int32], look: Appearance, generator: np.random.Generator
+    image: NDArray[np.float32],
+    objects: NDArray[np.int32],
+    look: Appearance,
+    generator: np.random.Generator,
+    draw_light: DrawLight,
 ) -> NDArray[np.float32] | float:
     """The light that is to be added to the ground; its median there is 0, so that the background's brightness stays."""
     ground = ground_of(objects)
     lacking = look.unevenness**2 - unevenness(image, ground) ** 2
     if lacking <= 0 or not ground.any():
         return 0.0
-    light = draw_threads(image.shape, generator)
+    light = draw_light(image.shape, generator)
     light -= np.median(light[ground])
     return np.float32(min(math.sqrt(lacking), _FAINT * look.contrast)) * light

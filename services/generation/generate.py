@@ -15,6 +15,7 @@ from services.common.imaging.tiling import Window
 from services.generation.appearance import MINIMUM_BACKGROUND, Look
 from services.generation.camera import expose
 from services.generation.conditions import build_planes, draw_texture, glow_of
+from services.generation.light import LIGHTS
 from services.generation.looks import describe_labels, draw, fitted, unlike
 from services.generation.model import ModelDescription
 from services.generation.roles import find_objects
@@ -97,7 +98,7 @@ def generate_as(
     whole = np.pad(reference, rest, mode="edge"), np.pad(objects, rest, mode="edge")
     clean = _clean(*whole, look, model, engine, generator, tiling, tile_px)[:height, :width]
     engine.rest()
-    return expose(calibrated(clean, objects), objects, look.appearance, generator)
+    return expose(calibrated(clean, objects), objects, look.appearance, generator, LIGHTS[model.light])
 
 
 def _clean(

@@ -13,6 +13,7 @@ from typing import Any
 from services.common.errors import ConfigError, at
 from services.common.names import check_name
 from services.generation.appearance import Appearance
+from services.generation.light import LIGHTS
 from services.generation.looks import AppearanceRecord, LabelStatistics
 from services.generation.roles import LevelRoles
 
@@ -40,6 +41,7 @@ class ModelDescription:
     training: Mapping[str, Any]
     records: tuple[AppearanceRecord, ...]
     licence: str = ""  # of the weights, an SPDX identifier; "": not stated
+    light: str = "threads"  # of uneven grounds, a name of LIGHTS
 
     @property
     def schema(self) -> str:
@@ -128,6 +130,8 @@ def _read_record(body: Mapping[str, Any]) -> AppearanceRecord:
 
 def _check_numbers(description: ModelDescription) -> None:
     """Refuse numbers with which the first call would divide by zero or run out of memory."""
+    if description.light not in LIGHTS:
+        raise ValueError(f"expected light among {', '.join(LIGHTS)}, got {description.light!r:.40}")
     for name, low, high in (("halo_px", 0, 4096), ("stride_px", 1, 256), ("schema_version", 1, 10**6)):
         value = getattr(description, name)
         if name == "halo_px" and value is None:

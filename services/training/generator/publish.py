@@ -9,6 +9,7 @@ from typing import Any
 
 from services.generation.model import CARD, PICTURE, ModelDescription, write_description
 from services.generation.patches import PATCH_PX
+from services.reference.schemas import named
 from services.training.card import licence_fact, write_card
 from services.training.datasets.dataset import DatasetManifest
 from services.training.generator.architectures import Network
@@ -56,6 +57,8 @@ def publish(
         training=training,
         records=records_of(fields),
         licence=naming.licence,
+        # Threads are the bodies of cells, which a nuclear stain hardly shows. Where cells are drawn, they are objects.
+        light="threads" if named(manifest.schema_name).parts == ("nuclei",) else "clouds",
     )
     write_description(folder, description)
     return description

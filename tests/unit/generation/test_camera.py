@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from services.generation.appearance import Appearance, measure
 from services.generation.camera import expose
 from services.generation.ground import ground_of
+from services.generation.light import LIGHTS, draw_clouds, draw_threads
 from services.generation.roles import find_objects
-from services.generation.threads import draw_threads
 from tests.unit.generation.fakes import ROLES, disks
 
 PLAIN = Appearance(background=0.2, contrast=0.3, spread=0.0, noise=0.0, sharpness=0.0)
@@ -70,8 +70,9 @@ def test_the_same_seed_gives_the_same_counts_and_another_one_others() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (40, 700)])
-def test_threads_fill_an_image_of_any_shape(shape: tuple[int, int]) -> None:
-    light = draw_threads(shape, np.random.default_rng(0))
+@pytest.mark.parametrize("name", LIGHTS)
+def test_light_fills_an_image_of_any_shape(name: str, shape: tuple[int, int]) -> None:
+    light = LIGHTS[name](shape, np.random.default_rng(0))
     assert light.shape == shape
     assert np.isfinite(light).all()
 
@@ -81,6 +82,13 @@ def test_threads_have_unit_deviation_and_few_bright_places() -> None:
     assert light.std() == pytest.approx(1, abs=0.35)
     skewness = float((((light - light.mean()) / light.std()) ** 3).mean())
     assert 1 < skewness < 6
+
+
+def test_clouds_have_unit_deviation_and_lie_in_no_direction() -> None:
+    light = draw_clouds((800, 800), np.random.default_rng(0))
+    assert light.std() == pytest.approx(1, abs=0.2)
+    down, right = (float(np.square(np.diff(light, axis=axis)).mean()) for axis in (0, 1))
+    assert down == pytest.approx(right, rel=0.1)
 
 
 def test_the_ground_keeps_its_distance_from_objects() -> None:

@@ -111,6 +111,8 @@ def test_a_record_tells_of_its_labels_and_kind(tmp_path: Path) -> None:
         json.dumps({**_body(), "records": [{**_body()["records"][0], "objects": []}]}),
         json.dumps({**_body(), "records": [{**_body()["records"][0], "labels": {"object_px": 3}}]}),
         json.dumps({**_body(), "colour": "red"}),
+        json.dumps({**_body(), "light": "rays"}),
+        json.dumps({**_body(), "records": [{**_body()["records"][0], "shapes": [[0.0, 1.0, 1.0]] * 99}]}),
         *(json.dumps(_without(key)) for key in ("format", "name", "roles", "records")),
     ],
 )

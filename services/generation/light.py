@@ -1,8 +1,10 @@
-"""Faint light between objects, as bodies of cells that a nuclear stain hardly shows: bent threads and patches."""
+"""Faint uneven light between objects: bodies of cells that a nuclear stain hardly shows, or clouds."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -10,7 +12,9 @@ from numpy.typing import NDArray
 
 from services.generation.conditions import smooth_noise
 
-# How wide and how long it is (Gaussian sigmas, px), and its share of the variance.
+# How wide (Gaussian sigma, px) clouds are, and their shares of the variance.
+_CLOUDS = ((5.0, 0.3), (12.0, 0.3), (40.0, 0.4))
+# How wide and how long threads are (Gaussian sigmas, px), and its share of the variance.
 _THREADS = ((2.0, 10.0, 0.25), (5.0, 25.0, 0.3), (16.0, 24.0, 0.25), (40.0, 40.0, 0.2))
 # Threads bend by so much (px) over such a distance (Gaussian sigma, px).
 _BEND_PX, _BEND_SCALE_PX = 30.0, 60.0
@@ -18,8 +22,16 @@ _POINTS = 1.5  # of the grid on which they are drawn, in the smaller sigma: so t
 _BAND_ROWS = 256  # computed at once, so that places take no memory of the image's size
 
 
+def draw_clouds(shape: tuple[int, int], generator: np.random.Generator) -> NDArray[np.float32]:
+    """Draw a normal field of mean 0 and deviation 1, alike in all directions. Returns (H, W)."""
+    light = np.zeros(shape, np.float32)
+    for sigma_px, share in _CLOUDS:
+        light += np.float32(math.sqrt(share)) * smooth_noise(shape, sigma_px, generator)
+    return light
+
+
 def draw_threads(shape: tuple[int, int], generator: np.random.Generator) -> NDArray[np.float32]:
-    """Draw a field of mean 0 and deviation 1, most of it dim and little of it bright. Returns (H, W)."""
+    """Draw a field of mean 0 and deviation 1: bent threads and patches, most dim, few bright. Returns (H, W)."""
     light = np.zeros(shape, np.float32)
     for across, along, share in _THREADS:
         # The exponential makes few of them bright, as measured in real grounds (skewness about 2).
@@ -50,3 +62,8 @@ def _bent(
         at = step[0] * x - step[1] * y + middle, step[1] * x + step[0] * y + middle
         bent[band] = cv2.remap(straight, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     return bent
+
+
+DrawLight: TypeAlias = Callable[[tuple[int, int], np.random.Generator], NDArray[np.float32]]
+# What draws it, by the name that model files give it.
+LIGHTS: dict[str, DrawLight] = {"threads": draw_threads, "clouds": draw_clouds}

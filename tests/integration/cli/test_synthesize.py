@@ -301,7 +301,7 @@ def _all_empty(folder: Path) -> None:
         (_float_mask, "bad.tif: expected a label map of whole numbers; got 0.5 in row 0, column 0"),
         (_colours, "bad.png: expected a label map in which each object has a grey value; got colours"),
         (_picture, "bad.png: expected a label map; got a picture, whose values change from pixel to pixel"),
-        (_none, "expected masks (.png, .tif, .tiff, .npy) in"),
+        (_none, "expected a folder with masks (.png, .tif, .tiff, .npy); found none in"),
         (_all_empty, "all 1 are empty"),
     ],
 )

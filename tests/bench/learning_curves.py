@@ -110,7 +110,7 @@ def _publish(training: Trainer, manifest: DatasetManifest, fields: Sequence[Fiel
 
 
 def _judged(model: Path) -> dict[str, dict[str, float]]:
-    """The figures of drawn and of measured looks, and those of real images."""
+    """The figures of drawn and of measured looks, and those of real images; of few fields some are not judged."""
     report = model / "report" / "metrics.json"
     if not report.is_file():
         command = ("-m", "tests.bench.generation_quality", str(model), "--out", str(report.parent), "--no-cnn")
@@ -122,13 +122,15 @@ def _judged(model: Path) -> dict[str, dict[str, float]]:
     return {
         name: {"drawn": drawn[name]["value"], "measured": measured[name]["value"], "real": drawn[name]["ceiling"][0]}
         for name in SHOWN
+        if drawn[name]["value"] is not None
     }
 
 
 def _draw(rows: list[dict[str, Any]], path: Path) -> None:
     """A panel for each figure: measured looks as lines, drawn ones dashed, real images grey."""
     figure = Figure(figsize=(12, 4.2), layout="constrained")
-    for axes, (name, title) in zip(figure.subplots(1, len(SHOWN)), SHOWN.items(), strict=True):
+    names = list(rows[0]["figures"])
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for colour, preset in zip(("C0", "C1", "C2"), PRESETS, strict=True):
             own = [row for row in rows if row["preset"] == preset]
             minutes = [row["cpu_minutes"] for row in own]
@@ -136,7 +138,7 @@ def _draw(rows: list[dict[str, Any]], path: Path) -> None:
                 values = [row["figures"][name][look] for row in own]
                 axes.plot(minutes, values, line, color=colour, marker="o", markersize=3, label=f"{preset}, {look}")
         axes.axhline(rows[0]["figures"][name]["real"], color="grey", linewidth=1)
-        axes.set(title=title, xlabel="CPU minutes")
+        axes.set(title=SHOWN[name], xlabel="CPU minutes")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(PRESETS))
     figure.savefig(path, dpi=100)
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="a model's folder, or the name of a shipped one")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0, help="another gives other looks and textures; default 0")
+    parser.add_argument("--quarters", action="store_true", help="judge quarters of fields: four are too few for AUC")
     parser.add_argument("--no-cnn", action="store_true", help="without the judge that needs torch and minutes")
     options = parser.parse_args()
     folder = options.model if options.model.is_dir() else SHIPPED / options.model
@@ -41,7 +43,7 @@ def main() -> None:
     schema = model.description.schema
     [(pack, index, part)] = [pack[:3] for pack in PACKS if read_model(SHIPPED / pack[3]).description.schema == schema]
     known = list(fields(Path(os.environ["BIOSYNTH_TEST_DATA"]) / pack, index, "val"))
-    _write(options.out, model, part, known, options.seed)
+    _write(options.out, model, part, known, options.seed, cuts=2 if options.quarters else 1)
     command = [
         *(sys.executable, "-m", "services.cli", "evaluate", options.out / "real", options.out / "drawn"),
         *("--against", options.out / "measured", "--labels", options.out / "labels", "--part", part),
@@ -50,8 +52,8 @@ def main() -> None:
     subprocess.run([str(word) for word in command], check=True)
 
 
-def _write(out: Path, model: StoredModel, part: str, known: list[tuple[Image, Labels]], seed: int) -> None:
-    """The images of every field, and a sheet of the worst and of others spread over the rest."""
+def _write(out: Path, model: StoredModel, part: str, known: list[tuple[Image, Labels]], seed: int, cuts: int) -> None:
+    """The images of every field, cut along both axes, and a sheet of the worst and of others spread over the rest."""
     for name in ("real", "drawn", "measured", "labels"):
         (out / name).mkdir(parents=True, exist_ok=True)
     engine, tiling, rows = OnnxCpuEngine(model.weights()), usual_tiling(model.description), []
@@ -61,9 +63,16 @@ def _write(out: Path, model: StoredModel, part: str, known: list[tuple[Image, La
         own = SEEDS * seed + number
         drawn = generate(reference, model.description, engine, own, tiling=tiling).image
         measured = generate(reference, model.description, engine, own, like=like, tiling=tiling).image
-        for name, picture in {"real": real, "drawn": drawn, "measured": measured}.items():
-            (out / name / f"{number:03d}.png").write_bytes(encode_png(picture))
-        (out / "labels" / f"{number:03d}.png").write_bytes(encode_png(labels.astype(np.uint16)))
+        pictures: dict[str, NDArray[Any]] = {
+            "real": real,
+            "drawn": drawn,
+            "measured": measured,
+            "labels": labels.astype(np.uint16),
+        }
+        for name, picture in pictures.items():
+            pieces = [piece for band in np.array_split(picture, cuts) for piece in np.array_split(band, cuts, axis=1)]
+            for place, piece in enumerate(pieces):
+                (out / name / f"{number:03d}_{place}.png").write_bytes(encode_png(np.ascontiguousarray(piece)))
         distance = spectrum_distance(*(one.astype(np.float32) / np.float32(255) for one in (real, measured)))
         rows.append((distance, np.hstack([_shown(one, real) for one in (real, measured, drawn)])))
     rows.sort(key=lambda row: -row[0])

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from services.common.imaging.labels import Labels
 from services.evaluation.sets.field import Field
-from services.evaluation.sets.metric import Features, Indices, Measure, Measured, Prepare, SetMetric, Statistic
+from services.evaluation.sets.metric import (
+    Features,
+    Indices,
+    Measure,
+    Measured,
+    Prepare,
+    SetMetric,
+    Statistic,
+    mean_of_chosen,
+)
 from services.evaluation.sets.objects import numbered
 from services.evaluation.sets.overlaps import find_overlaps
 
@@ -54,12 +63,7 @@ def mean_of(column: int) -> Prepare:
     """The other set's mean over fields of a column of `agreement`: what is real lies in the ceiling."""
 
     def prepare(_: Sequence[Measured], other: Sequence[Measured]) -> Statistic:
-        values = np.array([one.features[0, column] for one in other])
-
-        def statistic(_: Indices, chosen: Indices) -> float:
-            return float(values[chosen].mean())
-
-        return statistic
+        return mean_of_chosen(np.array([one.features[0, column] for one in other]))
 
     return prepare
 

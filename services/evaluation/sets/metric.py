@@ -91,6 +91,15 @@ def everyone(measured: Sequence[Measured]) -> Indices:
     return np.arange(len(measured))
 
 
+def mean_of_chosen(values: NDArray[np.float64]) -> Statistic:
+    """The mean, over resampled fields of the other set, of a value that each has. values: (fields,)."""
+
+    def statistic(_: Indices, chosen: Indices) -> float:
+        return float(values[chosen].mean())
+
+    return statistic
+
+
 def field_means(measured: Sequence[Measured]) -> Features:
     """(fields, d): the mean of each field's rows."""
     return np.stack([one.features.mean(0) for one in measured])

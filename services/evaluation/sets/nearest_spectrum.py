@@ -9,11 +9,11 @@ import numpy as np
 from services.evaluation.sets.bootstrap import LIMITS, RESAMPLES
 from services.evaluation.sets.metric import (
     Ceiling,
-    Indices,
     Measured,
     SetMetric,
     Statistic,
     field_means,
+    mean_of_chosen,
 )
 from services.evaluation.sets.radial_spectrum import measure_spectrum
 from services.evaluation.sets.windows import WINDOW_PX
@@ -22,12 +22,7 @@ from services.evaluation.sets.windows import WINDOW_PX
 def compare_nearest_spectra(real: Sequence[Measured], other: Sequence[Measured]) -> Statistic:
     """Mean over images of the mean absolute difference of its log10 spectrum and the nearest real one, in decades."""
     spectra = field_means(real)
-    nearest = np.array([np.abs(spectra - one).mean(1).min() for one in field_means(other)])
-
-    def statistic(_: Indices, chosen: Indices) -> float:
-        return float(nearest[chosen].mean())
-
-    return statistic
+    return mean_of_chosen(np.array([np.abs(spectra - one).mean(1).min() for one in field_means(other)]))
 
 
 def nearest_real_spectra(real: Sequence[Measured], seed: int) -> Ceiling | None:

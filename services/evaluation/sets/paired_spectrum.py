@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.evaluation.sets.metric import Indices, Measured, SetMetric, Statistic, Unavailable
+from services.evaluation.sets.metric import Measured, SetMetric, Statistic, Unavailable, mean_of_chosen
 from services.evaluation.sets.nearest_spectrum import nearest_real_spectra
 from services.evaluation.sets.radial_spectrum import measure_spectrum
 from services.evaluation.sets.windows import WINDOW_PX
@@ -17,12 +17,7 @@ def compare_pairs_of_spectra(real: Sequence[Measured], other: Sequence[Measured]
     partners = {one.name: one.features[0] for one in real}
     if partners.keys() != {one.name for one in other}:
         raise Unavailable("the sets are no pairs: there is no spectrum to hold each to")
-    distances = np.array([np.abs(one.features[0] - partners[one.name]).mean() for one in other])
-
-    def statistic(_: Indices, chosen: Indices) -> float:
-        return float(distances[chosen].mean())
-
-    return statistic
+    return mean_of_chosen(np.array([np.abs(one.features[0] - partners[one.name]).mean() for one in other]))
 
 
 PAIRED_SPECTRUM_DISTANCE = SetMetric(

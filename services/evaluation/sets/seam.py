@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from services.evaluation.sets.field import Field
 from services.evaluation.sets.metric import (
     Features,
-    Indices,
     Measure,
     Measured,
     SetMetric,
     Statistic,
     field_means,
+    mean_of_chosen,
 )
 
 
@@ -47,12 +47,7 @@ def _measure(tile_px: int) -> Measure:
 
 
 def _score(_: Sequence[Measured], other: Sequence[Measured]) -> Statistic:
-    ratios = field_means(other)[:, 0]
-
-    def statistic(_: Indices, chosen: Indices) -> float:
-        return float(ratios[chosen].mean())
-
-    return statistic
+    return mean_of_chosen(field_means(other)[:, 0])
 
 
 def seam_metric(tile_px: int | None) -> SetMetric:

@@ -30,7 +30,8 @@ from services.cli.commands import (
     wound,
 )
 from services.cli.console import Console
-from services.cli.exits import REFUSED, exit_code
+from services.cli.exits import INTERRUPTED, REFUSED, TERMINATED, exit_code
+from services.cli.termination import Terminated, terminable
 from services.cli.versions import versions
 from services.common.errors import BiosynthError
 
@@ -44,7 +45,7 @@ Microscopy images to label maps, and label maps to realistic images with known t
 EPILOG = """\
 Work is done by services embedded in this process, with a folder as the store, unless --endpoint or BIOSYNTH_ENDPOINT
 names deployed ones. Exit codes: 0 done, 1 a fault of ours, 2 wrong usage, 3 the input or a name was refused, or one of
-several was, 4 a service or the store cannot be reached or is overloaded, 130 interrupted."""
+several was, 4 a service or the store cannot be reached or is overloaded, 130 interrupted, 143 told to end (SIGTERM)."""
 COMMANDS: dict[str, Command] = {
     "run": run,
     "segment": segment,
@@ -73,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.typed = list(sys.argv[1:] if argv is None else argv)  # for what is to be typed again
     console = Console(arguments.json, arguments.quiet)
     try:
-        COMMANDS[arguments.command].execute(arguments, console)
+        with terminable():
+            COMMANDS[arguments.command].execute(arguments, console)
     except (BiosynthError, BiosynthCallError, InvalidInputError) as error:
         console.warn(
             f"biosynth {arguments.command}: {error.message if not isinstance(error, InvalidInputError) else error}"
@@ -82,9 +84,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     except OSError as error:
         console.warn(f"biosynth {arguments.command}: {error.strerror or error}: {error.filename or ''}".rstrip(": "))
         sys.exit(REFUSED)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         console.warn("interrupted; what is in the store stays, and the same command goes on from there")
-        sys.exit(130)
+        sys.exit(TERMINATED if isinstance(interrupt, Terminated) else INTERRUPTED)
 
 
 def _parser() -> argparse.ArgumentParser:

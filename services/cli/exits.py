@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.common.errors import BiosynthError
 
-REFUSED, UNREACHABLE, FAULT = 3, 4, 1
+REFUSED, UNREACHABLE, FAULT, INTERRUPTED, TERMINATED = 3, 4, 1, 130, 143
 _CODES = {
     "INVALID_ARGUMENT": REFUSED,
     "NOT_FOUND": REFUSED,

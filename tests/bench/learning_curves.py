@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 
 from services.cli.console import Console
 from services.generation.conditions import plane_count
+from services.generation.roles import LevelRoles
 from services.training.datasets.dataset import DatasetManifest, fingerprint, read_manifest
 from services.training.generator.crops import Crops, Field, load_fields
 from services.training.generator.presets import PRESETS
@@ -62,20 +63,28 @@ def main() -> None:
 
 
 def curve(
-    asked: TrainConfig, marks: Sequence[float], dataset: Path, work: Path, minutes: float
+    asked: TrainConfig,
+    marks: Sequence[float],
+    dataset: Path,
+    work: Path,
+    minutes: float,
+    kind: type[Trainer] = Trainer,
+    more: Callable[[Sequence[Field], LevelRoles], Sequence[Field]] = lambda _fields, _roles: (),
 ) -> list[dict[str, Any]]:
     """Train as many steps as fit the time, and say what each marked generator is judged to be.
 
     marks: shares of the training. work: where checkpoints, generators and reports lie; what is there is not done again.
+    more: makes fields that are trained on too.
     """
     manifest = read_manifest(dataset)
     fields = load_fields(dataset, manifest.needed("train"), manifest.roles)
+    seen = [*fields, *more(fields, manifest.roles)]
 
     def trainer(steps: int) -> Trainer:
         config = replace(asked, steps=steps)
         random = np.random.default_rng(config.seed)
-        crops = Crops(fields, manifest.roles.count, config.crop_px, random, config.jitter_px)
-        return Trainer(config, plane_count(manifest.roles.count), crops, fingerprint(dataset))
+        crops = Crops(seen, manifest.roles.count, config.crop_px, random, config.jitter_px)
+        return kind(config, plane_count(manifest.roles.count), crops, fingerprint(dataset))
 
     seconds = _seconds_a_step(work / "seconds-a-step.json", trainer)
     training = trainer(EXAMINATIONS * max(1, round(60 * minutes / seconds / EXAMINATIONS)))

@@ -9,18 +9,27 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
+from services.generation.appearance import measure
+from services.generation.conditions import glow_of
+from services.generation.roles import LevelRoles, find_objects
 from services.training.generator import losses
+from services.training.generator.crops import Field
 from services.training.generator.presets import PRESETS
+from services.training.generator.trainer import Trainer
+from tests.bench.flow import FlowTrainer
+from tests.bench.label_judge import LabelTrainer
 from tests.bench.learning_curves import SHOWN, curve
 
 
@@ -41,12 +50,30 @@ def _haar(image: Tensor) -> Tensor:
     return torch.stack([a + b + c + d, a + b - c - d, a - b + c - d, a - b - c + d], 1) / 2
 
 
+def enlarged(fields: Sequence[Field], roles: LevelRoles) -> list[Field]:
+    """The same fields with objects 1.3 times as large, measured anew."""
+    made = []
+    for kept in fields:
+        size = tuple(round(1.3 * length) for length in reversed(kept.image.shape))
+        image = np.asarray(cv2.resize(kept.image, size, interpolation=cv2.INTER_CUBIC).clip(0, 1), np.float32)
+        reference = np.asarray(cv2.resize(kept.reference, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+        objects = find_objects(reference, roles)
+        look = measure(image, reference, objects, roles)
+        made.append(Field(kept.entry, image, reference, objects, look, glow_of(objects, look)))
+    return made
+
+
 @dataclass(frozen=True)
 class Variant:
-    """Hyper-parameters that differ from the default, and the loss in the place of that of spectra."""
+    """Hyper-parameters that differ from the default, and what stands in the place of its loss of spectra and trainer.
+
+    more: fields to train on too, from those that there are.
+    """
 
     differs: Mapping[str, Any] = field(default_factory=dict)
     spectrum: Callable[[Tensor, Tensor], Tensor] = losses.spectrum_loss
+    kind: type[Trainer] = Trainer
+    more: Callable[[Sequence[Field], LevelRoles], Sequence[Field]] = lambda _fields, _roles: ()
 
 
 VARIANTS = {
@@ -59,6 +86,9 @@ VARIANTS = {
     "cross-entropy": Variant({"cross_entropy": True}),
     "crops-192": Variant({"crop_px": 192, "batch": 4}),
     "no-average": Variant({"ema_decay": 0.0}),
+    "scales": Variant(more=enlarged),
+    "label-judge": Variant({"matching_weight": 0.0, "discriminator_width": 16}, kind=LabelTrainer),
+    "flow": Variant(asdict(PRESETS["l1"]), kind=FlowTrainer),
 }
 
 
@@ -76,7 +106,9 @@ def main() -> None:
         variant = VARIANTS[name]
         config = replace(PRESETS["default"], **variant.differs)
         with mock.patch.object(losses, "spectrum_loss", variant.spectrum):
-            [row] = curve(config, (1.0,), options.dataset, options.out / name, options.minutes)
+            [row] = curve(
+                config, (1.0,), options.dataset, options.out / name, options.minutes, variant.kind, variant.more
+            )
         rows.append({"variant": name, **row})
         told = ", ".join(
             f"{SHOWN[figure]} {told['drawn']:.3f}, {told['measured']:.3f}" for figure, told in row["figures"].items()

@@ -115,7 +115,7 @@ def test_killed_at_any_moment_the_same_command_goes_on_and_nothing_is_lost_or_do
     arguments = ["synthesize", "--masks", masks, "--model", "fluo-nuclei", "--out", cut, "--count", 24]
     # A store of its own: else each image would be there already, and the command done before it is killed.
     command = [sys.executable, "-m", "services.cli", *map(str, arguments)]
-    for least, end in ((3, signal.SIGKILL), (9, signal.SIGINT)):
+    for least, end in ((3, signal.SIGKILL), (7, signal.SIGTERM), (11, signal.SIGINT)):
         environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / f"cache{least}")}
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         deadline = time.monotonic() + 100
@@ -123,7 +123,8 @@ def test_killed_at_any_moment_the_same_command_goes_on_and_nothing_is_lost_or_do
             time.sleep(0.002)
         process.send_signal(end)
         words = process.communicate(timeout=60)[1]
-        assert process.returncode == (130 if end == signal.SIGINT else -signal.SIGKILL), words
+        assert process.returncode == (-end if end == signal.SIGKILL else 128 + end), words
+        assert (b"the same command goes on" in words) == (end != signal.SIGKILL)
         assert not (cut / "manifest.jsonl").exists()
     done = len(list(cut.glob("records/*.json")))
     (cut / "images" / ".000099.png.1.partial").write_bytes(b"what a killed writer leaves")

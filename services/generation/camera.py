@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.generation.appearance import Appearance
-from services.generation.grain import grain_variance
+from services.generation.grain import grain_variance, ground_variance
 from services.generation.ground import ground_of, unevenness
 from services.generation.light import DrawLight, draw_threads
 
@@ -26,7 +26,7 @@ def expose(
 ) -> NDArray[np.uint8]:
     """Turn the normalised image into camera counts.
 
-    clean: (H, W), in units of the contrast above the background. objects: (H, W), 0 = background. Of grain and
+    clean: (H, W), in units of the contrast above the background. objects: (H, W), 0 = background. Of noise, grain and
     unevenness, what the network has made itself is not added again. draw_light: of an uneven ground. Returns (H, W).
 
     >>> look = Appearance(background=0.2, contrast=0.4, spread=0.0, noise=0.0, sharpness=0.0)
@@ -36,7 +36,9 @@ def expose(
     noise = generator.standard_normal(clean.shape, np.float32)
     image, level = look.background + look.contrast * clean, np.abs(clean)
     lacking = max(0.0, look.grain**2 - grain_variance(image, level, objects))
-    noise *= np.sqrt(look.noise**2 + lacking * level)
+    # Grain belongs to objects: between them, halos and glow are as bright as they like, and smooth.
+    level[objects == 0] = 0.0
+    noise *= np.sqrt(max(0.0, look.noise**2 - ground_variance(image, objects == 0)) + lacking * level)
     counts = image + noise
     if look.unevenness > 0:
         counts += _unevenly(image, objects, look, generator, draw_light)

@@ -22,7 +22,7 @@ from services.generation.roles import find_objects
 from services.generation.shapes import shapes_of
 from services.generation.tilings import TILE_PX, Tiling, halo_of, run_tiled
 
-ALGORITHM_VERSION = 4
+ALGORITHM_VERSION = 5
 # How far an image's contrast may be off from what was asked for: the network knows best how parts of it relate.
 CONTRAST_TOLERANCE = 0.1
 # Objects that differ less than this from the background, in units of the contrast, are left so: there is no signal.

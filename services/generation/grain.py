@@ -31,11 +31,16 @@ def pixel_noise(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float
     >>> round(pixel_noise(noisy, np.ones((64, 64), bool)), 2)
     0.02
     """
+    return math.sqrt(max(0.0, ground_variance(image, outside) - ROUNDING))
+
+
+def ground_variance(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float:
+    """Variance of fine detail on the background, as normal noise would have it. image, outside: see `pixel_noise`."""
     residue = np.abs(_fine_detail(image))
     far = _eroded(outside, _GROUND_PX)
     chosen = residue[far] if far.mean() > _LEAST else residue.ravel()
     kept = chosen[chosen <= np.percentile(chosen, _KEPT_PERCENT)]
-    return math.sqrt(max(0.0, (float(kept.mean()) / _MEAN_OF_KEPT) ** 2 - ROUNDING))
+    return (float(kept.mean()) / _MEAN_OF_KEPT) ** 2
 
 
 def grain_variance(

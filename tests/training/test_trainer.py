@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,9 +32,9 @@ def _checkpoint(trainer: Trainer, folder: Path) -> bytes:
     return (folder / "checkpoint.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("bfloat16", [False, True])
-def test_a_resumed_training_goes_on_bit_for_bit(dataset: Path, tmp_path: Path, bfloat16: bool) -> None:
-    config = replace(TINY, bfloat16=bfloat16)
+@pytest.mark.parametrize("differs", [{}, {"bfloat16": True}, {"judged_from": 0.7}])
+def test_a_resumed_training_goes_on_bit_for_bit(dataset: Path, tmp_path: Path, differs: dict[str, Any]) -> None:
+    config = replace(TINY, **differs)
     whole = untrained(dataset, config)
     expected = [whole.train_step() for _ in range(6)]
 
@@ -83,6 +84,11 @@ def test_a_step_changes_both_networks_and_the_average(dataset: Path) -> None:
     for network, old in zip(networks, before, strict=True):
         assert any(not torch.equal(value, was) for value, was in zip(network.parameters(), old, strict=True))
     assert not any(value.requires_grad for value in trainer.average.parameters())
+
+
+def test_the_discriminator_begins_at_its_share_of_the_steps(dataset: Path) -> None:
+    trainer = untrained(dataset, replace(TINY, judged_from=0.5))
+    assert ["discriminator" in trainer.train_step() for _ in range(6)] == [False] * 3 + [True] * 3
 
 
 def test_training_lowers_the_coarse_loss(dataset: Path) -> None:

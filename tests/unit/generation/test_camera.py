@@ -43,12 +43,27 @@ def test_objects_have_the_grain_that_is_ordered_and_the_ground_has_none(grain: f
     assert found.noise == pytest.approx(0.004, rel=0.15)
 
 
+def test_light_beside_objects_has_no_grain() -> None:
+    halos = CLEAN + np.float32(0.3) * (1 - CLEAN)
+    found = seen(replace(PLAIN, noise=0.004, grain=0.03), halos)
+    assert found.grain == pytest.approx(0.03, rel=0.1)
+    assert found.noise == pytest.approx(0.004, rel=0.15)
+
+
 def test_grain_that_the_network_has_made_is_not_added_again() -> None:
     grainy = CLEAN * (1 + 0.1 * np.random.default_rng(1).standard_normal(CLEAN.shape, np.float32))
     alone = seen(PLAIN, grainy).grain
     assert alone == pytest.approx(0.03, rel=0.1)
     assert seen(replace(PLAIN, grain=0.03), grainy).grain == pytest.approx(alone, rel=0.1)
     assert seen(replace(PLAIN, grain=0.06), grainy).grain == pytest.approx(0.06, rel=0.1)
+
+
+def test_noise_that_the_network_has_made_is_not_added_again() -> None:
+    noisy = CLEAN + np.float32(0.03) * np.random.default_rng(1).standard_normal(CLEAN.shape, np.float32)
+    alone = seen(PLAIN, noisy).noise
+    assert alone == pytest.approx(0.009, rel=0.1)
+    assert seen(replace(PLAIN, noise=0.009), noisy).noise == pytest.approx(alone, rel=0.1)
+    assert seen(replace(PLAIN, noise=0.015), noisy).noise == pytest.approx(0.015, rel=0.1)
 
 
 def test_the_ground_is_as_uneven_as_ordered_and_its_median_stays() -> None:

@@ -65,7 +65,7 @@ class FlowTrainer(Trainer):
     def train_step(self) -> dict[str, float]:
         """One step; the loss is the mean square of what an estimate misses."""
         self._set_rates()
-        planes, target, _ = trainer._tensors(self.crops.batch(self.config.batch), self.ranks.part(self.config.batch))
+        planes, target, _ = trainer.tensors_of(self.crops.batch(self.config.batch), self.ranks.part(self.config.batch))
         target, times = losses.squash(target), torch.rand(len(planes), 1, 1, 1)
         x = (1.0 - times) * start(planes) + times * target
         with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bfloat16):

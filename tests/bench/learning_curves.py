@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -37,6 +37,9 @@ SHOWN = {
     "fidelity_mean_ap": "label fidelity, mean AP",
     "paired_spectrum_distance": "spectrum, each beside its own field",
 }
+
+# Makes fields that are trained on too of those that there are.
+More: TypeAlias = Callable[[Sequence[Field], LevelRoles], Sequence[Field]]
 
 
 def main() -> None:
@@ -69,12 +72,11 @@ def curve(
     work: Path,
     minutes: float,
     kind: type[Trainer] = Trainer,
-    more: Callable[[Sequence[Field], LevelRoles], Sequence[Field]] = lambda _fields, _roles: (),
+    more: More = lambda _fields, _roles: (),
 ) -> list[dict[str, Any]]:
     """Train as many steps as fit the time, and say what each marked generator is judged to be.
 
     marks: shares of the training. work: where checkpoints, generators and reports lie; what is there is not done again.
-    more: makes fields that are trained on too.
     """
     manifest = read_manifest(dataset)
     fields = load_fields(dataset, manifest.needed("train"), manifest.roles)

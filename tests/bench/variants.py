@@ -30,7 +30,7 @@ from services.training.generator.presets import PRESETS
 from services.training.generator.trainer import Trainer
 from tests.bench.flow import FlowTrainer
 from tests.bench.label_judge import LabelTrainer
-from tests.bench.learning_curves import SHOWN, curve
+from tests.bench.learning_curves import SHOWN, More, curve
 
 
 def wavelet_loss(seen: Tensor, target: Tensor) -> Tensor:
@@ -65,15 +65,12 @@ def enlarged(fields: Sequence[Field], roles: LevelRoles) -> list[Field]:
 
 @dataclass(frozen=True)
 class Variant:
-    """Hyper-parameters that differ from the default, and what stands in the place of its loss of spectra and trainer.
-
-    more: fields to train on too, from those that there are.
-    """
+    """Hyper-parameters that differ from the default, and what takes the place of its loss of spectra and trainer."""
 
     differs: Mapping[str, Any] = field(default_factory=dict)
     spectrum: Callable[[Tensor, Tensor], Tensor] = losses.spectrum_loss
     kind: type[Trainer] = Trainer
-    more: Callable[[Sequence[Field], LevelRoles], Sequence[Field]] = lambda _fields, _roles: ()
+    more: More = lambda _fields, _roles: ()
 
 
 VARIANTS = {

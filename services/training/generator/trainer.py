@@ -91,7 +91,7 @@ class Trainer(Training):
     def train_step(self) -> dict[str, float]:
         """One step of each network; returns the losses."""
         self._set_rates()
-        planes, target, scale = _tensors(self.crops.batch(self.config.batch), self.ranks.part(self.config.batch))
+        planes, target, scale = tensors_of(self.crops.batch(self.config.batch), self.ranks.part(self.config.batch))
         conditions, target = planes[:, : self.judged], losses.squash(target)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bfloat16):
             clean = self.generator(planes).float()
@@ -156,6 +156,7 @@ class Trainer(Training):
             optimiser.param_groups[0]["lr"] = rate * max(factor, 0.01)
 
 
-def _tensors(batch: Batch, part: slice) -> tuple[Tensor, Tensor, Tensor]:
+def tensors_of(batch: Batch, part: slice) -> tuple[Tensor, Tensor, Tensor]:
+    """Planes, target and scale of a part of a batch."""
     planes, target, scale = (torch.from_numpy(array[part]) for array in (batch.planes, batch.target, batch.scale))
     return planes.contiguous(memory_format=torch.channels_last), target, scale

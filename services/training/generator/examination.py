@@ -19,6 +19,7 @@ from services.training.datasets.dataset import DatasetManifest, Entry, read_pair
 from services.training.engine import NetworkEngine
 from services.training.generator.crops import check_levels
 from services.training.generator.fidelity import JUDGES, judged
+from services.training.generator.looks import light_of
 from services.training.generator.trainer import Trainer
 from services.training.samples import spread, window_on, write_samples
 
@@ -119,4 +120,5 @@ def _undescribed(manifest: DatasetManifest, trainer: Trainer) -> ModelDescriptio
         safetensors_sha256="",
         training={},
         records=(),
+        light=light_of(manifest.schema_name),
     )

@@ -21,6 +21,16 @@ from services.training.generator.picture import scratched_kinds, write_picture
 MOST_RECORDS = 400
 
 
+def light_of(schema_name: str) -> str:
+    """Which light uneven grounds have under a schema, a name of `LIGHTS`.
+
+    >>> light_of("nuclei3"), light_of("cells4")
+    ('threads', 'clouds')
+    """
+    # Threads are the bodies of cells, which a nuclear stain hardly shows. Where cells are drawn, they are objects.
+    return "threads" if named(schema_name).parts == ("nuclei",) else "clouds"
+
+
 def records_of(fields: Sequence[Field]) -> tuple[AppearanceRecord, ...]:
     """The looks of training fields, MOST_RECORDS at most, chosen by a fixed seed and kept in their order."""
     generator = np.random.default_rng(0)

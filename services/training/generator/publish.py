@@ -9,13 +9,12 @@ from typing import Any
 
 from services.generation.model import CARD, PICTURE, ModelDescription, write_description
 from services.generation.patches import PATCH_PX
-from services.reference.schemas import named
 from services.training.card import licence_fact, write_card
 from services.training.datasets.dataset import DatasetManifest
 from services.training.generator.architectures import Network
 from services.training.generator.crops import Field
 from services.training.generator.export import export
-from services.training.generator.looks import records_of
+from services.training.generator.looks import light_of, records_of
 from services.training.generator.picture import CAPTION
 
 
@@ -57,8 +56,7 @@ def publish(
         training=training,
         records=records_of(fields),
         licence=naming.licence,
-        # Threads are the bodies of cells, which a nuclear stain hardly shows. Where cells are drawn, they are objects.
-        light="threads" if named(manifest.schema_name).parts == ("nuclei",) else "clouds",
+        light=light_of(manifest.schema_name),
     )
     write_description(folder, description)
     return description

@@ -102,6 +102,7 @@ def _candidate(candidate: PictureSet, report: SetReport, paired: Mapping[str, An
         "verdict": overall([figure.verdict for figure in report.figures if figure.verdict]),
         "paired": paired,
         "sets": figures,
+        "telling": [asdict(feature) for feature in report.telling],
     }
 
 

@@ -24,6 +24,7 @@ from services.evaluation.sets.report import (
     set_statistics,
 )
 from services.evaluation.sets.segmenter_features import Describe
+from services.evaluation.sets.telling import telling_features
 from services.evaluation.sets.window_features import measure_windows
 
 __all__ = ["RealSet", "SetFigure", "SetReport", "SetStatistics"]
@@ -70,7 +71,12 @@ class RealSet:
             learned[measure_windows], judge, tile_px, seed, pixel_classifier, inception, describe
         )
         self._present = [metric for metric in self._metrics if not metric.absent]
-        self._everything = [measure_grey, measure_spectrum, *(metric.measure for metric in self._present)]
+        self._everything = [
+            measure_grey,
+            measure_spectrum,
+            measure_windows,
+            *(metric.measure for metric in self._present),
+        ]
         self._real = self._measured("real images", real, self._everything, len(real))
         self._floors: dict[str, _Table] = {"training_images": learned} if known else {}
         for name, degrade in FLOORS.items():
@@ -96,6 +102,7 @@ class RealSet:
             tuple(figures),
             {name: set_statistics(measured[measure_grey]) for name, measured in sets.items()},
             {name: mean_spectrum(measured[measure_spectrum]) for name, measured in sets.items()},
+            telling_features(self._real[measure_windows], table[measure_windows], self._resamples, self._seed),
         )
 
     def _figure(self, metric: SetMetric, table: _Table) -> SetFigure:

@@ -10,6 +10,7 @@ import numpy as np
 
 from services.evaluation.sets.field import Field
 from services.evaluation.sets.metric import Ceiling, Direction, Features, Measured, field_means
+from services.evaluation.sets.telling import TellingFeature
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,13 @@ class SetReport:
     """All figures, in the order of the catalogue; of each set ("real", "generated") statistics and spectrum.
 
     spectra: the mean over fields of the log10 radial spectrum of 128 px windows, at 1 to 63 cycles a window; () for a
-    set of smaller fields.
+    set of smaller fields. telling: features of windows that differ most.
     """
 
     figures: tuple[SetFigure, ...]
     statistics: Mapping[str, SetStatistics]
     spectra: Mapping[str, tuple[float, ...]]
+    telling: tuple[TellingFeature, ...]
 
 
 def measure_grey(field: Field) -> Features:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,35 @@ from services.evaluation.sets.metric import Features, Indices, Measured, Prepare
 from services.evaluation.sets.windows import MOST_PER_SET, WINDOW_PX, chosen_windows, need_windows
 
 FOLDS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class FieldScores:
+    """A score of each window, (n,), NaN for none; which field each is of, (n,); and how many fields there are."""
+
+    scores: NDArray[np.float64]
+    owners: Indices
+    fields: int
+
+
+def area_under_roc(real: FieldScores, other: FieldScores, together: NDArray[np.bool_]) -> Statistic:
+    """Share of pairs of windows in which the other set's has the higher score, a half for equal ones.
+
+    together: (other windows, real windows), which pairs count.
+    """
+    wins, pairs = np.zeros((2, other.fields, real.fields))
+    above, below = other.scores[:, None], real.scores[None]
+    counted = together & np.isfinite(above - below)
+    place = (other.owners[:, None], real.owners[None])
+    np.add.at(pairs, place, counted)
+    np.add.at(wins, place, np.where(counted, (above > below) + 0.5 * (above == below), 0.0))
+
+    def statistic(chosen_real: Indices, chosen: Indices) -> float:
+        block = np.ix_(chosen, chosen_real)
+        count = pairs[block].sum()
+        return float(wins[block].sum() / count) if count else float("nan")
+
+    return statistic
 
 
 def two_sample_test(classifier: Classifier, seed: int, most: int = MOST_PER_SET, window_px: int = WINDOW_PX) -> Prepare:
@@ -31,19 +61,12 @@ def two_sample_test(classifier: Classifier, seed: int, most: int = MOST_PER_SET,
         generated = np.repeat([0, 1], [len(first), len(second)])
         names = [real[owner].name for owner in first_owners] + [other[owner].name for owner in second_owners]
         scores, folds = _scores(classifier, np.concatenate([first, second]), generated, _numbers(names), seed)
-        wins, pairs = np.zeros((2, len(other), len(real)))
-        above, below = scores[len(first) :, None], scores[None, : len(first)]
-        together = (folds[len(first) :, None] == folds[None, : len(first)]) & np.isfinite(above - below)
-        place = (second_owners[:, None], first_owners[None])
-        np.add.at(pairs, place, together)
-        np.add.at(wins, place, np.where(together, (above > below) + 0.5 * (above == below), 0.0))
-
-        def statistic(chosen_real: Indices, chosen: Indices) -> float:
-            block = np.ix_(chosen, chosen_real)
-            count = pairs[block].sum()
-            return float(wins[block].sum() / count) if count else float("nan")
-
-        return statistic
+        together = folds[len(first) :, None] == folds[None, : len(first)]
+        return area_under_roc(
+            FieldScores(scores[: len(first)], first_owners, len(real)),
+            FieldScores(scores[len(first) :], second_owners, len(other)),
+            together,
+        )
 
     return prepare
 

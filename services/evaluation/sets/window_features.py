@@ -9,13 +9,28 @@ from numpy.typing import NDArray
 from services.evaluation.sets.field import Field
 from services.evaluation.sets.metric import Features
 from services.evaluation.sets.radial_spectrum import log_spectrum
-from services.evaluation.sets.texture import texture
+from services.evaluation.sets.texture import DISTANCES_PX, texture
 from services.evaluation.sets.windows import WINDOW_PX, cut_windows
 
 # Of three frequencies each: finer ones are noise in a single window, and would outnumber all other features.
 BANDS = 21
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
-FEATURES = BANDS + 4 + len(PERCENTILES) + 3 + 9
+# What each is called, in the order of `window_features`, a row for each kind.
+KINDS = (
+    tuple(
+        f"power at periods of {WINDOW_PX / (3 * band + 3):.3g} to {WINDOW_PX / (3 * band + 1):.3g} px, log10"
+        for band in range(BANDS)
+    ),
+    ("mean grey", "deviation of greys", "skewness of greys, asinh", "excess kurtosis of greys, asinh"),
+    tuple(f"percentile {percentile} of greys" for percentile in PERCENTILES),
+    ("mean gradient", "deviation of gradients", "percentile 95 of gradients"),
+    *(
+        tuple(f"{name} at {distance} px" for distance in DISTANCES_PX)
+        for name in ("ln(1 + contrast)", "homogeneity", "correlation")
+    ),
+)
+NAMES = tuple(name for kind in KINDS for name in kind)
+FEATURES = len(NAMES)
 # Where the features hold the window's standard deviation.
 DEVIATION = BANDS + 1
 # Farther than so many deviations from real windows is far; by how much is of no interest, and would outweigh the rest.

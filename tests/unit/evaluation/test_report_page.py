@@ -98,6 +98,18 @@ def test_sets_that_are_not_paired_say_so() -> None:
     assert "No candidate is paired with real fields" in text
 
 
+def test_what_tells_each_candidate_from_real_images_is_in_a_table(html: str) -> None:
+    text = Page(html).text
+    assert "homogeneity at 1 px 0.460 0.200 to 0.520 0.706 0.676" in text
+    assert text.count("mean gradient 0.550 – 0.0810 0.0830") == 3
+
+
+def test_sets_of_too_few_windows_say_so() -> None:
+    metrics = sample(1)
+    metrics["candidates"][0]["telling"] = []
+    assert "There are too few windows." in Page(render_report(metrics, [])).text
+
+
 def test_sets_without_spectra_say_so() -> None:
     metrics = sample(1)
     metrics["spectra"] = {"cycles_per_window": [1.0, 2.0], "real": [], "candidates": {NAMES[0]: []}}

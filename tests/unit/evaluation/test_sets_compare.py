@@ -87,6 +87,7 @@ def test_sets_without_labels_of_one_small_field_have_reasons_and_no_bounds() -> 
     assert {figure.value for figure in report.figures} == {None}
     assert all(figure.unavailable for figure in report.figures)
     assert report.spectra == {"real": (), "generated": ()}
+    assert report.telling == ()
     assert report.statistics["real"].sd is None
 
 
@@ -116,6 +117,21 @@ def test_statistics_and_spectra_are_those_of_each_set(alike: SetReport) -> None:
     spectra = [np.array(alike.spectra[name]) for name in ("real", "generated")]
     assert [len(each) for each in spectra] == [63, 63]
     assert np.abs(spectra[0] - spectra[1]).mean() == pytest.approx(_figures(alike)["spectrum_distance"].value)
+
+
+def test_what_tells_sets_apart_is_what_was_done_to_them(alike: SetReport, blurred: SetReport) -> None:
+    brighter = compare_sets(REAL, changed(REAL, lambda image: image + 0.2), resamples=20).telling
+    for report in (alike, blurred):
+        assert len(report.telling) == 7
+        distances = [abs(feature.area - 0.5) for feature in report.telling]
+        assert distances == sorted(distances, reverse=True)
+    assert abs(alike.telling[0].area - 0.5) < 0.3
+    [power] = [feature for feature in blurred.telling if feature.name.startswith("power")]
+    assert [power.area, *(power.interval or ())] == [0, 0, 0]
+    assert power.generated < power.real - 1
+    greys = {feature.name: feature for feature in brighter[:2]}
+    assert {"mean grey"} < greys.keys() and brighter[0].area == brighter[1].area == 1
+    assert greys["mean grey"].generated == pytest.approx(greys["mean grey"].real + 0.2, abs=1e-3)
 
 
 def test_progress_ends_every_stage_that_it_begins() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.evaluation.sets.bootstrap import bootstrap_interval
-from services.evaluation.sets.metric import Measured, Unavailable, everyone
+from services.evaluation.sets.metric import Measured, Statistic, Unavailable, everyone
 from services.evaluation.sets.two_sample import FieldScores, area_under_roc
 from services.evaluation.sets.window_features import KINDS, NAMES
 from services.evaluation.sets.windows import chosen_windows, need_windows
@@ -43,26 +43,30 @@ def telling_features(
     (first, first_owners), (second, second_owners) = chosen_windows(real), chosen_windows(other)
     all_pairs = np.ones((len(second), len(first)), np.bool_)
     names = [one.name for one in real], [one.name for one in other]
+    medians = np.median(first, 0), np.median(second, 0)
 
-    def told(column: int) -> TellingFeature:
-        statistic = area_under_roc(
+    def statistic(column: int) -> Statistic:
+        return area_under_roc(
             FieldScores(first[:, column], first_owners, len(real)),
             FieldScores(second[:, column], second_owners, len(other)),
             all_pairs,
         )
-        return TellingFeature(
+
+    areas = [statistic(column)(everyone(real), everyone(other)) for column in range(len(NAMES))]
+
+    def tells(column: int) -> tuple[float, float]:
+        """How much; of features that part all windows, the one whose medians differ most."""
+        return abs(areas[column] - 0.5), abs(medians[1][column] - medians[0][column])
+
+    columns = [max((NAMES.index(name) for name in kind), key=tells) for kind in KINDS]
+    return tuple(
+        TellingFeature(
             NAMES[column],
-            statistic(everyone(real), everyone(other)),
-            bootstrap_interval(statistic, *names, resamples, seed),
-            float(np.median(first[:, column])),
-            float(np.median(second[:, column])),
+            areas[column],
+            # Not of every feature: tables of pairs of fields are large, and 200 resamples take their time.
+            bootstrap_interval(statistic(column), *names, resamples, seed),
+            float(medians[0][column]),
+            float(medians[1][column]),
         )
-
-    features = [told(column) for column in range(len(NAMES))]
-    best = [max((one for one in features if one.name in kind), key=_telling) for kind in KINDS]
-    return tuple(sorted(best, key=_telling, reverse=True))
-
-
-def _telling(feature: TellingFeature) -> tuple[float, float]:
-    """How much it tells; of those that part all windows, the one whose medians differ most."""
-    return abs(feature.area - 0.5), abs(feature.generated - feature.real)
+        for column in sorted(columns, key=tells, reverse=True)
+    )

@@ -31,15 +31,23 @@ def pixel_noise(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float
     >>> round(pixel_noise(noisy, np.ones((64, 64), bool)), 2)
     0.02
     """
-    return math.sqrt(max(0.0, ground_variance(image, outside) - ROUNDING))
+    variance = ground_variance(image, outside)
+    if variance is None:
+        variance = _variance(np.abs(_fine_detail(image)).ravel())
+    return math.sqrt(max(0.0, variance - ROUNDING))
 
 
-def ground_variance(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float:
-    """Variance of fine detail on the background, as normal noise would have it. image, outside: see `pixel_noise`."""
-    residue = np.abs(_fine_detail(image))
+def ground_variance(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float | None:
+    """Variance of fine detail on the background, as normal noise would have it; None where there is too little of it.
+
+    image, outside: see `pixel_noise`.
+    """
     far = _eroded(outside, _GROUND_PX)
-    chosen = residue[far] if far.mean() > _LEAST else residue.ravel()
-    kept = chosen[chosen <= np.percentile(chosen, _KEPT_PERCENT)]
+    return _variance(np.abs(_fine_detail(image))[far]) if far.mean() > _LEAST else None
+
+
+def _variance(residue: NDArray[np.float32]) -> float:
+    kept = residue[residue <= np.percentile(residue, _KEPT_PERCENT)]
     return (float(kept.mean()) / _MEAN_OF_KEPT) ** 2
 
 

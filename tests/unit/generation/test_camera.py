@@ -66,6 +66,15 @@ def test_noise_that_the_network_has_made_is_not_added_again() -> None:
     assert seen(replace(PLAIN, noise=0.015), noisy).noise == pytest.approx(0.015, rel=0.1)
 
 
+def test_a_reference_without_ground_has_the_noise_that_is_ordered() -> None:
+    texture = 1 + np.float32(0.1) * np.random.default_rng(1).standard_normal((64, 64), np.float32)
+    noisy, clean = (
+        expose(texture, np.ones((64, 64), np.int32), replace(PLAIN, noise=noise), np.random.default_rng(0))
+        for noise in (0.02, 0.0)
+    )
+    assert (noisy - clean.astype(np.float32)).std() == pytest.approx(0.02 * 255, rel=0.05)
+
+
 def test_the_ground_is_as_uneven_as_ordered_and_its_median_stays() -> None:
     plain, uneven = seen(replace(PLAIN, noise=0.004)), seen(replace(PLAIN, noise=0.004, unevenness=0.01))
     assert plain.unevenness < 0.001

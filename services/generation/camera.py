@@ -38,8 +38,7 @@ def expose(
     lacking = max(0.0, look.grain**2 - grain_variance(image, level, objects))
     # Grain belongs to objects: between them, halos and glow are as bright as they like, and smooth.
     level[objects == 0] = 0.0
-    own = ground_variance(image, objects == 0) or 0.0
-    noise *= np.sqrt(max(0.0, look.noise**2 - own) + lacking * level)
+    noise *= np.sqrt(max(0.0, look.noise**2 - ground_variance(image, objects == 0)) + lacking * level)
     counts = image + noise
     if look.unevenness > 0:
         counts += _unevenly(image, objects, look, generator, draw_light)

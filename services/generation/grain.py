@@ -18,6 +18,10 @@ _LEAST = 0.01
 # Structure of the ground is in few pixels: the largest residues are left out. The mean of the others is that of |x|, x
 # standard normal, below its 95th percentile: 2 (phi(0) - phi(1.96)) / 0.95.
 _KEPT_PERCENT, _MEAN_OF_KEPT = 95, 0.7168
+# Noise of few tenths of a grey level shows near the border of two levels alone; rounding adds no fixed variance to it:
+# the mean of kept residues by the noise's deviation, both in grey levels, simulated on an even slope.
+_FAINT_KEPT = (0.0, 0.022, 0.073, 0.126, 0.177, 0.230, 0.275, 0.313, 0.347, 0.414, 0.477)
+_FAINT_NOISE = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
 # Fewer pixels inside objects, or objects fainter than this share of the contrast, have no grain that could be measured.
 _LEAST_PIXELS, _LEAST_LEVEL = 50, 0.1
 
@@ -31,24 +35,30 @@ def pixel_noise(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float
     >>> round(pixel_noise(noisy, np.ones((64, 64), bool)), 2)
     0.02
     """
-    variance = ground_variance(image, outside)
-    if variance is None:
-        variance = _variance(np.abs(_fine_detail(image)).ravel())
-    return math.sqrt(max(0.0, variance - ROUNDING))
+    kept = _kept_on_ground(image, outside)
+    if kept is None:
+        kept = _kept(np.abs(_fine_detail(image)).ravel())
+    if kept < _FAINT_KEPT[-1] * QUANTUM:
+        return float(np.interp(kept / QUANTUM, _FAINT_KEPT, _FAINT_NOISE) * QUANTUM)
+    return math.sqrt((kept / _MEAN_OF_KEPT) ** 2 - ROUNDING)
 
 
-def ground_variance(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float | None:
-    """Variance of fine detail on the background, as normal noise would have it; None where there is too little of it.
+def ground_variance(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float:
+    """Variance of fine detail on the background, as normal noise would have it; 0 where there is too little of it.
 
-    image, outside: see `pixel_noise`.
+    image: not rounded to grey levels. image, outside: see `pixel_noise`.
     """
+    return ((_kept_on_ground(image, outside) or 0.0) / _MEAN_OF_KEPT) ** 2
+
+
+def _kept_on_ground(image: NDArray[np.float32], outside: NDArray[np.bool_]) -> float | None:
     far = _eroded(outside, _GROUND_PX)
-    return _variance(np.abs(_fine_detail(image))[far]) if far.mean() > _LEAST else None
+    return _kept(np.abs(_fine_detail(image))[far]) if far.mean() > _LEAST else None
 
 
-def _variance(residue: NDArray[np.float32]) -> float:
-    kept = residue[residue <= np.percentile(residue, _KEPT_PERCENT)]
-    return (float(kept.mean()) / _MEAN_OF_KEPT) ** 2
+def _kept(residue: NDArray[np.float32]) -> float:
+    """The mean of residues without the largest."""
+    return float(residue[residue <= np.percentile(residue, _KEPT_PERCENT)].mean())
 
 
 def grain_variance(

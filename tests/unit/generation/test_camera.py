@@ -36,6 +36,12 @@ def test_noise_and_background_are_found_again_between_grey_levels(noise: float, 
     assert found.grain < max(0.002, noise / 4)
 
 
+@pytest.mark.parametrize("levels", [0.1, 0.2, 0.3, 0.4])
+def test_noise_below_half_a_grey_level_is_found_on_grounds_between_levels(levels: float) -> None:
+    slanted = CLEAN + np.linspace(0, 0.2, CLEAN.shape[1], dtype=np.float32)  # 15 grey levels
+    assert seen(replace(PLAIN, noise=levels / 255), slanted).noise * 255 == pytest.approx(levels, abs=0.03)
+
+
 @pytest.mark.parametrize("grain", [0.01, 0.03])
 def test_objects_have_the_grain_that_is_ordered_and_the_ground_has_none(grain: float) -> None:
     found = seen(replace(PLAIN, noise=0.004, grain=grain))

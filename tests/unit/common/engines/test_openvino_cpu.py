@@ -25,7 +25,7 @@ from tests.unit.generation.fakes import disks
 TASKS = Path("/proc/self/task")
 MODELS = ("fluo-nuclei", "phase-scratch")
 # Largest difference of the network's plane, and of the image's counts, from ONNX Runtime's: docs/models.md.
-TOLERANCES = {"float32": (1e-4, 1), "bfloat16": (0.06, 4)}
+TOLERANCES = {"float32": (1e-4, 1, 1), "bfloat16": (0.06, 4, 12)}
 
 needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed")
 
@@ -35,13 +35,15 @@ needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="openv
 def test_an_image_is_that_of_onnx_runtime_within_the_stated_tolerance(name: str) -> None:
     stored = read_model(SHIPPED / name)
     ours, theirs = OpenVinoEngine(stored.weights(), threads=1), OnnxCpuEngine(stored.weights(), threads=1)
-    of_planes, of_counts = TOLERANCES[ours.precision]
+    of_planes, of_most_counts, of_counts = TOLERANCES[ours.precision]
     planes = planes_of(stored.weights(), (132, 96))
     assert np.abs(ours.run(planes) - theirs.run(planes)).max() <= of_planes
     made, expected = (
         generate(disks(200, 260), stored.description, engine, 1).image.astype(int) for engine in (ours, theirs)
     )
-    assert np.abs(made - expected).max() <= of_counts
+    difference = np.abs(made - expected)
+    assert np.percentile(difference, 99.9) <= of_most_counts
+    assert difference.max() <= of_counts
 
 
 @needs_openvino

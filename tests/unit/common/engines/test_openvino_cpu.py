@@ -24,7 +24,7 @@ from tests.unit.generation.fakes import disks
 
 TASKS = Path("/proc/self/task")
 MODELS = ("fluo-nuclei", "phase-scratch")
-# Largest difference from ONNX Runtime of the network's plane, of 99.9 % of an image's counts, and of all: docs/models.md.
+# Largest differences from ONNX Runtime (docs/models.md): of the network's plane, of 99.9 % of pixels, of all pixels.
 TOLERANCES = {"float32": (1e-4, 1, 1), "bfloat16": (0.06, 4, 12)}
 
 needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed")

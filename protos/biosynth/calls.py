@@ -18,6 +18,7 @@ _REPEATABLE = (
     "/biosynth.v1.EvaluationService/CompareSets",
     "/biosynth.v1.SegmentationService/SegmentWithProgress",
     "/biosynth.v1.GenerationService/GenerateWithProgress",
+    "/biosynth.v1.GenerationService/GenerateShard",
 )
 
 

@@ -175,6 +175,40 @@ class Client(Connections):
             request.like.CopyFrom(Likeness(image=self._image(like), channel=like_channel, reference=own))
         return GenerationResult.of(self.generation.Generate(request))
 
+    def generate_shard(
+        self,
+        references: Mapping[str, Image] | ObjectRef,
+        *,
+        model: str,
+        model_version: str = "",
+        seed: int = 0,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> ObjectRef:
+        """Generate many images into one tar file of the store, which `download` gets.
+
+        references: by the names that their files in the shard are to have; or, for other looks and long lists, a
+        ShardManifest in the store. model_version "": the newest. seed: of the shard; each image's own is made of it and
+        of its name. on_progress: told how many images of how many are done.
+        """
+        request = generation_pb2.GenerateShardRequest(model=model, model_version=model_version, seed=seed)
+        if isinstance(references, ObjectRef):
+            request.manifest.CopyFrom(references)
+        else:
+            for name, reference in references.items():
+                request.entries.add(name=name, reference=self._reference(reference))
+        responses, shard = self.generation.GenerateShard(request), None
+        try:
+            for response in responses:
+                if response.HasField("shard"):
+                    shard = response.shard
+                if on_progress is not None:
+                    on_progress(response.done, response.total)
+            if shard is None:
+                raise unexpected("the shard ended without a result")
+            return shard
+        finally:
+            responses.cancel()  # as in `run`
+
     def run(
         self,
         *,
@@ -277,6 +311,14 @@ class Client(Connections):
     def get_model(self, name: str, version: str = "") -> GetModelResponse:
         """One model and its card; version "": the newest."""
         return self.generation.GetModel(generation_pb2.GetModelRequest(name=name, version=version))
+
+    def load_model(self, name: str, version: str = "") -> Model:
+        """Have the server load a model, such as one pushed to the store since its start; version "": the newest."""
+        return self.generation.LoadModel(generation_pb2.LoadModelRequest(name=name, version=version)).model
+
+    def unload_model(self, name: str, version: str = "") -> None:
+        """Have the server drop a model from its memory; version "": the default one."""
+        self.generation.UnloadModel(generation_pb2.UnloadModelRequest(name=name, version=version))
 
     def upload(self, source: bytes | Path) -> ObjectRef:
         """Put a PNG, TIFF or JPEG file into the store, unless it is there; returns its name for later requests."""

@@ -174,6 +174,20 @@ class ModelShelf:
                 others = {key: other for key, other in self._models.get(name, {}).items() if key != version}
                 self._models[name] = {version: model, **others}
 
+    def add(self, model: StoredModel) -> None:
+        """Put one more model on the shelf; of its name, the default from now on where it is newer than that."""
+        name, version = model.description.name, model.description.version
+        known = self._models.get(name, {})
+        newest = sorted({*known, version}, key=version_order, reverse=True)
+        default = version if version_order(version) >= version_order(next(iter(known), version)) else next(iter(known))
+        versions = {**known, version: model}
+        ordered = {key: versions[key] for key in (default, *newest)}
+        self._models = {**self._models, name: ordered}  # anew: other threads read it meanwhile
+
+    def has(self, name: str, version: str) -> bool:
+        """Whether this version of a model is on the shelf."""
+        return version in self._models.get(name, {})
+
     def list(self) -> list[StoredModel]:
         """Return all models, sorted by name; of one name, the one that is used by default first."""
         return [model for name in sorted(self._models) for model in self._models[name].values()]

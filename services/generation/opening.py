@@ -14,7 +14,7 @@ from services.generation.config import GenerationConfig
 from services.generation.device import choose_engine
 from services.generation.loaded import LoadedModels
 from services.generation.model import ModelShelf
-from services.generation.repository import pull_models
+from services.generation.repository import ModelSource, pull_models
 
 
 @contextmanager
@@ -25,9 +25,10 @@ def opened_models(config: GenerationConfig, runtime: Runtime) -> Iterator[Loaded
     """
     open_engine = choose_engine(config.device, config.precision, config.cpu_engine)
     with ExitStack() as stack:
-        folders = list(config.model_folders)
+        folders, source = list(config.model_folders), None
         if config.from_store:
             copies = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="biosynth-models-")))
             pull = partial(pull_models, runtime.store, copies, config.required)
             folders.insert(0, wait_until(pull, runtime.start_wait_seconds))
-        yield LoadedModels(ModelShelf(*folders), open_engine)
+            source = ModelSource(runtime.store, copies)
+        yield LoadedModels(ModelShelf(*folders), open_engine, source)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from biosynth.contract import MODEL_NAME, MODEL_VERSION
 
-from services.common.errors import ConfigError
+from services.common.errors import ConfigError, at
+from services.common.names import check_name
 from services.common.storage.store import Store
 from services.generation.model import (
     CARD,
@@ -85,19 +86,47 @@ def pull_models(store: Store, into: Path, required: Sequence[str] = ()) -> Path:
             f"{', '.join(names) or 'none'}; put them there with `biosynth push`"
         )
     for version in newest:
-        folder = into / f"{version.name}_{version.version}"
-        shutil.rmtree(folder, ignore_errors=True)  # left by an earlier attempt that failed
-        folder.mkdir(parents=True)
-        for key in sorted(store.list(version.prefix)):
-            if (name := key.removeprefix(version.prefix)) in _FILES:
-                (folder / name).write_bytes(store.get(key, _MAX_BYTES))
-        described = read_model(folder).description
-        if (described.name, described.version) != (version.name, version.version):
-            raise ConfigError(
-                f"expected model {version.name} {version.version} under {version.prefix} in the store, got the "
-                f"description of {described.name!r:.80} {described.version!r:.20}; delete that folder and push again"
-            )
+        _pull(store, version, into)
     return into
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """The store as a place to get models from while a server runs. into: folder of their copies."""
+
+    store: Store
+    into: Path
+
+    def find(self, name: str, version: str = "") -> ModelVersion:
+        """One version of a model; "": the newest of a format that is read. Raises UnknownName where there is none."""
+        found = _complete(self.store)
+        with at("name"):
+            check_name("model", name, {one.name for one in found})
+        newest = next((one.version for one in newest_versions(self.store) if one.name == name), "")
+        with at("version"):
+            check_name(f"version of {name}", version or newest, {one.version for one in found if one.name == name})
+        return ModelVersion(name, version or newest)
+
+    def pull(self, version: ModelVersion) -> StoredModel:
+        """Copy it. Raises ConfigError where it cannot be read."""
+        return _pull(self.store, version, self.into)
+
+
+def _pull(store: Store, version: ModelVersion, into: Path) -> StoredModel:
+    folder = into / f"{version.name}_{version.version}"
+    shutil.rmtree(folder, ignore_errors=True)  # left by an earlier attempt that failed
+    folder.mkdir(parents=True)
+    for key in sorted(store.list(version.prefix)):
+        if (name := key.removeprefix(version.prefix)) in _FILES:
+            (folder / name).write_bytes(store.get(key, _MAX_BYTES))
+    model = read_model(folder)
+    described = model.description
+    if (described.name, described.version) != (version.name, version.version):
+        raise ConfigError(
+            f"expected model {version.name} {version.version} under {version.prefix} in the store, got the "
+            f"description of {described.name!r:.80} {described.version!r:.20}; delete that folder and push again"
+        )
+    return model
 
 
 def newest_versions(store: Store) -> Iterator[ModelVersion]:
@@ -105,11 +134,15 @@ def newest_versions(store: Store) -> Iterator[ModelVersion]:
 
     Versions in a format of another release are left out: after a rollback the newer release's are still there.
     """
-    found = [ModelVersion(*match.groups()) for key in store.list(ROOT) if (match := _KEY.fullmatch(key))]
+    found = _complete(store)
     for name in sorted({version.name for version in found}):
         own = (version for version in found if version.name == name)
         newest = sorted(own, key=lambda version: version_order(version.version), reverse=True)
         yield from itertools.islice((version for version in newest if _is_read(store, version)), KEPT_VERSIONS)
+
+
+def _complete(store: Store) -> list[ModelVersion]:
+    return [ModelVersion(*match.groups()) for key in store.list(ROOT) if (match := _KEY.fullmatch(key))]
 
 
 def _is_read(store: Store, version: ModelVersion) -> bool:

@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any, cast
 
-from biosynth.results import tiling_word
 from biosynth.v1 import generation_pb2, generation_pb2_grpc, types_pb2
 from prometheus_client import CollectorRegistry, Histogram
 
-from services.common.errors import InvalidArgument, NotImplementedYet, at
 from services.common.imaging.images import encode_png
-from services.common.ranges import check_appearance
-from services.common.serving.content import identify, read_reference
+from services.common.packing import pack
 from services.common.serving.delivery import check_delivery, deliver, image_planes
 from services.common.serving.job import Job
 from services.common.serving.load_metrics import BUCKETS
-from services.common.serving.memory import COSTS
 from services.common.serving.model_metrics import ModelInMemory
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
-from services.common.serving.streams import followed
+from services.common.serving.streams import followed, told_by
 from services.common.storage.results import Json, Outcome, Stored
-from services.generation.generate import ALGORITHM_VERSION, check_levels, generate
+from services.generation.image_order import ImageOrder, image_order
 from services.generation.loaded import LoadedModel, LoadedModels
-from services.generation.look_source import LookSource, look_source, ordered_values, summary_of
+from services.generation.look_source import summary_of
 from services.generation.model import ModelDescription
-from services.generation.tilings import Tiling
+from services.generation.shards import read_shard
 
-FILE = "generated.png"
+FILE, SHARD = "generated.png", "shard.tar"
+SHARD_VERSION = 1  # rises whenever the files of a shard change in other ways than images do
 
 
 class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
     """Translates between the contract and the generator."""
 
     def __init__(self, runtime: Runtime, models: LoadedModels) -> None:
-        self._runtime, self._models = runtime, models
+        self._runtime, self._models, self._loading = runtime, models, asyncio.Lock()
         self._seconds = generation_seconds(runtime.metrics.registry)
         runtime.metrics.models.add(self._in_memory)
 
@@ -55,10 +53,11 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
     async def GenerateShard(
         self, request: generation_pb2.GenerateShardRequest, context: Context
     ) -> AsyncIterator[generation_pb2.GenerateShardResponse]:
-        raise NotImplementedYet(
-            "shards cannot be generated in this version; call Generate for each reference", missing="shards"
-        )
-        yield  # type: ignore[unreachable]  # makes this an async generator, as the contract's stream is
+        def work(tell: Callable[[generation_pb2.GenerateShardResponse], None]) -> Awaitable[None]:
+            return self._runtime.answer(lambda: self._shard(request, tell))
+
+        async for response in told_by(work):
+            yield response
 
     async def ListModels(
         self, request: generation_pb2.ListModelsRequest, context: Context
@@ -76,14 +75,16 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
     async def LoadModel(
         self, request: generation_pb2.LoadModelRequest, context: Context
     ) -> generation_pb2.LoadModelResponse:
-        raise NotImplementedYet(
-            "models are read at start in this version; restart the service after `biosynth push`", missing="hot load"
-        )
+        async with self._loading:  # a thread for all who ask: others answer calls meanwhile
+            loaded = await self._runtime.workers.run(self._models.bring, request.name, request.version)
+        return generation_pb2.LoadModelResponse(model=model_message(loaded.stored.description))
 
     async def UnloadModel(
         self, request: generation_pb2.UnloadModelRequest, context: Context
     ) -> generation_pb2.UnloadModelResponse:
-        raise NotImplementedYet("models stay loaded in this version", missing="hot unload")
+        stored = self._models.shelf.get(request.name, request.version)
+        await self._runtime.workers.run(self._models.drop, stored)
+        return generation_pb2.UnloadModelResponse()
 
     def _in_memory(self) -> list[ModelInMemory]:
         loaded = [model.stored.description for model in self._models.loaded()]
@@ -91,39 +92,51 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
 
     def _generate(self, request: generation_pb2.GenerateRequest) -> Job[generation_pb2.GenerateResponse]:
         check_delivery(request.delivery)
-        if request.tiling not in generation_pb2.Tiling.values():
-            raise InvalidArgument(f"expected a known tiling; got {request.tiling}", field="tiling", got=request.tiling)
-        tiling = Tiling(tiling_word(request.tiling))
-        stored = self._models.shelf.get(request.model, request.model_version, ("model", "model_version"))
-        model, ordered = self._models.get(stored), ordered_values(request.appearance)
-        check_appearance(ordered)
-        with at("reference"):
-            reference = identify(request.reference, self._runtime.store, self._runtime.limits)
-            tiling.check(reference.pixels)
-        source = look_source(request, self._runtime)
+        model = self._model(request.model, request.model_version)
+        order = image_order(request, model, self._runtime)
 
         def compute() -> Outcome:
-            description = model.stored.description
-            with at("reference"):
-                levels, _ = read_reference(
-                    reference.content, self._runtime.store, self._runtime.limits, description.schema
-                )
-                check_levels(levels, description)
-            look = source.look(levels, description)
+            levels = order.levels()
             begin = time.perf_counter()
-            made = generate(levels, description, model.engine, request.seed, ordered, look, tiling)
-            self._seconds.labels(description.name).observe(time.perf_counter() - begin)
+            made = order.made(levels)
+            self._seconds.labels(request.model).observe(time.perf_counter() - begin)
             return Outcome({FILE: encode_png(made.image)}, summary_of(made))
 
-        identity = {**_identity(request, model, ordered, reference.sha256), "look": source.identity}
-        reply = partial(self._reply, request, model, source)
-        at_least = COSTS["generate-whole"].of(reference.pixels) if tiling is Tiling.WHOLE else 0
-        pixels = max(reference.pixels, source.pixels)
-        return Job("generate", identity, compute, reply, pixels, "reference", at_least=at_least)
+        reply = partial(self._reply, request, order)
+        return Job("generate", order.identity, compute, reply, order.pixels, "reference", at_least=order.at_least)
+
+    def _shard(
+        self,
+        request: generation_pb2.GenerateShardRequest,
+        tell: Callable[[generation_pb2.GenerateShardResponse], None],
+    ) -> Job[None]:
+        """Make a shard, telling of each image and, last, where it is."""
+        shard = read_shard(request, self._model(request.model, request.model_version), self._runtime)
+        total = len(shard.names)
+
+        def compute() -> Outcome:
+            shard.check()
+            members: list[tuple[str, bytes]] = []
+            for done, files in enumerate(shard.files(), start=1):
+                members += files
+                tell(generation_pb2.GenerateShardResponse(done=done, total=total))
+            return Outcome({SHARD: pack(members)})
+
+        def reply(stored: Stored) -> None:
+            made = stored.objects[SHARD]
+            ref = types_pb2.ObjectRef(key=made.key, sha256=made.sha256)
+            tell(generation_pb2.GenerateShardResponse(done=total, total=total, shard=ref, cached=stored.cached))
+
+        identity: dict[str, Json] = {"images": shard.identity, "layout": SHARD_VERSION}
+        return Job("generate-shard", identity, compute, reply, shard.pixels, shard.path, shard.largest, shard.at_least)
+
+    def _model(self, name: str, version: str) -> LoadedModel:
+        return self._models.get(self._models.shelf.get(name, version, ("model", "model_version")))
 
     def _reply(
-        self, request: generation_pb2.GenerateRequest, model: LoadedModel, source: LookSource, stored: Stored
+        self, request: generation_pb2.GenerateRequest, order: ImageOrder, stored: Stored
     ) -> generation_pb2.GenerateResponse:
+        model = order.model
         look: Any = stored.summary["look"]  # written by compute, as all of the summary
         return generation_pb2.GenerateResponse(
             image=deliver(self._runtime.store, stored.objects[FILE], request.delivery, image_planes),
@@ -133,7 +146,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
             appearance=types_pb2.Appearance(**look["appearance"]),
             cached=stored.cached,
             look=types_pb2.Look(**look),
-            look_origin=source.origin,
+            look_origin=order.source.origin,
             drawn_from=str(stored.summary["drawn_from"]),
             warnings=cast("list[str]", stored.summary["warnings"]),
             tiling=request.tiling or generation_pb2.TILING_EXACT,
@@ -170,18 +183,3 @@ def model_message(model: ModelDescription) -> generation_pb2.Model:
         parameters=model.parameters,
         description=model.description,
     )
-
-
-def _identity(
-    request: generation_pb2.GenerateRequest, model: LoadedModel, ordered: dict[str, float], reference: str
-) -> dict[str, Json]:
-    return {
-        "reference": reference,
-        "model": model.stored.fingerprint,
-        "seed": request.seed,
-        "tiling": tiling_word(request.tiling),
-        "appearance": {**ordered},
-        "engine": model.engine.name,
-        "precision": model.engine.precision,
-        "version": ALGORITHM_VERSION,
-    }

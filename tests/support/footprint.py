@@ -20,6 +20,7 @@ from services.common.engines.openvino_cpu import OpenVinoEngine
 from services.common.imaging.images import decode_image, encode_png
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import decode_segmentation, encode_segmentation
+from services.common.packing import pack
 from services.evaluation.evaluate import evaluate
 from services.evaluation.paired import compare_pair
 from services.evaluation.pictures import Picture, PictureSet
@@ -91,11 +92,17 @@ def _render(side: int) -> Callable[[], object]:
     return work
 
 
-def _generate(tiling: Tiling, open_engine: Callable[[bytes], Engine], side: int) -> Callable[[], object]:
+def _generate(tiling: Tiling, open_engine: Callable[[bytes], Engine], side: int) -> Callable[[], bytes]:
     stored = read_model(SHIPPED / "fluo-nuclei")
     model, engine = stored.description, open_engine(stored.weights())
     data = encode_png(render(Segmentation(nuclei=_labels(side)), named("nuclei3")).reference)
     return lambda: encode_png(generate(decode_image(data).view(np.uint8), model, engine, tiling=tiling).image)
+
+
+def _generate_shard(side: int) -> Callable[[], object]:
+    """Of one image: files of more come to it, and are reckoned."""
+    made = _generate(Tiling.EXACT, OnnxCpuEngine, side)
+    return lambda: pack([("a.png", made())])
 
 
 def _compare_pair(side: int) -> Callable[[], object]:
@@ -116,6 +123,7 @@ WORK: dict[str, Callable[[int], Callable[[], object]]] = {
     "generate": partial(
         _generate, Tiling.EXACT, OnnxCpuEngine
     ),  # patches take less: 178 MB against 276 for 4 megapixels
+    "generate-shard": _generate_shard,
     "generate-whole": partial(_generate, Tiling.WHOLE, OnnxCpuEngine),
     **({"generate:openvino": partial(_generate, Tiling.EXACT, OpenVinoEngine)} if find_spec("openvino") else {}),
     "compare-pair": _compare_pair,

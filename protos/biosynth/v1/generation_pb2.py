@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from biosynth.v1 import types_pb2 as biosynth_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x62iosynth/v1/generation.proto\x12\x0b\x62iosynth.v1\x1a\x17\x62iosynth/v1/types.proto\"\xc0\x02\n\x0fGenerateRequest\x12\'\n\treference\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04seed\x18\x03 \x01(\x04\x12#\n\x06tiling\x18\x04 \x01(\x0e\x32\x13.biosynth.v1.Tiling\x12+\n\nappearance\x18\x05 \x01(\x0b\x32\x17.biosynth.v1.Appearance\x12\'\n\x08\x64\x65livery\x18\x06 \x01(\x0e\x32\x15.biosynth.v1.Delivery\x12%\n\x04like\x18\x07 \x01(\x0b\x32\x15.biosynth.v1.LikenessH\x00\x12!\n\x04look\x18\x08 \x01(\x0b\x32\x11.biosynth.v1.LookH\x00\x12\x15\n\rmodel_version\x18\t \x01(\tB\x0b\n\tlook_from\"z\n\x08Likeness\x12#\n\x05image\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\x14\n\x07\x63hannel\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\'\n\treference\x18\x03 \x01(\x0b\x32\x14.biosynth.v1.ContentB\n\n\x08_channel\"\xd4\x02\n\x10GenerateResponse\x12#\n\x05image\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12!\n\x05model\x18\x02 \x01(\x0b\x32\x12.biosynth.v1.Model\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12\x11\n\tprecision\x18\x04 \x01(\t\x12+\n\nappearance\x18\x05 \x01(\x0b\x32\x17.biosynth.v1.Appearance\x12\x0e\n\x06\x63\x61\x63hed\x18\x06 \x01(\x08\x12\x1f\n\x04look\x18\x07 \x01(\x0b\x32\x11.biosynth.v1.Look\x12,\n\x0blook_origin\x18\x08 \x01(\x0e\x32\x17.biosynth.v1.LookOrigin\x12\x12\n\ndrawn_from\x18\t \x01(\t\x12\x10\n\x08warnings\x18\n \x03(\t\x12#\n\x06tiling\x18\x0b \x01(\x0e\x32\x13.biosynth.v1.Tiling\"\x80\x01\n\x1cGenerateWithProgressResponse\x12&\n\x08progress\x18\x01 \x01(\x0b\x32\x12.biosynth.v1.StepsH\x00\x12/\n\x06result\x18\x02 \x01(\x0b\x32\x1d.biosynth.v1.GenerateResponseH\x00\x42\x07\n\x05\x65vent\"t\n\x14GenerateShardRequest\x12(\n\x08manifest\x18\x01 \x01(\x0b\x32\x16.biosynth.v1.ObjectRef\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04seed\x18\x03 \x01(\x04\x12\x15\n\rmodel_version\x18\x04 \x01(\t\"[\n\x15GenerateShardResponse\x12\x0c\n\x04\x64one\x18\x01 \x01(\r\x12\r\n\x05total\x18\x02 \x01(\r\x12%\n\x05shard\x18\x03 \x01(\x0b\x32\x16.biosynth.v1.ObjectRef\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.biosynth.v1.Model\"0\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"C\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.biosynth.v1.Model\x12\x0c\n\x04\x63\x61rd\x18\x02 \x01(\t\"1\n\x10LoadModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"6\n\x11LoadModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.biosynth.v1.Model\"3\n\x12UnloadModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\x15\n\x13UnloadModelResponse\"\x9d\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x13\n\x0bschema_name\x18\x03 \x01(\t\x12\x16\n\x0eschema_version\x18\x04 \x01(\t\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12\x0f\n\x07halo_px\x18\x06 \x01(\r\x12\x12\n\nparameters\x18\x07 \x01(\x04\x12\x13\n\x0b\x64\x65scription\x18\x08 \x01(\t*n\n\x06Tiling\x12\x16\n\x12TILING_UNSPECIFIED\x10\x00\x12\x10\n\x0cTILING_EXACT\x10\x01\x12\x16\n\x12TILING_CONCATENATE\x10\x02\x12\x10\n\x0cTILING_BLEND\x10\x03\x12\x10\n\x0cTILING_WHOLE\x10\x04*q\n\nLookOrigin\x12\x1b\n\x17LOOK_ORIGIN_UNSPECIFIED\x10\x00\x12\x15\n\x11LOOK_ORIGIN_DRAWN\x10\x01\x12\x18\n\x14LOOK_ORIGIN_MEASURED\x10\x02\x12\x15\n\x11LOOK_ORIGIN_GIVEN\x10\x03\x32\xf2\x04\n\x11GenerationService\x12L\n\x08Generate\x12\x1c.biosynth.v1.GenerateRequest\x1a\x1d.biosynth.v1.GenerateResponse\"\x03\x90\x02\x02\x12\x66\n\x14GenerateWithProgress\x12\x1c.biosynth.v1.GenerateRequest\x1a).biosynth.v1.GenerateWithProgressResponse\"\x03\x90\x02\x02\x30\x01\x12]\n\rGenerateShard\x12!.biosynth.v1.GenerateShardRequest\x1a\".biosynth.v1.GenerateShardResponse\"\x03\x90\x02\x02\x30\x01\x12R\n\nListModels\x12\x1e.biosynth.v1.ListModelsRequest\x1a\x1f.biosynth.v1.ListModelsResponse\"\x03\x90\x02\x01\x12L\n\x08GetModel\x12\x1c.biosynth.v1.GetModelRequest\x1a\x1d.biosynth.v1.GetModelResponse\"\x03\x90\x02\x01\x12O\n\tLoadModel\x12\x1d.biosynth.v1.LoadModelRequest\x1a\x1e.biosynth.v1.LoadModelResponse\"\x03\x90\x02\x02\x12U\n\x0bUnloadModel\x12\x1f.biosynth.v1.UnloadModelRequest\x1a .biosynth.v1.UnloadModelResponse\"\x03\x90\x02\x02\x42\x39\n\x0forg.biosynth.v1P\x01Z\x16\x62iosynth/v1;biosynthv1\xaa\x02\x0b\x42iosynth.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x62iosynth/v1/generation.proto\x12\x0b\x62iosynth.v1\x1a\x17\x62iosynth/v1/types.proto\"\xc0\x02\n\x0fGenerateRequest\x12\'\n\treference\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04seed\x18\x03 \x01(\x04\x12#\n\x06tiling\x18\x04 \x01(\x0e\x32\x13.biosynth.v1.Tiling\x12+\n\nappearance\x18\x05 \x01(\x0b\x32\x17.biosynth.v1.Appearance\x12\'\n\x08\x64\x65livery\x18\x06 \x01(\x0e\x32\x15.biosynth.v1.Delivery\x12%\n\x04like\x18\x07 \x01(\x0b\x32\x15.biosynth.v1.LikenessH\x00\x12!\n\x04look\x18\x08 \x01(\x0b\x32\x11.biosynth.v1.LookH\x00\x12\x15\n\rmodel_version\x18\t \x01(\tB\x0b\n\tlook_from\"z\n\x08Likeness\x12#\n\x05image\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\x14\n\x07\x63hannel\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\'\n\treference\x18\x03 \x01(\x0b\x32\x14.biosynth.v1.ContentB\n\n\x08_channel\"\xd4\x02\n\x10GenerateResponse\x12#\n\x05image\x18\x01 \x01(\x0b\x32\x14.biosynth.v1.Content\x12!\n\x05model\x18\x02 \x01(\x0b\x32\x12.biosynth.v1.Model\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12\x11\n\tprecision\x18\x04 \x01(\t\x12+\n\nappearance\x18\x05 \x01(\x0b\x32\x17.biosynth.v1.Appearance\x12\x0e\n\x06\x63\x61\x63hed\x18\x06 \x01(\x08\x12\x1f\n\x04look\x18\x07 \x01(\x0b\x32\x11.biosynth.v1.Look\x12,\n\x0blook_origin\x18\x08 \x01(\x0e\x32\x17.biosynth.v1.LookOrigin\x12\x12\n\ndrawn_from\x18\t \x01(\t\x12\x10\n\x08warnings\x18\n \x03(\t\x12#\n\x06tiling\x18\x0b \x01(\x0e\x32\x13.biosynth.v1.Tiling\"\x80\x01\n\x1cGenerateWithProgressResponse\x12&\n\x08progress\x18\x01 \x01(\x0b\x32\x12.biosynth.v1.StepsH\x00\x12/\n\x06result\x18\x02 \x01(\x0b\x32\x1d.biosynth.v1.GenerateResponseH\x00\x42\x07\n\x05\x65vent\"\x9e\x01\n\x14GenerateShardRequest\x12(\n\x08manifest\x18\x01 \x01(\x0b\x32\x16.biosynth.v1.ObjectRef\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04seed\x18\x03 \x01(\x04\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12(\n\x07\x65ntries\x18\x05 \x03(\x0b\x32\x17.biosynth.v1.ShardEntry\"9\n\rShardManifest\x12(\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x17.biosynth.v1.ShardEntry\"\xe3\x01\n\nShardEntry\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\treference\x18\x02 \x01(\x0b\x32\x14.biosynth.v1.Content\x12\x11\n\x04seed\x18\x03 \x01(\x04H\x01\x88\x01\x01\x12+\n\nappearance\x18\x04 \x01(\x0b\x32\x17.biosynth.v1.Appearance\x12%\n\x04like\x18\x05 \x01(\x0b\x32\x15.biosynth.v1.LikenessH\x00\x12!\n\x04look\x18\x06 \x01(\x0b\x32\x11.biosynth.v1.LookH\x00\x42\x0b\n\tlook_fromB\x07\n\x05_seed\"k\n\x15GenerateShardResponse\x12\x0c\n\x04\x64one\x18\x01 \x01(\r\x12\r\n\x05total\x18\x02 \x01(\r\x12%\n\x05shard\x18\x03 \x01(\x0b\x32\x16.biosynth.v1.ObjectRef\x12\x0e\n\x06\x63\x61\x63hed\x18\x04 \x01(\x08\"\x13\n\x11ListModelsRequest\"8\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.biosynth.v1.Model\"0\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"C\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.biosynth.v1.Model\x12\x0c\n\x04\x63\x61rd\x18\x02 \x01(\t\"1\n\x10LoadModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"6\n\x11LoadModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.biosynth.v1.Model\"3\n\x12UnloadModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\x15\n\x13UnloadModelResponse\"\x9d\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x13\n\x0bschema_name\x18\x03 \x01(\t\x12\x16\n\x0eschema_version\x18\x04 \x01(\t\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12\x0f\n\x07halo_px\x18\x06 \x01(\r\x12\x12\n\nparameters\x18\x07 \x01(\x04\x12\x13\n\x0b\x64\x65scription\x18\x08 \x01(\t*n\n\x06Tiling\x12\x16\n\x12TILING_UNSPECIFIED\x10\x00\x12\x10\n\x0cTILING_EXACT\x10\x01\x12\x16\n\x12TILING_CONCATENATE\x10\x02\x12\x10\n\x0cTILING_BLEND\x10\x03\x12\x10\n\x0cTILING_WHOLE\x10\x04*q\n\nLookOrigin\x12\x1b\n\x17LOOK_ORIGIN_UNSPECIFIED\x10\x00\x12\x15\n\x11LOOK_ORIGIN_DRAWN\x10\x01\x12\x18\n\x14LOOK_ORIGIN_MEASURED\x10\x02\x12\x15\n\x11LOOK_ORIGIN_GIVEN\x10\x03\x32\xf2\x04\n\x11GenerationService\x12L\n\x08Generate\x12\x1c.biosynth.v1.GenerateRequest\x1a\x1d.biosynth.v1.GenerateResponse\"\x03\x90\x02\x02\x12\x66\n\x14GenerateWithProgress\x12\x1c.biosynth.v1.GenerateRequest\x1a).biosynth.v1.GenerateWithProgressResponse\"\x03\x90\x02\x02\x30\x01\x12]\n\rGenerateShard\x12!.biosynth.v1.GenerateShardRequest\x1a\".biosynth.v1.GenerateShardResponse\"\x03\x90\x02\x02\x30\x01\x12R\n\nListModels\x12\x1e.biosynth.v1.ListModelsRequest\x1a\x1f.biosynth.v1.ListModelsResponse\"\x03\x90\x02\x01\x12L\n\x08GetModel\x12\x1c.biosynth.v1.GetModelRequest\x1a\x1d.biosynth.v1.GetModelResponse\"\x03\x90\x02\x01\x12O\n\tLoadModel\x12\x1d.biosynth.v1.LoadModelRequest\x1a\x1e.biosynth.v1.LoadModelResponse\"\x03\x90\x02\x02\x12U\n\x0bUnloadModel\x12\x1f.biosynth.v1.UnloadModelRequest\x1a .biosynth.v1.UnloadModelResponse\"\x03\x90\x02\x02\x42\x39\n\x0forg.biosynth.v1P\x01Z\x16\x62iosynth/v1;biosynthv1\xaa\x02\x0b\x42iosynth.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,10 +47,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GENERATIONSERVICE'].methods_by_name['LoadModel']._serialized_options = b'\220\002\002'
   _globals['_GENERATIONSERVICE'].methods_by_name['UnloadModel']._loaded_options = None
   _globals['_GENERATIONSERVICE'].methods_by_name['UnloadModel']._serialized_options = b'\220\002\002'
-  _globals['_TILING']._serialized_start=1743
-  _globals['_TILING']._serialized_end=1853
-  _globals['_LOOKORIGIN']._serialized_start=1855
-  _globals['_LOOKORIGIN']._serialized_end=1968
+  _globals['_TILING']._serialized_start=2091
+  _globals['_TILING']._serialized_end=2201
+  _globals['_LOOKORIGIN']._serialized_start=2203
+  _globals['_LOOKORIGIN']._serialized_end=2316
   _globals['_GENERATEREQUEST']._serialized_start=71
   _globals['_GENERATEREQUEST']._serialized_end=391
   _globals['_LIKENESS']._serialized_start=393
@@ -59,28 +59,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GENERATERESPONSE']._serialized_end=858
   _globals['_GENERATEWITHPROGRESSRESPONSE']._serialized_start=861
   _globals['_GENERATEWITHPROGRESSRESPONSE']._serialized_end=989
-  _globals['_GENERATESHARDREQUEST']._serialized_start=991
-  _globals['_GENERATESHARDREQUEST']._serialized_end=1107
-  _globals['_GENERATESHARDRESPONSE']._serialized_start=1109
-  _globals['_GENERATESHARDRESPONSE']._serialized_end=1200
-  _globals['_LISTMODELSREQUEST']._serialized_start=1202
-  _globals['_LISTMODELSREQUEST']._serialized_end=1221
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1223
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1279
-  _globals['_GETMODELREQUEST']._serialized_start=1281
-  _globals['_GETMODELREQUEST']._serialized_end=1329
-  _globals['_GETMODELRESPONSE']._serialized_start=1331
-  _globals['_GETMODELRESPONSE']._serialized_end=1398
-  _globals['_LOADMODELREQUEST']._serialized_start=1400
-  _globals['_LOADMODELREQUEST']._serialized_end=1449
-  _globals['_LOADMODELRESPONSE']._serialized_start=1451
-  _globals['_LOADMODELRESPONSE']._serialized_end=1505
-  _globals['_UNLOADMODELREQUEST']._serialized_start=1507
-  _globals['_UNLOADMODELREQUEST']._serialized_end=1558
-  _globals['_UNLOADMODELRESPONSE']._serialized_start=1560
-  _globals['_UNLOADMODELRESPONSE']._serialized_end=1581
-  _globals['_MODEL']._serialized_start=1584
-  _globals['_MODEL']._serialized_end=1741
-  _globals['_GENERATIONSERVICE']._serialized_start=1971
-  _globals['_GENERATIONSERVICE']._serialized_end=2597
+  _globals['_GENERATESHARDREQUEST']._serialized_start=992
+  _globals['_GENERATESHARDREQUEST']._serialized_end=1150
+  _globals['_SHARDMANIFEST']._serialized_start=1152
+  _globals['_SHARDMANIFEST']._serialized_end=1209
+  _globals['_SHARDENTRY']._serialized_start=1212
+  _globals['_SHARDENTRY']._serialized_end=1439
+  _globals['_GENERATESHARDRESPONSE']._serialized_start=1441
+  _globals['_GENERATESHARDRESPONSE']._serialized_end=1548
+  _globals['_LISTMODELSREQUEST']._serialized_start=1550
+  _globals['_LISTMODELSREQUEST']._serialized_end=1569
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1571
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1627
+  _globals['_GETMODELREQUEST']._serialized_start=1629
+  _globals['_GETMODELREQUEST']._serialized_end=1677
+  _globals['_GETMODELRESPONSE']._serialized_start=1679
+  _globals['_GETMODELRESPONSE']._serialized_end=1746
+  _globals['_LOADMODELREQUEST']._serialized_start=1748
+  _globals['_LOADMODELREQUEST']._serialized_end=1797
+  _globals['_LOADMODELRESPONSE']._serialized_start=1799
+  _globals['_LOADMODELRESPONSE']._serialized_end=1853
+  _globals['_UNLOADMODELREQUEST']._serialized_start=1855
+  _globals['_UNLOADMODELREQUEST']._serialized_end=1906
+  _globals['_UNLOADMODELRESPONSE']._serialized_start=1908
+  _globals['_UNLOADMODELRESPONSE']._serialized_end=1929
+  _globals['_MODEL']._serialized_start=1932
+  _globals['_MODEL']._serialized_end=2089
+  _globals['_GENERATIONSERVICE']._serialized_start=2319
+  _globals['_GENERATIONSERVICE']._serialized_end=2945
 # @@protoc_insertion_point(module_scope)

@@ -286,7 +286,7 @@ Global___GenerateWithProgressResponse: _TypeAlias = GenerateWithProgressResponse
 
 @_typing.final
 class GenerateShardRequest(_message.Message):
-    """A manifest and where its results go."""
+    """What a shard is made of, and by which model."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -294,6 +294,7 @@ class GenerateShardRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """A name from ListModels."""
     seed: _builtins.int
@@ -302,7 +303,11 @@ class GenerateShardRequest(_message.Message):
     """Version of the model; empty: the newest."""
     @_builtins.property
     def manifest(self) -> _types_pb2.ObjectRef:
-        """A JSON manifest in the store, one entry per reference."""
+        """A ShardManifest in proto3's JSON form, in the store, in place of `entries`: for lists that are long."""
+
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___ShardEntry]:
+        """The images, in their order; at most 1024, of at most 134,217,728 pixels (2^27) together."""
 
     def __init__(
         self,
@@ -311,31 +316,118 @@ class GenerateShardRequest(_message.Message):
         model: _builtins.str = ...,
         seed: _builtins.int = ...,
         model_version: _builtins.str = ...,
+        entries: _abc.Iterable[Global___ShardEntry] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["manifest", b"manifest"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["manifest", b"manifest", "model", b"model", "model_version", b"model_version", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "manifest", b"manifest", "model", b"model", "model_version", b"model_version", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GenerateShardRequest: _TypeAlias = GenerateShardRequest  # noqa: Y015
 
 @_typing.final
+class ShardManifest(_message.Message):
+    """A list of images to generate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___ShardEntry]:
+        """As those of GenerateShardRequest."""
+
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[Global___ShardEntry] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShardManifest: _TypeAlias = ShardManifest  # noqa: Y015
+
+@_typing.final
+class ShardEntry(_message.Message):
+    """An image to generate, as GenerateRequest has it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    APPEARANCE_FIELD_NUMBER: _builtins.int
+    LIKE_FIELD_NUMBER: _builtins.int
+    LOOK_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """What its files in the shard are called before their endings, .png (the image), .reference.png and .json (seed, model
+    and look): letters, digits, `_` and `-`, at most 64, and unlike all others.
+    """
+    seed: _builtins.int
+    """Its seed; unset: one of its own, made of the shard's seed and its name."""
+    @_builtins.property
+    def reference(self) -> _types_pb2.Content:
+        """Level indices under the model's schema: a PNG, or a raster of one uint8 plane."""
+
+    @_builtins.property
+    def appearance(self) -> _types_pb2.Appearance:
+        """How the image should look; values left out come from the look below, or are drawn by seed."""
+
+    @_builtins.property
+    def like(self) -> Global___Likeness:
+        """A real image whose look is measured."""
+
+    @_builtins.property
+    def look(self) -> _types_pb2.Look:
+        """A look that was measured before, or one of your own."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        reference: _types_pb2.Content | None = ...,
+        seed: _builtins.int | None = ...,
+        appearance: _types_pb2.Appearance | None = ...,
+        like: Global___Likeness | None = ...,
+        look: _types_pb2.Look | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "appearance", b"appearance", "like", b"like", "look", b"look", "look_from", b"look_from", "reference", b"reference", "seed", b"seed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "appearance", b"appearance", "like", b"like", "look", b"look", "look_from", b"look_from", "name", b"name", "reference", b"reference", "seed", b"seed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
+    _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
+    _WhichOneofReturnType_look_from: _TypeAlias = _typing.Literal["like", "look"]  # noqa: Y015
+    _WhichOneofArgType_look_from: _TypeAlias = _typing.Literal["look_from", b"look_from"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_look_from) -> _WhichOneofReturnType_look_from | None: ...
+
+Global___ShardEntry: _TypeAlias = ShardEntry  # noqa: Y015
+
+@_typing.final
 class GenerateShardResponse(_message.Message):
-    """Progress of a shard; the last message names it."""
+    """How far a shard is, and last what became of it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DONE_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
     SHARD_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
     done: _builtins.int
     """Images done."""
     total: _builtins.int
     """Images in all."""
+    cached: _builtins.bool
+    """True in the last message where the shard was already in the store and nothing was computed."""
     @_builtins.property
     def shard(self) -> _types_pb2.ObjectRef:
-        """The tar file; set in the last message."""
+        """The tar file (ustar, WebDataset's layout, one sample after the other); set in the last message alone."""
 
     def __init__(
         self,
@@ -343,10 +435,11 @@ class GenerateShardResponse(_message.Message):
         done: _builtins.int = ...,
         total: _builtins.int = ...,
         shard: _types_pb2.ObjectRef | None = ...,
+        cached: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["shard", b"shard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "shard", b"shard", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "done", b"done", "shard", b"shard", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -91,7 +91,8 @@ class GenerationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GenerateShard(self, request, context):
-        """Generates an image for every reference of a manifest, into one tar file (a shard) in the store.
+        """Generates an image for every entry of a list, into one tar file (a shard) in the store, whole or not at all; asking
+        again returns the stored one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,14 +113,14 @@ class GenerationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def LoadModel(self, request, context):
-        """Loads a model from the store.
+        """Makes a model of the store, such as one pushed since the start, known to this server, and loads it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UnloadModel(self, request, context):
-        """Drops a model from memory.
+        """Drops a model from this server's memory; who asks for it later waits until it is loaded again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,15 +38,17 @@ class GenerationServiceStub:
     GenerateWithProgress: _grpc.UnaryStreamMultiCallable[_generation_pb2.GenerateRequest, _generation_pb2.GenerateWithProgressResponse]
     """The same as Generate; tells meanwhile how far it is."""
     GenerateShard: _grpc.UnaryStreamMultiCallable[_generation_pb2.GenerateShardRequest, _generation_pb2.GenerateShardResponse]
-    """Generates an image for every reference of a manifest, into one tar file (a shard) in the store."""
+    """Generates an image for every entry of a list, into one tar file (a shard) in the store, whole or not at all; asking
+    again returns the stored one.
+    """
     ListModels: _grpc.UnaryUnaryMultiCallable[_generation_pb2.ListModelsRequest, _generation_pb2.ListModelsResponse]
     """Lists the models that this server can use."""
     GetModel: _grpc.UnaryUnaryMultiCallable[_generation_pb2.GetModelRequest, _generation_pb2.GetModelResponse]
     """Tells all about one model."""
     LoadModel: _grpc.UnaryUnaryMultiCallable[_generation_pb2.LoadModelRequest, _generation_pb2.LoadModelResponse]
-    """Loads a model from the store."""
+    """Makes a model of the store, such as one pushed since the start, known to this server, and loads it."""
     UnloadModel: _grpc.UnaryUnaryMultiCallable[_generation_pb2.UnloadModelRequest, _generation_pb2.UnloadModelResponse]
-    """Drops a model from memory."""
+    """Drops a model from this server's memory; who asks for it later waits until it is loaded again."""
 
 @_typing.type_check_only
 class GenerationServiceAsyncStub(GenerationServiceStub):
@@ -58,15 +60,17 @@ class GenerationServiceAsyncStub(GenerationServiceStub):
     GenerateWithProgress: _aio.UnaryStreamMultiCallable[_generation_pb2.GenerateRequest, _generation_pb2.GenerateWithProgressResponse]  # type: ignore[assignment]
     """The same as Generate; tells meanwhile how far it is."""
     GenerateShard: _aio.UnaryStreamMultiCallable[_generation_pb2.GenerateShardRequest, _generation_pb2.GenerateShardResponse]  # type: ignore[assignment]
-    """Generates an image for every reference of a manifest, into one tar file (a shard) in the store."""
+    """Generates an image for every entry of a list, into one tar file (a shard) in the store, whole or not at all; asking
+    again returns the stored one.
+    """
     ListModels: _aio.UnaryUnaryMultiCallable[_generation_pb2.ListModelsRequest, _generation_pb2.ListModelsResponse]  # type: ignore[assignment]
     """Lists the models that this server can use."""
     GetModel: _aio.UnaryUnaryMultiCallable[_generation_pb2.GetModelRequest, _generation_pb2.GetModelResponse]  # type: ignore[assignment]
     """Tells all about one model."""
     LoadModel: _aio.UnaryUnaryMultiCallable[_generation_pb2.LoadModelRequest, _generation_pb2.LoadModelResponse]  # type: ignore[assignment]
-    """Loads a model from the store."""
+    """Makes a model of the store, such as one pushed since the start, known to this server, and loads it."""
     UnloadModel: _aio.UnaryUnaryMultiCallable[_generation_pb2.UnloadModelRequest, _generation_pb2.UnloadModelResponse]  # type: ignore[assignment]
-    """Drops a model from memory."""
+    """Drops a model from this server's memory; who asks for it later waits until it is loaded again."""
 
 class GenerationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Generates microscopy images."""
@@ -93,7 +97,9 @@ class GenerationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _generation_pb2.GenerateShardRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_generation_pb2.GenerateShardResponse], _abc.AsyncIterator[_generation_pb2.GenerateShardResponse]]:
-        """Generates an image for every reference of a manifest, into one tar file (a shard) in the store."""
+        """Generates an image for every entry of a list, into one tar file (a shard) in the store, whole or not at all; asking
+        again returns the stored one.
+        """
 
     @_abc_1.abstractmethod
     def ListModels(
@@ -117,7 +123,7 @@ class GenerationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _generation_pb2.LoadModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_generation_pb2.LoadModelResponse, _abc.Awaitable[_generation_pb2.LoadModelResponse]]:
-        """Loads a model from the store."""
+        """Makes a model of the store, such as one pushed since the start, known to this server, and loads it."""
 
     @_abc_1.abstractmethod
     def UnloadModel(
@@ -125,6 +131,6 @@ class GenerationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _generation_pb2.UnloadModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_generation_pb2.UnloadModelResponse, _abc.Awaitable[_generation_pb2.UnloadModelResponse]]:
-        """Drops a model from memory."""
+        """Drops a model from this server's memory; who asks for it later waits until it is loaded again."""
 
 def add_GenerationServiceServicer_to_server(servicer: GenerationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

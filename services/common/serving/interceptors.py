@@ -20,7 +20,7 @@ from biosynth.status import REQUEST_ID_KEY
 
 from services.common.serving.deadline import DEADLINE, seconds_left
 from services.common.serving.logs import REQUEST_ID
-from services.common.serving.metrics import Metrics
+from services.common.serving.metrics import Metrics, type_of
 from services.common.serving.status import REASON, abort, status_of
 from services.common.steps import WATCHERS
 
@@ -181,12 +181,10 @@ def wrapped(handler: Handler, method: str, around: Callable[[Call], Awaitable[An
 
 
 def kind(handler: Handler) -> str:
-    """The handler's kind as go-grpc-prometheus names it."""
+    """The handler's kind as go-grpc-prometheus names it, or `unknown`."""
     if isinstance(handler, Refusal):
         return handler.kind
-    if handler.request_streaming:
-        return "bidi_stream" if handler.response_streaming else "client_stream"
-    return "server_stream" if handler.response_streaming else "unary"
+    return type_of(handler.request_streaming, handler.response_streaming)
 
 
 def names(grpc_type: str, method: str) -> tuple[str, str]:

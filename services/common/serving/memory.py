@@ -38,6 +38,7 @@ COSTS: Mapping[str, Cost] = {
     "generate": Cost(320 * MIB, 52),
     # The network sees the image at once (tiling whole): its activations, of the larger shipped model.
     "generate-whole": Cost(64 * MIB, 440),
+    "generate-shard": Cost(320 * MIB, 52),  # of its largest image; its files come to it
     "compare-pair": Cost(64 * MIB, 68),
     "compare-sets": Cost(64 * MIB, 72),
 }

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import grpc
+from google.protobuf import descriptor_pool
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -27,6 +29,11 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120
 _STEP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 # Of the steps that work tells of, those that no other histogram has.
 _STEPS = ("decode", "encode", "store_get", "store_put", "store_head")
+# Reasons of failed calls that alerts ask for.
+_FAULTS = (
+    *("OVERLOADED", "STORE_UNAVAILABLE", "STORE_REFUSED", "STORE_FULL", "RESULT_DAMAGED", "DEVICE_FULL"),
+    "CONFIGURATION",
+)
 
 
 class Metrics:
@@ -65,6 +72,19 @@ class Metrics:
             buckets=_STEP_BUCKETS,
         )  # fmt: skip
 
+    def show_from_zero(self, service: str) -> None:
+        """Show a service's counters before its first call: no rate sees the step to a counter that was not there.
+
+        service: its full name, such as biosynth.v1.SegmentationService. Raises KeyError for one that is unknown.
+        """
+        for method in descriptor_pool.Default().FindServiceByName(service).methods:
+            grpc_type = type_of(method.client_streaming, method.server_streaming)
+            self.started.labels(grpc_type, service, method.name)
+            for code in grpc.StatusCode:
+                self.handled.labels(grpc_type, service, method.name, code.name)
+            for reason in _FAULTS:
+                self.failed.labels(service, method.name, reason)
+
     @contextmanager
     def step(self, name: str, since: float) -> Iterator[None]:
         """A watcher of steps.py; times those that are done, not those that failed."""
@@ -85,3 +105,10 @@ class Metrics:
             server.shutdown()
             server.server_close()
             thread.join()
+
+
+def type_of(request_streaming: bool, response_streaming: bool) -> str:
+    """A method's kind as go-grpc-prometheus names it."""
+    if request_streaming:
+        return "bidi_stream" if response_streaming else "client_stream"
+    return "server_stream" if response_streaming else "unary"

@@ -79,6 +79,7 @@ async def running(
         server = grpc.aio.server(interceptors=_interceptors(config, metrics, traces), options=_options(config))
         for service in services:
             service.add(server)
+            metrics.show_from_zero(service.name)
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         if config.reflection:
             add_reflection(server, [*names, "grpc.health.v1.Health"])

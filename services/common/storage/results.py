@@ -17,7 +17,13 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 RECORD = "result.json"
 _FORMAT = 1
 _MAX_RECORD_BYTES = 4 * 1024**2
-_TYPES = {"png": "image/png", "tif": "image/tiff", "json": "application/json", "md": "text/markdown"}
+_TYPES = {
+    "png": "image/png",
+    "tif": "image/tiff",
+    "json": "application/json",
+    "tar": "application/x-tar",
+    "md": "text/markdown",
+}
 
 
 @dataclass(frozen=True)

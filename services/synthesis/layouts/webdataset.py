@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from services.common.packing import pack
 from services.synthesis.layouts.layout import TRAIN, Whole, Written
 from services.synthesis.sample import Sample, mask_png_or_tiff, place
 
@@ -22,21 +21,16 @@ class WebDataset:
 
     def write(self, name: str, samples: Sequence[Sample]) -> Written:
         """See Layout."""
-        file, packed = f"{name}.tar", io.BytesIO()
-        places = []
-        with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-            for sample in samples:
-                suffix, mask = mask_png_or_tiff(sample.labels)
-                told = json.dumps(sample.line, sort_keys=True).encode()
-                parts = {"image": ("png", sample.image), "mask": (f"mask.{suffix}", mask),
-                         "reference": ("reference.png", sample.reference), "line": ("json", told)}  # fmt: skip
-                for ending, data in parts.values():
-                    member = tarfile.TarInfo(f"{sample.name}.{ending}")  # of the year 1970: equal samples, equal bytes
-                    member.size = len(data)
-                    tar.addfile(member, io.BytesIO(data))
-                del parts["line"]
-                places.append({part: place(file, data, f"{sample.name}.{end}") for part, (end, data) in parts.items()})
-        return Written({file: packed.getvalue()}, places)
+        file, members, places = f"{name}.tar", list[tuple[str, bytes]](), []
+        for sample in samples:
+            suffix, mask = mask_png_or_tiff(sample.labels)
+            told = json.dumps(sample.line, sort_keys=True).encode()
+            parts = {"image": ("png", sample.image), "mask": (f"mask.{suffix}", mask),
+                     "reference": ("reference.png", sample.reference), "line": ("json", told)}  # fmt: skip
+            members += [(f"{sample.name}.{ending}", data) for ending, data in parts.values()]
+            del parts["line"]
+            places.append({part: place(file, data, f"{sample.name}.{end}") for part, (end, data) in parts.items()})
+        return Written({file: pack(members)}, places)
 
     def finish(self, whole: Whole) -> Mapping[str, bytes]:  # noqa: ARG002 - nothing tells of all of them
         """See Layout."""

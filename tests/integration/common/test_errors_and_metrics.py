@@ -228,7 +228,21 @@ def test_methods_that_do_not_exist_share_one_label() -> None:
     assert counted(metrics, "grpc_server_handled_total", unknown, grpc_code="UNIMPLEMENTED") == 3
     assert failed(metrics, "unknown", "NO_SUCH_CALL", "unknown") == 3
     labels = {sample.labels.get("grpc_method") for metric in metrics.registry.collect() for sample in metric.samples}
-    assert labels == {"unknown", None}
+    assert labels == {"unknown", None, "Segment", "SegmentWithProgress", "ListSegmenters"}
+
+
+def test_counters_are_shown_before_the_first_call_so_that_a_rate_sees_the_first_failure() -> None:
+    async def main(metrics: Metrics) -> None:
+        async with served(segmentation(answers), metrics=metrics):
+            pass
+
+    metrics = Metrics()
+    asyncio.run(main(metrics))
+    labels = dict(zip(("grpc_type", "grpc_service", "grpc_method"), SEGMENT, strict=True))
+    for code in grpc.StatusCode:
+        assert metrics.registry.get_sample_value("grpc_server_handled_total", labels | {"grpc_code": code.name}) == 0
+    of_method = {"grpc_service": SEGMENT[1], "grpc_method": SEGMENT[2], "reason": "STORE_UNAVAILABLE"}
+    assert metrics.registry.get_sample_value("biosynth_calls_failed_total", of_method) == 0
 
 
 def test_a_call_that_its_caller_gives_up_is_cancelled_and_counted_so() -> None:
@@ -421,3 +435,34 @@ def test_more_bytes_than_a_server_holds_are_refused_until_there_is_room() -> Non
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "bytes of requests and replies are in work, of 1000000" in (error.details() or "")
     assert details(error)["RetryInfo"].retry_delay.ToMilliseconds() == 1000
+
+
+def test_a_service_that_passes_for_a_moment_is_called_again_and_one_that_stays_away_is_not_called_fourfold() -> None:
+    calls = Counter[str]()
+
+    async def away(request: SegmentRequest, context: Context) -> SegmentResponse:
+        calls["away"] += 1
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+        raise AssertionError
+
+    async def back_soon(request: SegmentRequest, context: Context) -> SegmentResponse:
+        calls["back soon"] += 1
+        if calls["back soon"] < 3:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "back soon")
+        return SegmentResponse()
+
+    async def main() -> None:
+        async with (
+            running(ANYWHERE, [segmentation(back_soon)]) as soon,
+            running(ANYWHERE, [segmentation(away)]) as gone,
+            open_channel(soon.address, CallerConfig()) as first,
+            open_channel(gone.address, CallerConfig()) as second,
+        ):
+            await stub(first).Segment(SegmentRequest())
+            for _ in range(30):
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await stub(second).Segment(SegmentRequest())
+
+    asyncio.run(main())
+    assert calls["back soon"] == 3
+    assert 30 < calls["away"] <= 30 + 10

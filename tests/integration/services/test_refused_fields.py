@@ -107,6 +107,39 @@ SOUGHT = {
     "pixel_size_um": Wrong(0.0),
 }
 
+# What can be wrong of an image that is to be generated, in a call of its own or as an entry of a shard.
+GENERATED: dict[str, Wrong] = {
+    "reference": Wrong(None),
+    **content("reference"),
+    **appearance("appearance"),
+    "like.image": Wrong(None, also={"like.channel": 0}),
+    **content("like.image"),
+    "like.channel": Wrong(3, also={"like.image": IMAGE}),
+    **{
+        path: Wrong(wrong.value, wrong.named, {"like.image": IMAGE, **(wrong.also or {})})
+        for path, wrong in content("like.reference").items()
+    },
+    **appearance("look.appearance", {"look": LOOK}),
+    "look.object_means": Wrong([1e30], also={"look": LOOK}),
+    "look.object_deviations": Wrong([-1.0], also={"look": LOOK}),
+    "look.object_sizes": Wrong([float("nan")], also={"look": SHAPED_LOOK}),
+    "look.object_aspects": Wrong([1e30], also={"look": SHAPED_LOOK}),
+    "look.object_fills": Wrong([], also={"look": SHAPED_LOOK}),
+}
+
+
+def within(path: str, wrongs: Mapping[str, Wrong]) -> dict[str, Wrong]:
+    """The same for a message that lies at `path`."""
+    return {
+        f"{path}.{name}": Wrong(
+            wrong.value,
+            f"{path}.{wrong.named or name}",
+            {f"{path}.{other}": value for other, value in (wrong.also or {}).items()},
+        )
+        for name, wrong in wrongs.items()
+    }
+
+
 # Of each call, a request that is fine and what can be wrong in it. A number in brackets is an index.
 CALLS: dict[str, tuple[Message, dict[str, Wrong]]] = {
     "SegmentationService.Segment": (
@@ -148,27 +181,34 @@ CALLS: dict[str, tuple[Message, dict[str, Wrong]]] = {
     "GenerationService.Generate": (
         generation_pb2.GenerateRequest(reference=REFERENCE, model="fluo-nuclei"),
         {
-            "reference": Wrong(None),
-            **content("reference"),
+            **GENERATED,
             "model": Wrong(""),
             "model_version": Wrong("99"),
             "tiling": Wrong(9),
-            **appearance("appearance"),
             "delivery": Wrong(9),
-            "like.image": Wrong(None, also={"like.channel": 0}),
-            **content("like.image"),
-            "like.channel": Wrong(3, also={"like.image": IMAGE}),
-            **{
-                path: Wrong(wrong.value, wrong.named, {"like.image": IMAGE, **(wrong.also or {})})
-                for path, wrong in content("like.reference").items()
-            },
-            **appearance("look.appearance", {"look": LOOK}),
-            "look.object_means": Wrong([1e30], also={"look": LOOK}),
-            "look.object_deviations": Wrong([-1.0], also={"look": LOOK}),
-            "look.object_sizes": Wrong([float("nan")], also={"look": SHAPED_LOOK}),
-            "look.object_aspects": Wrong([1e30], also={"look": SHAPED_LOOK}),
-            "look.object_fills": Wrong([], also={"look": SHAPED_LOOK}),
         },
+    ),
+    "GenerationService.GenerateShard": (
+        generation_pb2.GenerateShardRequest(
+            entries=[generation_pb2.ShardEntry(name="a", reference=REFERENCE)], model="fluo-nuclei"
+        ),
+        {
+            "entries": Wrong(None),
+            "entries[0].name": Wrong("a/b"),
+            **within("entries[0]", GENERATED),
+            "manifest.key": Wrong("inputs/absent.json", also={"entries": None}),
+            "manifest.sha256": Wrong("zz", also={"manifest.key": "inputs/there.png", "entries": None}),
+            "model": Wrong(""),
+            "model_version": Wrong("99"),
+        },
+    ),
+    "GenerationService.LoadModel": (
+        generation_pb2.LoadModelRequest(name="fluo-nuclei"),
+        {"name": Wrong(""), "version": Wrong("99")},
+    ),
+    "GenerationService.UnloadModel": (
+        generation_pb2.UnloadModelRequest(name="fluo-nuclei"),
+        {"name": Wrong(""), "version": Wrong("99")},
     ),
     "GenerationService.GetModel": (
         generation_pb2.GetModelRequest(name="fluo-nuclei"),
@@ -234,14 +274,11 @@ CALLS: dict[str, tuple[Message, dict[str, Wrong]]] = {
 CALLS["SegmentationService.SegmentWithProgress"] = CALLS["SegmentationService.Segment"]
 CALLS["GenerationService.GenerateWithProgress"] = CALLS["GenerationService.Generate"]
 # Calls that this version lacks.
-LACKING = {
-    "ReferenceService.Simulate",
-    "GenerationService.GenerateShard",
-    "GenerationService.LoadModel",
-    "GenerationService.UnloadModel",
-}
+LACKING = {"ReferenceService.Simulate"}
 # Fields in which no value is wrong, and the source that this version lacks.
-FREE = re.compile(r".*\.url|seed|tile_px|pixel_classifier|stop_if_unsuitable|(real|train)\.name|scenario\..*")
+FREE = re.compile(
+    r".*\.url|(entries\.)?seed|tile_px|pixel_classifier|stop_if_unsuitable|(real|train)\.name|scenario\..*"
+)
 SERVICES = {
     service.name: service
     for module in (segmentation_pb2, reference_pb2, generation_pb2, evaluation_pb2, pipeline_pb2)

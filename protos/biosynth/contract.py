@@ -7,8 +7,8 @@ import re
 MIB = 1024 * 1024
 # Limit on pixels inside a message: a file, or a raster after compression.
 INLINE_BYTES = 16 * MIB
-# A request has at most two such parts (Render; of Generate's three, large ones go by the store), a reply four (Run);
-# 4 MiB are left for all else.
+# A request has at most two such parts (Render; of Generate's three, large ones go by the store), a reply four (Run's
+# pixels); 4 MiB are left for all else, among them Run's table of objects.
 REQUEST_BYTES = 36 * MIB
 REPLY_BYTES = 68 * MIB
 LINK_SECONDS = 15 * 60

@@ -17,8 +17,8 @@ from services.common.errors import ConfigError
 class Ranks:
     """How many processes train together, and which of them this is, from 0.
 
-    Every process draws the whole batch, from the same random state, and computes its part: so the joint batch, and with
-    it a checkpoint, is the same for any number of processes. Process 0 alone writes and speaks.
+    Every process draws the whole batch, from the same random state, and computes its part: so the joint batch is
+    the same for any number of processes, and a checkpoint of one goes on in another. Process 0 alone writes and speaks.
     """
 
     number: int = 0

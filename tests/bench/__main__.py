@@ -31,6 +31,7 @@ FIGURES = tuple(
         "endurance",
         "memory",
         "refusals",
+        "shards",
         "faults",
         "gpu",
     )

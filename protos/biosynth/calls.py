@@ -12,8 +12,8 @@ from biosynth.failures import failure_of
 from biosynth.retry import RetryPolicy
 from biosynth.status import REQUEST_ID_KEY
 
-# Streams that may begin again after messages have come: what is in the store is found, and progress repeats. A comparison
-# and a shard are in the store as a whole, once they are done.
+# Streams that may begin again after messages have come: what is in the store is found, and progress repeats. Of a
+# comparison and of a shard that is the whole, once it is done.
 _REPEATABLE = (
     "/biosynth.v1.PipelineService/Run",
     "/biosynth.v1.EvaluationService/CompareSets",

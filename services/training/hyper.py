@@ -17,7 +17,8 @@ T = TypeVar("T")
 def read_hyper_parameters(path: Path, config: T) -> T:
     """`config` with what a YAML file says, named as in a card: `{steps: 9000, network: {widths: [16, 32, 64, 192]}}`.
 
-    Raises ConfigError for a file that cannot be read, a name that there is not, or a value of another kind.
+    Raises ConfigError for a file that cannot be read, a name that there is not, or a value of another kind, and as
+    `config` does for numbers out of bounds.
     """
     try:
         body = yaml.safe_load(path.read_text(encoding="utf-8"))

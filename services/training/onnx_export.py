@@ -23,22 +23,23 @@ TOLERANCE = 1e-4
 def export_onnx(network: nn.Module, planes: int, stride: int, outputs: Sequence[str], path: Path) -> str:
     """Write a network from (B, planes, H, W) to `outputs`, sides divisible by `stride`; returns the file's SHA-256.
 
-    The same weights give the same bytes. Raises ConfigError where ONNX Runtime's answer differs from torch's by more
-    than 1e-4.
+    The same weights give the same bytes. Raises ConfigError, and writes nothing, where ONNX Runtime's answer differs
+    from torch's by more than 1e-4.
     """
     # A copy: the caller's network keeps its mode and its memory format.
     network = copy.deepcopy(network).float().eval().to(memory_format=torch.contiguous_format)
     steps = max(2, min(16, 512 // stride))
     example = torch.randn(1, planes, steps * stride, steps * 3 // 2 * stride)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_graph(network, example, stride, outputs))
+    data = _graph(network, example, stride, outputs)
     with torch.no_grad():
         expected = network(example)
     expected = (expected if isinstance(expected, tuple) else (expected,))[0]
-    difference = np.abs(OnnxCpuEngine(path).run(example.numpy()) - expected.numpy()).max()
+    difference = np.abs(OnnxCpuEngine(data).run(example.numpy()) - expected.numpy()).max()
     if difference > TOLERANCE:
         raise ConfigError(f"expected ONNX Runtime within {TOLERANCE} of torch; got {difference:.2e}")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
 
 
 def _graph(network: nn.Module, example: torch.Tensor, stride: int, outputs: Sequence[str]) -> bytes:

@@ -27,6 +27,7 @@ from services.training.datasets.dataset import read_manifest
 from services.training.generator.crops import load_fields
 from services.training.generator.export import export
 from services.training.generator.publish import Naming, describe, publish
+from services.training.onnx_export import export_onnx
 from tests.unit.generation.fakes import (
     disks,
     windows_of,
@@ -75,6 +76,18 @@ def test_two_exports_are_one_file_and_name_no_path_of_this_machine(exported: Pat
         "site-packages",
     ):
         assert word.encode() not in data
+
+
+def test_a_file_that_answers_otherwise_than_torch_never_takes_anothers_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"the one before")
+    monkeypatch.setattr("services.training.onnx_export.TOLERANCE", -1.0)
+    with pytest.raises(ConfigError, match="expected ONNX Runtime within"):
+        export_onnx(_network(), CONFIG.planes, STRIDE, ["image"], path)
+    assert path.read_bytes() == b"the one before"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_an_export_leaves_the_network_as_it_was(tmp_path: Path) -> None:

@@ -47,6 +47,16 @@ def test_renewed_looks_renew_the_picture(dataset: Path, tmp_path: Path) -> None:
     assert (tmp_path / PICTURE).read_bytes() == encode_png(draw_samples(renewed, engine, ())) != old
 
 
+def test_looks_that_cannot_be_shown_leave_the_model_as_it_was(dataset: Path, tmp_path: Path) -> None:
+    write_description(tmp_path, description(name="disks"))
+    for name, data in ((CARD, b"# disks 1\n"), (PICTURE, b"a picture"), (WEIGHTS, b"no network")):
+        (tmp_path / name).write_bytes(data)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(Exception, match="Protobuf parsing failed"):
+        renew_looks(tmp_path, dataset, "2")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_looks_of_another_schema_or_under_the_same_version_are_refused(dataset: Path, tmp_path: Path) -> None:
     write_description(tmp_path, description())
     for version in ("1", ""):

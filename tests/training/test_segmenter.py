@@ -22,6 +22,7 @@ from services.training.segmenter.crops import Augmentation, Crops, LabelledField
 from services.training.segmenter.fields import choose_part, entries_by_source, read_field
 from services.training.segmenter.losses import segmentation_losses
 from services.training.segmenter.network import NetworkConfig, SegmenterNetwork
+from services.training.segmenter.sizes import typical_sizes
 from services.training.segmenter.targets import targets_of
 from services.training.segmenter.trainer import TrainConfig, Trainer
 
@@ -90,6 +91,34 @@ def test_crops_without_fields_are_refused() -> None:
     for sources in (none, ((),)):
         with pytest.raises(InvalidArgument, match="expected at least one labelled field of every kind"):
             Crops(sources, 32, Augmentation(), np.random.default_rng(0))
+
+
+def _empty(field: LabelledField) -> LabelledField:
+    return replace(field, labels=np.zeros_like(field.labels))
+
+
+def test_a_kind_of_image_that_shows_no_object_says_nothing_of_sizes(dataset: Path) -> None:
+    [fields] = _fields(dataset)
+    empty = [_empty(field) for field in fields]
+    found = typical_sizes([fields])
+    assert np.isfinite(found).all()
+    assert typical_sizes([empty, fields]) == typical_sizes([fields, empty]) == found
+
+
+def test_fields_of_which_none_shows_an_object_are_refused_before_any_training(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied = shutil.copytree(dataset, tmp_path / "copied")
+    for entry in read_manifest(copied).chosen("train"):
+        path = copied / entry.labels["nuclei"]
+        labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert labels is not None
+        cv2.imwrite(str(path), np.zeros_like(labels))
+    with pytest.raises(SystemExit) as left:
+        main(["train", "segmenter", str(copied), "--out", str(tmp_path / "out"), "--steps", "1"])
+    assert left.value.code == 3
+    assert "expected training fields whose labels show objects; got 3 fields without any" in capsys.readouterr().err
+    assert not (tmp_path / "out.training").exists()
 
 
 def test_a_perfect_output_has_hardly_any_loss() -> None:

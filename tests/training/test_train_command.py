@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="training needs torch: the `training
 
 from services.cli.__main__ import main
 from services.common.engines.onnx_cpu import OnnxCpuEngine
+from services.common.errors import ConfigError
 from services.generation.generate import generate
 from services.generation.model import read_model
 from tests.unit.generation.fakes import disks
@@ -61,6 +62,35 @@ def test_train_writes_a_model_with_its_card(dataset: Path, tmp_path: Path, capsy
     assert again.description.sha256 == stored.description.sha256
     assert (stored.description.licence, again.description.licence) == ("CC-BY-4.0", "")
     assert "Licence of the weights: not stated." in again.card()
+
+
+SMALL = {
+    "generator": "{batch: 2, crop_px: 32, width: 20, blocks: 1, discriminator_width: 8}",
+    "segmenter": "{batch: 1, crop_px: 32, network: {widths: [4, 6]}}",
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "measure"),
+    [
+        ("generator", "services.training.generator.job.measure_fidelity"),
+        ("segmenter", "services.training.segmenter.job.score"),
+    ],
+)
+def test_a_model_that_cannot_be_measured_leaves_the_one_before_whole(
+    dataset: Path, tmp_path: Path, what: str, measure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ConfigError("expected a measure; got none")
+
+    (tmp_path / "small.yaml").write_text(SMALL[what])
+    words = ["train", what, str(dataset), "--out", str(tmp_path / "out"), "--hyper", str(tmp_path / "small.yaml")]
+    main([*words, "--steps", "1", "--quiet"])
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    monkeypatch.setattr(measure, fail)
+    with pytest.raises(SystemExit):
+        main([*words, "--steps", "1", "--version", "2", "--quiet"])
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
 @pytest.mark.parametrize("more", [("--remarks", "absent.txt"), ("--licence", "CC BY 4.0"), ()])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +18,14 @@ torch = pytest.importorskip("torch", reason="training needs torch: the `training
 
 from services.cli.__main__ import main
 from services.common.errors import InvalidArgument
-from services.training.datasets.dataset import read_manifest, read_pair
+from services.training.datasets.dataset import read_manifest, read_pair, write_manifest
 from services.training.segmenter.network import NetworkConfig
-from services.training.segmenter.trainer import TrainConfig
+from services.training.segmenter.trainer import TrainConfig, Trainer
 from services.training.utility.arms import arms_of, generated_path, held_out
 from services.training.utility.experiment import Experiment, Outcome
+from services.training.utility.images import generate_missing
 from services.training.utility.table import as_text, lines_of
+from tests.unit.generation.fakes import BoxEngine, description
 
 TINY = TrainConfig(steps=3, batch=2, crop_px=32, network=NetworkConfig((4, 6)), bfloat16=False)
 
@@ -159,6 +164,48 @@ def test_a_model_makes_the_images_once(dataset: Path, tmp_path: Path) -> None:
     written = [path.stat().st_mtime_ns for path in images]
     main([*words, "--seeds", "1", "--steps", "2"])
     assert [path.stat().st_mtime_ns for path in images] == written
+
+
+def test_a_dataset_that_was_made_again_gets_images_of_its_own(dataset: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(dataset, tmp_path / "copied")
+    words = ["utility", str(copied), "--model", "fluo-nuclei", "--out", str(tmp_path / "out"), "--quiet"]
+    main([*words, "--seeds", "1", "--steps", "1"])
+    manifest = read_manifest(copied)
+    write_manifest(copied, replace(manifest, entries=tuple(replace(one, sha256="b") for one in manifest.entries)))
+    main([*words, "--seeds", "1", "--steps", "1"])
+    folders = sorted((tmp_path / "out.work" / "images").iterdir())
+    assert [len(list(folder.glob("*.png"))) for folder in folders] == [3, 3]
+
+
+def test_a_baseline_whose_network_is_for_patches_makes_the_images(dataset: Path, tmp_path: Path) -> None:
+    model = replace(description(), halo_px=None)
+    assert list(generate_missing(dataset, read_manifest(dataset), model, BoxEngine(), 0, tmp_path)) == [1, 2, 3]
+    assert len(list(tmp_path.glob("*.png"))) == 3
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_an_interrupted_command_exits_by_its_signal_and_says_what_to_type(
+    dataset: Path,
+    generated: Path,
+    tmp_path: Path,
+    number: signal.Signals,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(trainer: Trainer) -> dict[str, float]:
+        os.kill(os.getpid(), number)
+        return step(trainer)
+
+    step = Trainer.train_step
+    monkeypatch.setattr(Trainer, "train_step", interrupted)
+    words = ["utility", str(dataset), "--generated", str(generated), "--out", str(tmp_path / "my table")]
+    with pytest.raises(SystemExit) as left:
+        main([*words, "--seeds", "1", "--steps", "3"])
+    assert left.value.code == code
+    said = capsys.readouterr().err
+    assert "interrupted after step 1, which is saved; to go on, type\n  biosynth utility" in said
+    assert f"--out '{tmp_path}/my table'" in said
 
 
 def test_a_model_of_another_schema_is_refused(

@@ -6,6 +6,8 @@ import argparse
 import hashlib
 import json
 import os
+import shlex
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +20,10 @@ from services.generation.config import GenerationConfig
 from services.generation.device import choose_engine
 from services.generation.model import ModelShelf
 from services.training.datasets.dataset import DatasetManifest, fingerprint, read_manifest
+from services.training.stopping import TrainingInterrupted
 
 if TYPE_CHECKING:
-    from services.training.utility.experiment import Experiment
+    from services.training.utility.experiment import Experiment, Outcome
 
 FORMAT = "biosynth.utility/1"
 PARTS = ("cells", "nuclei")
@@ -64,16 +67,11 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     manifest = read_manifest(arguments.dataset)
     generated = arguments.generated or _generated(arguments, manifest, work / "images", console)
     experiment = _experiment(arguments, manifest, generated, work)
-    outcomes = []
-    with console.progress(total=experiment.steps, unit="step") as bar:
-
-        def tell(segmenter: str, steps: int) -> None:
-            bar.set_description(segmenter)
-            bar.update(steps)
-
-        for outcome in experiment.run(tell):
-            outcomes.append(outcome)
-            console.say(f"{outcome.arm}, seed {outcome.seed}: mean AP {outcome.mean_ap:.3f}, AP50 {outcome.ap50:.3f}")
+    try:
+        outcomes = _outcomes(experiment, console)
+    except TrainingInterrupted as interrupted:
+        console.say(f"{interrupted}, which is saved; to go on, type\n  biosynth {shlex.join(arguments.typed)}")
+        sys.exit(128 + interrupted.signal)
     lines = lines_of(outcomes)
     record = {
         "format": FORMAT,
@@ -98,7 +96,10 @@ def _generated(arguments: argparse.Namespace, manifest: DatasetManifest, folder:
     config = GenerationConfig.from_env(os.environ)
     model = ModelShelf(*config.model_folders).get(arguments.model)
     engine = choose_engine(config.device, config.precision, config.cpu_engine)(model)
-    place = folder / f"{arguments.model}-{model.fingerprint[:12]}-{arguments.seed}"
+    # Of the dataset too: one that was made again keeps its pairs' names, but not their references.
+    place = folder / "-".join(
+        (arguments.model, model.fingerprint[:12], fingerprint(arguments.dataset)[:12], str(arguments.seed))
+    )
     with console.progress(total=images_of(manifest), unit="image") as bar:
         for _ in generate_missing(arguments.dataset, manifest, model.description, engine, arguments.seed, place):
             bar.update(1)
@@ -122,6 +123,21 @@ def _experiment(arguments: argparse.Namespace, manifest: DatasetManifest, genera
         _digest(arguments.dataset, generated),
         work,
     )
+
+
+def _outcomes(experiment: Experiment, console: Console) -> list[Outcome]:
+    """Train and test all segmenters. Raises TrainingInterrupted after SIGINT or SIGTERM."""
+    outcomes = []
+    with console.progress(total=experiment.steps, unit="step") as bar:
+
+        def tell(segmenter: str, steps: int) -> None:
+            bar.set_description(segmenter)
+            bar.update(steps)
+
+        for outcome in experiment.run(tell):
+            outcomes.append(outcome)
+            console.say(f"{outcome.arm}, seed {outcome.seed}: mean AP {outcome.mean_ap:.3f}, AP50 {outcome.ap50:.3f}")
+    return outcomes
 
 
 def _digest(dataset: Path, generated: Path) -> str:

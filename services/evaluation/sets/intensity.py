@@ -15,7 +15,8 @@ QUANTUM = 1.0 / 255.0  # one grey level
 def measure_intensity(field: Field) -> Features:
     """Background, contrast and spread of a field, (1, 3); no row without labels of objects.
 
-    Defined as in docs/method.md, Appearance, but for the background, which is the plain median. Contrast and spread are NaN where there are no objects.
+    Defined as in docs/method.md, Appearance, but for the background, which is the plain median. Contrast and spread are
+    NaN where there are no objects.
     """
     objects = find_objects(field)
     if objects is None:

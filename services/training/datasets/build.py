@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,30 +67,34 @@ def build(recipe: Recipe, root: Path, folder: Path) -> Iterator[Job]:
     folder.mkdir(parents=True, exist_ok=True)
     # A manifest marks a folder as complete: it must go before pairs are overwritten.
     (folder / MANIFEST).unlink(missing_ok=True)
+    entries = []
     for job in jobs:
         try:
             image = decode_image(job.path.read_bytes())
             segmentation = _segmentation(job, root, image, schema)
-            write_pair(_entry(job, instances(schema)), image, segmentation, schema, folder)
+            entries.append(write_pair(_entry(job, instances(schema)), image, segmentation, schema, folder))
         except BiosynthError as error:
             raise InvalidArgument(f"{job.path}: {error.message}") from error
         yield job
     provenance = tuple(f"{source.name}: {source.credit}" for source in recipe.sources)
-    entries = tuple(_entry(job, instances(schema)) for job in jobs)
     write_manifest(
-        folder, DatasetManifest(recipe.name, schema.name, schema.version, roles_of(schema), entries, provenance)
+        folder, DatasetManifest(recipe.name, schema.name, schema.version, roles_of(schema), tuple(entries), provenance)
     )
 
 
-def write_pair(entry: Entry, image: Image, segmentation: Segmentation, schema: Schema, folder: Path) -> None:
-    """Draw and write one pair with its labels. Raises InvalidArgument for sizes that differ."""
+def write_pair(entry: Entry, image: Image, segmentation: Segmentation, schema: Schema, folder: Path) -> Entry:
+    """Draw and write one pair with its labels; returns the entry with their digest.
+
+    Raises InvalidArgument for sizes that differ.
+    """
     if segmentation.shape != image.shape:
         raise InvalidArgument(f"expected labels of the image's size, {image.shape}; got {segmentation.shape}")
     rendered = render(segmentation, schema, image=image)
-    for part, name in entry.labels.items():
-        (folder / name).write_bytes(encode_png(_sixteen_bit(getattr(segmentation, part))))
-    (folder / entry.image).write_bytes(encode_png(to_eight_bit(image)))
-    (folder / entry.reference).write_bytes(encode_png(rendered.reference))
+    planes: dict[str, NDArray[Any]] = {entry.image: to_eight_bit(image), entry.reference: rendered.reference}
+    planes |= {name: _sixteen_bit(getattr(segmentation, part)) for part, name in entry.labels.items()}
+    for name, plane in planes.items():
+        (folder / name).write_bytes(encode_png(plane))
+    return replace(entry, sha256=_digest(planes.values()))
 
 
 def instances(schema: Schema) -> list[str]:
@@ -121,6 +126,14 @@ def _sixteen_bit(labels: Labels) -> NDArray[np.uint16]:
     return labels.astype(np.uint16)
 
 
+def _digest(planes: Iterable[NDArray[Any]]) -> str:
+    # Of pixels, not of files: another version of the PNG library may write the same ones otherwise.
+    digest = hashlib.sha256()
+    for plane in planes:
+        digest.update(f"{plane.dtype} {plane.shape} ".encode() + plane.tobytes())
+    return digest.hexdigest()
+
+
 def _entry(job: Job, parts: Sequence[str]) -> Entry:
     files = (f"{job.id}.reference.png", f"{job.id}.image.png")
     labels = {part: f"{job.id}.{part}.png" for part in parts}
@@ -149,9 +162,10 @@ def _jobs(source: Source, root: Path) -> Iterator[Job]:
 
 def _by_prefix(path: Path, source: Source) -> tuple[str, str]:
     if not isinstance(source.split, str):
-        for prefix, split in source.split.items():
-            if path.name.startswith(prefix):
-                return split, prefix
+        # The longest: else `well1` would take the images of `well10`.
+        prefix = max(filter(path.name.startswith, source.split), key=len, default=None)
+        if prefix is not None:
+            return source.split[prefix], prefix
     raise InvalidArgument(f"expected a split for {path.name} in source {source.name}; add it to {source.split}")
 
 

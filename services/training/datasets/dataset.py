@@ -33,6 +33,7 @@ class Entry:
     image: str
     labelled_by: str = ""  # the segmenter that made some of the labels; empty: people made all
     labels: Mapping[str, str] = field(default_factory=dict)  # instance label maps, 16-bit PNG, by part
+    sha256: str = ""  # of the pixels of image, reference and labels; "": written by a version that kept none
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def read_manifest(folder: Path) -> DatasetManifest:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 of the list of pairs, which names a dataset."""
+    """SHA-256 of the list of pairs, which names a dataset: the list has a digest of each pair's pixels."""
     return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
 
 

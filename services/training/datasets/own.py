@@ -71,6 +71,7 @@ def make_own(manifest: DatasetManifest, pictures: Sequence[Picture], folder: Pat
     schema = named(manifest.schema_name)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
+    written = []
     for entry, picture in zip(manifest.entries, pictures, strict=True):
         if picture.labels is None:
             raise InvalidArgument(f"expected labels of image {picture.name!r:.80}; got none")
@@ -82,9 +83,9 @@ def make_own(manifest: DatasetManifest, pictures: Sequence[Picture], folder: Pat
         # Numbered from 1, so that any numbers fit 16 bit.
         counted: dict[str, Any] = {name: _counted(getattr(picture.labels, name)) for name in entry.labels}
         segmentation = with_absent(replace(picture.labels, **counted), set(schema.parts) - set(picture.labels.parts))
-        write_pair(entry, picture.image, segmentation, schema, folder)
+        written.append(write_pair(entry, picture.image, segmentation, schema, folder))
         yield entry
-    write_manifest(folder, manifest)
+    write_manifest(folder, replace(manifest, entries=tuple(written)))
 
 
 def _counted(labels: Labels) -> Labels:

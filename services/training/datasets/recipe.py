@@ -20,7 +20,8 @@ sources:                                 # one or more
   - name: plate1
     images: plate1/images/*.tif          # below --data
     labels: {nuclei: plate1/masks}       # masks of the images' names; of each part that the schema needs
-    split: {wellA: train, wellB: val}    # by how file names begin; or a CSV with columns id, split and maybe group
+    split: {wellA: train, wellB: val}    # by how file names begin, the longest that fits; or a CSV with columns id,
+                                         # split and maybe group
     segmenter: ""                        # optional, as all below: finds the parts that have no labels
     absent: []                           # parts that these images do not show, such as [wound]
     credit: who made them, licence       # goes into the model's card
@@ -42,7 +43,8 @@ class Source:
 
     images: glob below the data root. labels: part to folder of label maps with the images' stems; parts without labels
     come from `segmenter`. absent: parts that these images do not show (an assay without a wound). split: path of a CSV
-    with columns id, split and maybe group; or a mapping from group to split, a group being a prefix of file names.
+    with columns id, split and maybe group; or a mapping from group to split, a group being a prefix of file names, the
+    longest that a name begins with.
     """
 
     name: str

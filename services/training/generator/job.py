@@ -13,7 +13,7 @@ import torch
 from services.common.engines.cores import usable_cores
 from services.common.engines.onnx_cpu import OnnxCpuEngine
 from services.generation.conditions import plane_count
-from services.generation.model import WEIGHTS
+from services.generation.model import DESCRIPTION, WEIGHTS
 from services.reference.schemas import named
 from services.training.card import training_record
 from services.training.datasets.dataset import fingerprint, read_manifest
@@ -26,6 +26,7 @@ from services.training.generator.publish import Naming, describe, publish
 from services.training.generator.trainer import TrainConfig, Trainer
 from services.training.loop import run
 from services.training.ranks import Ranks
+from services.training.replacing import replaced
 from services.training.telling import Reporter
 
 
@@ -63,11 +64,12 @@ def train_generator(job: Job, reporter: Reporter, ranks: Ranks) -> dict[str, Any
     record = training_record(manifest.name, counts, trainer.seconds, job.config) | {
         "weights": _told(best, trainer.steps)
     }
-    description = publish(trainer.best if best else trainer.average, job.naming, manifest, fields, record, job.out)
-    engine = OnnxCpuEngine(job.out / WEIGHTS)
-    metrics = measure_fidelity(job.dataset, manifest, description, engine)
-    write_picture(job.out, description, engine, scratched_kinds(named(manifest.schema_name), fields))
-    describe(job.out, description, manifest.provenance, metrics, job.remarks)
+    with replaced(job.out, DESCRIPTION) as made:
+        description = publish(trainer.best if best else trainer.average, job.naming, manifest, fields, record, made)
+        engine = OnnxCpuEngine(made / WEIGHTS)
+        metrics = measure_fidelity(job.dataset, manifest, description, engine)
+        write_picture(made, description, engine, scratched_kinds(named(manifest.schema_name), fields))
+        describe(made, description, manifest.provenance, metrics, job.remarks)
     reporter.say(f"wrote {job.out}: {description.parameters:,} parameters, {record['minutes']} minutes of training")
     return {"model": job.naming.name, "folder": str(job.out), "training": record, "metrics": dict(metrics)}
 

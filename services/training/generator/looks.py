@@ -11,11 +11,20 @@ import numpy as np
 from services.common.engines.onnx_cpu import OnnxCpuEngine
 from services.common.errors import InvalidArgument
 from services.generation.looks import AppearanceRecord, describe_labels, record_of
-from services.generation.model import CARD, PICTURE, WEIGHTS, ModelDescription, read_model, write_description
+from services.generation.model import (
+    CARD,
+    DESCRIPTION,
+    PICTURE,
+    WEIGHTS,
+    ModelDescription,
+    read_model,
+    write_description,
+)
 from services.reference.schemas import named
 from services.training.datasets.dataset import read_manifest
 from services.training.generator.crops import Field, load_fields
 from services.training.generator.picture import scratched_kinds, write_picture
+from services.training.replacing import replaced
 
 # Enough to span the looks of a training set; each is a line of model.json.
 MOST_RECORDS = 400
@@ -68,12 +77,12 @@ def renew_looks(folder: Path, dataset: Path, version: str) -> ModelDescription:
     if not records:
         raise InvalidArgument("expected training images that show objects; got none")
     renewed = replace(description, version=version, records=records)
-    write_description(folder, renewed)
-    card = folder / CARD
-    if card.is_file():
-        _, _, rest = card.read_text(encoding="utf-8").partition("\n")
-        card.write_text(f"# {renewed.name} {version}\n{rest}", encoding="utf-8")
-    if (folder / PICTURE).is_file():
-        scratched = scratched_kinds(named(manifest.schema_name), fields)
-        write_picture(folder, renewed, OnnxCpuEngine(folder / WEIGHTS), scratched)
+    with replaced(folder, DESCRIPTION) as made:
+        write_description(made, renewed)
+        if (card := folder / CARD).is_file():
+            _, _, rest = card.read_text(encoding="utf-8").partition("\n")
+            (made / CARD).write_text(f"# {renewed.name} {version}\n{rest}", encoding="utf-8")
+        if (folder / PICTURE).is_file():
+            scratched = scratched_kinds(named(manifest.schema_name), fields)
+            write_picture(made, renewed, OnnxCpuEngine(folder / WEIGHTS), scratched)
     return renewed

@@ -14,14 +14,31 @@ from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 from services.common.errors import ConfigError
 from services.generation.conditions import TEXTURE_SCALES_PX
 from services.training.average import update_average
+from services.training.bounds import ABOVE_0, SEED, SHARE, Bounds, between, check_bounds
 from services.training.generator import losses
-from services.training.generator.architectures import OWN, build_discriminator, build_generator
+from services.training.generator.architectures import OWN, PIX2PIX, build_discriminator, build_generator
 from services.training.generator.crops import Batch, Crops
 from services.training.ranks import ALONE, Ranks
 from services.training.training import Training
 
 # Losses by name: the weight of each, and what computes it.
 Terms: TypeAlias = dict[str, tuple[float, Callable[[], Tensor]]]
+
+_WEIGHTS = tuple(f"{name}_weight" for name in ("adversarial", "coarse", "matching", "texture", "spectrum", "l1"))
+_BOUNDS = {
+    **dict.fromkeys(("steps", "batch", "crop_px", "discriminator_width"), between(1)),
+    **dict.fromkeys(("learning_rate", "discriminator_rate"), ABOVE_0),
+    **dict.fromkeys(("jitter_px", *_WEIGHTS), between(0)),
+    **dict.fromkeys(("judged_from", "ema_decay"), SHARE),
+    "beta2": Bounds("from 0, below 1", lambda one: 0 <= one < 1),  # what Adam takes
+    "seed": SEED,
+}
+# The default network's last layers have a fifth of its width. A U-Net takes two steps at least, and at most those that
+# bring a patch of 256 px to one pixel.
+_NETWORK_BOUNDS = {
+    OWN: {"width": between(5), "blocks": between(0)},
+    PIX2PIX: {"width": between(1), "blocks": between(2, 8)},
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +48,7 @@ class TrainConfig:
     A loss of weight 0 is not computed; without adversarial and matching loss there is no discriminator. judged_from:
     share of the steps after which it begins; the other losses teach alone until then, two steps in the time of one.
     blocks: of pix2pix its steps down. jitter_px: how far windows may reach into the mirrored surroundings of a field.
+    Raises ConfigError for numbers that no training can have.
     """
 
     architecture: str = OWN
@@ -55,6 +73,9 @@ class TrainConfig:
     blocks: int = 4
     bfloat16: bool = True
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_bounds(self, _BOUNDS | _NETWORK_BOUNDS.get(self.architecture, {}))
 
 
 class Trainer(Training):

@@ -14,7 +14,17 @@ from services.common.errors import InvalidArgument
 from services.common.imaging.labels import Labels
 from services.segmentation.learned.normalisation import normalised
 from services.training.augmentation import Symmetry
+from services.training.bounds import ABOVE_0, SHARE, between, check_bounds, range_of
 from services.training.segmenter.targets import targets_of
+
+_BOUNDS = {
+    **dict.fromkeys(("scale", "blur", "coarse"), range_of(ABOVE_0)),
+    "noise": range_of(between(0)),
+    **dict.fromkeys(("gamma", "gain", "offset", "slope"), between(0)),
+    **dict.fromkeys(
+        (f"{name}_chance" for name in ("scale", "intensity", "blur", "noise", "slope", "invert", "coarse")), SHARE
+    ),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +48,7 @@ class Augmentation:
     scale: magnification, drawn evenly in its logarithm. gamma, gain, offset: deviations of normal draws, the first two
     of logarithms. blur: sigma in px. noise: deviation. slope: of uneven light, deviation from edge to edge. invert:
     dark for bright, as phase contrast is on the other side of its focus. coarse: reduced so far and enlarged again, as
-    images of small objects are for the network.
+    images of small objects are for the network. Raises ConfigError for numbers that cannot be.
     """
 
     scale: tuple[float, float] = (0.5, 2.0)
@@ -57,11 +67,15 @@ class Augmentation:
     coarse: tuple[float, float] = (0.4, 0.8)
     coarse_chance: float = 0.0
 
+    def __post_init__(self) -> None:
+        check_bounds(self, _BOUNDS)
+
 
 class Crops:
     """Draws batches: first a source, then a field of it, then scale, origin, symmetry and light.
 
-    sources: fields by kind; kinds are equally likely, however many fields each has. Raises InvalidArgument for none.
+    sources: fields by kind; kinds are equally likely, however many fields each has. Raises InvalidArgument for none, or
+    where no field shows an object.
     """
 
     def __init__(
@@ -73,6 +87,11 @@ class Crops:
     ) -> None:
         if not sources or not all(sources):
             raise InvalidArgument("expected at least one labelled field of every kind to train on; got none")
+        if not any(field.labels.any() for fields in sources for field in fields):
+            raise InvalidArgument(
+                f"expected training fields whose labels show objects; got {sum(map(len, sources))} fields without any; "
+                "look at their masks, or split anew, and make the dataset again with `biosynth dataset`"
+            )
         self._sources, self._side, self._augmentation, self.generator = sources, side_px, augmentation, generator
 
     def batch(self, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -119,7 +138,7 @@ class Crops:
             plane = plane + draw.normal(0, draw.uniform(*how.noise), image.shape)
         result = plane.astype(np.float32)
         if how.coarse_chance and draw.random() < how.coarse_chance:
-            reduced = _resized(result, round(len(result) * draw.uniform(*how.coarse)))
+            reduced = _resized(result, max(1, round(len(result) * draw.uniform(*how.coarse))))
             result = _resized(reduced, len(result))
         return result
 

@@ -16,6 +16,7 @@ from services.common.engines.onnx_cpu import OnnxCpuEngine
 from services.common.imaging.labels import Labels
 from services.segmentation.learned.model import (
     CARD,
+    DESCRIPTION,
     OUTPUTS,
     WEIGHTS,
     SegmenterDescription,
@@ -31,6 +32,7 @@ from services.training.datasets.dataset import (
 from services.training.loop import run
 from services.training.onnx_export import export_onnx
 from services.training.ranks import Ranks
+from services.training.replacing import replaced
 from services.training.segmenter.examination import Examination
 from services.training.segmenter.fields import choose_part, entries_by_source, read_eight_bit, read_field
 from services.training.segmenter.scores import Score, score
@@ -74,14 +76,15 @@ def train_segmenter(job: Job, reporter: Reporter, ranks: Ranks) -> dict[str, Any
         return {}
     counts = {source: len(entries) for source, entries in chosen.items()}
     record = training_record(manifest.name, counts, trainer.seconds, job.config)
-    model = _publish(job, part, trainer, record, typical_sizes(fields))
-    engine = OnnxCpuEngine(job.out / WEIGHTS)
+    with replaced(job.out, DESCRIPTION) as made:
+        model = _publish(job, part, trainer, record, typical_sizes(fields), made)
+        engine = OnnxCpuEngine(made / WEIGHTS)
 
-    def find(image: NDArray[np.uint8]) -> Labels:
-        return find_objects(image, model, engine).labels
+        def find(image: NDArray[np.uint8]) -> Labels:
+            return find_objects(image, model, engine).labels
 
-    scores = {source: score(some, find) for source, some in tests.items()}
-    _write_card(job, model, manifest, scores)
+        scores = {source: score(some, find) for source, some in tests.items()}
+        _write_card(job, model, manifest, scores, made)
     reporter.say(f"wrote {job.out}: {model.parameters:,} parameters, {record['minutes']} minutes of training")
     return {
         "segmenter": job.name,
@@ -92,10 +95,10 @@ def train_segmenter(job: Job, reporter: Reporter, ranks: Ranks) -> dict[str, Any
 
 
 def _publish(
-    job: Job, part: str, trainer: Trainer, record: Mapping[str, Any], sizes: tuple[float, float]
+    job: Job, part: str, trainer: Trainer, record: Mapping[str, Any], sizes: tuple[float, float], folder: Path
 ) -> SegmenterDescription:
     network = trainer.average
-    sha256 = export_onnx(network, 1, network.config.stride_px, OUTPUTS, job.out / WEIGHTS)
+    sha256 = export_onnx(network, 1, network.config.stride_px, OUTPUTS, folder / WEIGHTS)
     model = SegmenterDescription(
         name=job.name,
         version=job.version,
@@ -110,11 +113,13 @@ def _publish(
         diameter_per_offset=sizes[1],
         training=record,
     )
-    write_segmenter(job.out, model)
+    write_segmenter(folder, model)
     return model
 
 
-def _write_card(job: Job, model: SegmenterDescription, manifest: DatasetManifest, scores: Mapping[str, Score]) -> None:
+def _write_card(
+    job: Job, model: SegmenterDescription, manifest: DatasetManifest, scores: Mapping[str, Score], folder: Path
+) -> None:
     rows = [
         f"| {source} | {found.fields} | "
         + " | ".join(f"{v:.3f} ({a:.3f} to {b:.3f})" for v, a, b in (found.ap50, found.ap75, found.mean_ap))
@@ -135,7 +140,7 @@ def _write_card(job: Job, model: SegmenterDescription, manifest: DatasetManifest
     )
     title, last = f"{model.name} {model.version}", ("Remarks", job.remarks)
     write_card(
-        job.out / CARD,
+        folder / CARD,
         title,
         model.description,
         facts,

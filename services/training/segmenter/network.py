@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own convention)
 
 from services.segmentation.learned.outputs import PLANES
+from services.training.bounds import between, check_bounds, each
 
 
 @dataclass(frozen=True)
@@ -16,10 +17,13 @@ class NetworkConfig:
     """widths: channels at full resolution, at half of it, and so on.
 
     A U-Net after Ronneberger et al. (MICCAI, 2015) whose paths are added as in LinkNet of Chaurasia and Culurciello
-    (VCIP, 2017).
+    (VCIP, 2017). Raises ConfigError for a width below 1.
     """
 
     widths: tuple[int, ...] = (16, 32, 64, 192)
+
+    def __post_init__(self) -> None:
+        check_bounds(self, {"widths": each(between(1))})
 
     @property
     def stride_px(self) -> int:

@@ -16,10 +16,12 @@ def typical_sizes(sources: Sequence[Sequence[LabelledField]]) -> tuple[float, fl
     """Diameter in pixels of a typical object, and that over the mean distance of its pixels to its centre.
 
     sources: fields by kind, as `Crops` takes them. The diameter is the median over fields of the kind with the largest
-    objects: enlarging smaller ones costs time, but reducing larger ones would lose their detail.
+    objects: enlarging smaller ones costs time, but reducing larger ones would lose their detail. Fields and kinds that
+    show no object say nothing of it; some field does, as `Crops` makes sure.
     """
-    diameters = [[_diameter(field.labels) for field in fields if field.labels.any()] for fields in sources]
-    shapes = [_diameter(f.labels) / _mean_offset(f.labels) for fields in sources for f in fields if f.labels.any()]
+    shown = [[field.labels for field in fields if field.labels.any()] for fields in sources]
+    diameters = [[_diameter(labels) for labels in kind] for kind in shown if kind]
+    shapes = [_diameter(labels) / _mean_offset(labels) for kind in shown for labels in kind]
     return max(float(np.median(some)) for some in diameters), float(np.median(shapes))
 
 

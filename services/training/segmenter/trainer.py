@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from services.common.errors import ConfigError
 from services.training.average import update_average
+from services.training.bounds import ABOVE_0, SEED, SHARE, between, check_bounds
 from services.training.ranks import ALONE, Ranks
 from services.training.segmenter.crops import Augmentation, Crops, LabelledField
 from services.training.segmenter.losses import segmentation_losses
@@ -19,11 +21,18 @@ from services.training.training import Training
 _WARM_UP_STEPS = 200
 _LAST_RATE = 0.02  # of the learning rate
 _LARGEST_GRADIENT = 5.0
+_BOUNDS = {
+    **dict.fromkeys(("steps", "batch", "crop_px"), between(1)),
+    "learning_rate": ABOVE_0,
+    "weight_decay": between(0),
+    "ema_decay": SHARE,
+    "seed": SEED,
+}
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Hyper-parameters of one training, saved beside the weights."""
+    """Hyper-parameters of one training, saved beside the weights. Raises ConfigError for numbers that none can have."""
 
     steps: int = 6000
     batch: int = 8
@@ -35,6 +44,11 @@ class TrainConfig:
     augmentation: Augmentation = field(default_factory=Augmentation)
     bfloat16: bool = True
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_bounds(self, _BOUNDS)
+        if self.crop_px % (stride := self.network.stride_px):
+            raise ConfigError(f"expected crop_px as a multiple of {stride}, the network's stride; got {self.crop_px}")
 
 
 class Trainer(Training):

@@ -12,6 +12,7 @@ from services.common.errors import InvalidArgument
 from services.common.imaging.images import encode_png
 from services.generation.generate import generate
 from services.generation.model import ModelDescription
+from services.generation.tilings import usual_tiling
 from services.training.datasets.dataset import DatasetManifest, read_pair
 from services.training.segmenter.fields import entries_by_source
 from services.training.utility.arms import generated_path
@@ -43,6 +44,7 @@ def generate_missing(
             _, reference = read_pair(folder, entry)
             own_seed = int(np.random.default_rng([seed, *entry.id.encode()]).integers(2**32))
             partial = path.with_suffix(".partial")
-            partial.write_bytes(encode_png(generate(reference, model, engine, own_seed).image))
+            made = generate(reference, model, engine, own_seed, tiling=usual_tiling(model))
+            partial.write_bytes(encode_png(made.image))
             partial.replace(path)
         yield done

@@ -23,6 +23,7 @@ from services.training.datasets.dataset import (
     DatasetManifest,
     Entry,
     check_groups,
+    fingerprint,
     read_manifest,
     read_pair,
     write_manifest,
@@ -86,6 +87,28 @@ def test_a_dataset_is_built_twice_alike(tmp_path: Path) -> None:
     assert len(first) == 3 * 3 + 1  # image, reference and labels of each field, and the list
 
 
+@pytest.mark.parametrize("folder", ["images", "labels"])
+def test_a_dataset_of_other_pixels_has_another_fingerprint(tmp_path: Path, folder: str) -> None:
+    _data(tmp_path / "data")
+    first = fingerprint(_built(tmp_path))
+    path = tmp_path / "data" / folder / "b.png"
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None
+    pixels[9, 9] = 0
+    cv2.imwrite(str(path), pixels)
+    assert fingerprint(_built(tmp_path)) != first
+
+
+def test_a_dataset_of_a_former_version_without_digests_is_read(tmp_path: Path) -> None:
+    _data(tmp_path / "data")
+    folder = _built(tmp_path)
+    built, body = read_manifest(folder), json.loads((folder / MANIFEST).read_text())
+    for entry in body["entries"]:
+        assert len(entry.pop("sha256")) == 64
+    (folder / MANIFEST).write_text(json.dumps(body))
+    assert read_manifest(folder) == replace(built, entries=tuple(replace(entry, sha256="") for entry in built.entries))
+
+
 def test_a_build_that_fails_leaves_no_manifest_and_names_the_file(tmp_path: Path) -> None:
     _data(tmp_path / "data")
     folder = _built(tmp_path)
@@ -115,6 +138,20 @@ def test_images_can_be_split_by_the_prefix_of_their_names(tmp_path: Path) -> Non
         ("syn-a", "train", "a"),
         ("syn-b", "val", "b"),
         ("syn-c", "val", "c"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "split", [{"a": "train", "ab": "val", "c": "train"}, {"c": "train", "ab": "val", "a": "train"}]
+)
+def test_of_prefixes_that_fit_the_longest_decides(tmp_path: Path, split: dict[str, str]) -> None:
+    root = _data(tmp_path / "data")
+    (root / "images" / "b.png").rename(root / "images" / "ab.png")
+    jobs = plan(Recipe("tiny", "nuclei3", (replace(SOURCE, split=split),)), root)
+    assert [(job.id, job.split, job.group) for job in jobs] == [
+        ("syn-a", "train", "a"),
+        ("syn-ab", "val", "ab"),
+        ("syn-c", "train", "c"),
     ]
 
 

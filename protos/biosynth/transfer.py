@@ -70,10 +70,13 @@ def put(url: str, headers: Mapping[str, str], source: bytes | Path, key: str, ti
 
 
 def get(url: str, key: str, max_bytes: int, timeout_s: float) -> bytes:
-    """Receive at most `max_bytes`. Raises BiosynthCallError for more, or where the store refuses or does not answer."""
+    """Receive at most `max_bytes`. Raises BiosynthCallError for more, or where the store refuses or breaks off."""
     try:
         with urllib.request.urlopen(_request(url, key), timeout=timeout_s) as response:  # noqa: S310
             data: bytes = response.read(max_bytes + 1)
+            left: int = response.length or 0  # of Content-Length; reading a number of bytes ends early without an error
+            if left and len(data) <= max_bytes:
+                raise http.client.IncompleteRead(data, left)
     except urllib.error.HTTPError as error:
         with error:
             raise _failed("download", key, error.code) from None
@@ -99,6 +102,8 @@ def _failed(what: str, key: str, cause: int | Exception) -> BiosynthCallError:
         return BiosynthCallError(code, f"the store refused the {what} of {key} with HTTP {cause}", "TRANSFER_FAILED")
     reason = getattr(cause, "reason", cause)
     text = f"the store does not answer the {what} of {key}: {reason}"
+    if isinstance(reason, http.client.IncompleteRead):
+        text = f"the store broke off the {what} of {key}: {reason}"
     if what == "upload" and isinstance(reason, BrokenPipeError | ConnectionResetError):
         # MinIO with a full disk answers before the body and closes; while that is being sent, the answer is lost.
         text = f"the store broke off the upload of {key} ({reason}); one that has no room left does so"

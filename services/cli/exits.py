@@ -17,6 +17,8 @@ _CODES = {
     "RESOURCE_EXHAUSTED": UNREACHABLE,
     "DEADLINE_EXCEEDED": UNREACHABLE,
 }
+# What one request was too large or took too long for: services are there, and may well answer the next.
+_OF_ONE_REQUEST = ("TIMEOUT", "DEVICE_FULL", "MESSAGE_TOO_LARGE", "OBJECT_TOO_LARGE")
 
 
 def exit_code(error: Exception) -> int:
@@ -25,3 +27,8 @@ def exit_code(error: Exception) -> int:
         return _CODES.get(error.status, FAULT)
     code = getattr(error, "code", None)
     return REFUSED if code is None else _CODES.get(code.name, FAULT)
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the next request would fare no better: services or the store are out of reach, overloaded or full."""
+    return exit_code(error) == UNREACHABLE and getattr(error, "reason", "") not in _OF_ONE_REQUEST

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,7 +57,8 @@ def refuse_overwriting(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
 
 def write_file(path: Path, data: bytes) -> None:
     """Write a file so that a kill at any moment leaves the old one, the new one or none, never a part."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # By no process id: those that share a folder may be in containers, where ids are equal.
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:
         with partial.open("wb") as file:
             file.write(data)

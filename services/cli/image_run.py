@@ -84,12 +84,11 @@ def _tell(record: dict[str, Any], files: int, folder: Path, console: Console) ->
 
 
 def _request(arguments: argparse.Namespace, image: LabImage, session: Session) -> RunRequest:
-    name, _, version = arguments.model.partition("/")
     request = RunRequest(
         segmenter=arguments.segmenter,
         schema=arguments.schema,
-        model=name,
-        model_version=version,
+        model=arguments.model.name,
+        model_version=arguments.model.version,
         seed=arguments.seed,
         boundary_thickness_px=arguments.boundary_thickness,
         tier_limits=arguments.tier_limits,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from biosynth.v1.evaluation_pb2 import Field, ImageSet
 from biosynth.v1.types_pb2 import Content
@@ -18,6 +19,19 @@ from services.cli.session import Session
 from services.common.errors import InvalidArgument
 from services.common.imaging.masks.names import ENDINGS_TOLD, find_labels, stem_of
 from services.common.imaging.ometiff import encode_segmentation
+
+
+def set_names(folders: Sequence[Path]) -> list[str]:
+    """What to call the sets in these folders: by the shortest end of its path that no other has; equal ones alike.
+
+    >>> set_names([Path("/lab/real"), Path("/orders/a/images"), Path("/orders/b/images")])
+    ['real', 'a/images', 'b/images']
+    """
+    ends = {
+        folder: [PurePath(*folder.parts[-n:]).as_posix() for n in range(1, len(folder.parts) + 1)] for folder in folders
+    }
+    times = Counter(end for own in ends.values() for end in own)
+    return [next(end for end in ends[folder] if times[end] == 1) for folder in folders]
 
 
 @dataclass(frozen=True)
@@ -37,12 +51,12 @@ class SetReader:
     notes: Notes
     done: Callable[[], object]
 
-    def read(self, paths: Sequence[Path], wish: Wish, masks: MaskFolder | None = None) -> ImageSet:
-        """The images of one folder, one at least. wish: which plane of each.
+    def read(self, name: str, paths: Sequence[Path], wish: Wish, masks: MaskFolder | None = None) -> ImageSet:
+        """The images of one folder as the set of this name. wish: which plane of each.
 
         Raises InvalidArgument for an image without masks, where there are any, and as `read_image` and `read_labels`.
         """
-        images = ImageSet(name=paths[0].parent.resolve().name)
+        images = ImageSet(name=name)
         for path in paths:
             images.fields.append(self._field(path, wish, masks))
             self.done()

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.common.imaging.labels import Mask, Segmentation
+from services.common.imaging.labels import Labels, Mask, Segmentation
 from services.common.imaging.outlines import outlines
 
 RGB = NDArray[np.uint8]
@@ -47,7 +47,7 @@ def outline(image: NDArray[np.uint8], segmentation: Segmentation) -> RGB:
         if labels is not None:
             # Thick enough to survive the panel's shrinking.
             edges = outlines(labels, round(max(1.0, labels.shape[0] / PANEL_HEIGHT_PX)))
-            canvas[edges > 0] = _palette(int(labels.max()))[edges[edges > 0]]
+            canvas[edges > 0] = _hues(edges[edges > 0])
     return canvas
 
 
@@ -71,10 +71,12 @@ def _tinted(canvas: RGB, wound: Mask) -> RGB:
     return result
 
 
-def _palette(count: int) -> RGB:
-    hues = (np.arange(count + 1) * HUE_STEP % 1.0 * 180).astype(np.uint8)
-    hsv = np.stack([hues, np.full_like(hues, 200), np.full_like(hues, 255)], axis=1)[None]
-    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0], np.uint8)
+def _hues(labels: Labels) -> RGB:
+    """A colour for each: (N,) to (N, 3). Labels may be of any size, as of masks from elsewhere."""
+    hsv = np.full((1, 180, 3), (0, 200, 255), np.uint8)
+    hsv[0, :, 0] = np.arange(180)  # OpenCV's hues, in steps of two degrees
+    circle = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0], np.uint8)
+    return circle[(labels * HUE_STEP % 1.0 * 180).astype(np.uint8)]
 
 
 def _scaled(panel: RGB) -> RGB:

@@ -58,7 +58,8 @@ def add_folders(parser: argparse._ActionsContainer) -> None:
 def dataset_of(arguments: argparse.Namespace, work: Path, console: Console) -> Path:
     """Return the folder of the dataset; from --images and --labels it is made in `work`, unless it is there.
 
-    Raises ConfigError unless one of both is asked for; InvalidArgument for folders that do not fit, naming files.
+    Raises ConfigError unless one of both is asked for; InvalidArgument for folders that do not fit, naming files, and
+    for --out or --work among images.
     """
     folders = (arguments.images, arguments.labels)
     if arguments.dataset and not any(folders):
@@ -67,6 +68,7 @@ def dataset_of(arguments: argparse.Namespace, work: Path, console: Console) -> P
         raise ConfigError("expected a DATASET made by `biosynth dataset`, or --images DIR and --labels DIR")
     if not arguments.part:
         raise ConfigError("expected --part with --images: whether the labels show `nuclei` or `cells`")
+    _check_apart(arguments, (arguments.out, work))
     make_dataset(arguments, named(SCHEMAS[arguments.part]), work / "dataset", console)
     return work / "dataset"
 
@@ -74,8 +76,10 @@ def dataset_of(arguments: argparse.Namespace, work: Path, console: Console) -> P
 def make_dataset(arguments: argparse.Namespace, schema: Schema, folder: Path, console: Console) -> DatasetManifest:
     """Make the dataset of --images and --labels in a folder, unless it is there; images over limits are left out.
 
-    Raises InvalidArgument for folders that do not fit, or where fewer than two images are fit to train on.
+    Raises InvalidArgument for folders that do not fit, that of the dataset among them, or where fewer than two images
+    are fit to train on.
     """
+    _check_apart(arguments, (folder,))
     notes = Notes()
     pairs = pair_up(arguments.images, arguments.labels, notes)
     _check_rest(arguments.labels, pairs)
@@ -94,6 +98,16 @@ def make_dataset(arguments: argparse.Namespace, schema: Schema, folder: Path, co
     write_file(folder / QUALITY, csv_of(found))
     _tell(manifest, found, folder, console)
     return manifest
+
+
+def _check_apart(arguments: argparse.Namespace, folders: Sequence[Path]) -> None:
+    """Refuse to write into a folder of images or labels: what is written would be taken for more of them."""
+    given = {arguments.images.resolve(), arguments.labels.resolve()}
+    if struck := [folder for folder in folders if folder.resolve() in given]:
+        raise InvalidArgument(
+            "expected --out and --work apart from images and labels, which results would be among; got "
+            f"{struck[0]}; choose another folder, such as one below it"
+        )
 
 
 def _judged(pictures: LabelledImages, arguments: argparse.Namespace, console: Console) -> list[Quality]:

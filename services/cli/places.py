@@ -94,6 +94,10 @@ class Prefix:
     def __str__(self) -> str:
         return f"{_S3}{self._bucket}/{self._prefix}".rstrip("/")
 
+    def has(self, name: str) -> bool:
+        """Whether a file is there; whoever may not list the names may still ask for one."""
+        return self._store.head(self._prefix + name) is not None
+
     def names(self) -> list[str]:
         """See Place."""
         return [key.removeprefix(self._prefix) for key in self._store.list(self._prefix)]
@@ -131,3 +135,8 @@ def open_place(text: str, env: Mapping[str, str]) -> Folder | Prefix:
     if bucket != config.bucket or not prefix.strip("/"):
         raise InvalidArgument(f"expected {_S3}{config.bucket}/FOLDER, in the bucket that is configured; got {text}")
     return Prefix(open_store(config), bucket, f"{prefix.strip('/')}/")
+
+
+def path_of(place: Folder | Prefix) -> Path:
+    """What to tell places apart by: of a folder, where it really lies."""
+    return Path(str(place)).resolve() if isinstance(place, Folder) else Path(str(place))

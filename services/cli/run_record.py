@@ -79,11 +79,12 @@ def _reference_record(drawn: RenderResponse, boundary_thickness_px: int) -> dict
 
 def _parameters(arguments: argparse.Namespace, image: LabImage, diameter_px: float | None) -> dict[str, Any]:
     """What was asked for; empty: left to be chosen, estimated or drawn."""
-    names = ("segmenter", "schema", "model", "pixel_size", "until", "force")
+    names = ("segmenter", "schema", "pixel_size", "until", "force")
     return {
         # As numbers, however they were named: those of the file that was sent.
         **{name: image.channels.get(name) for name in ("channel", "nuclei_channel", "cells_channel")},
         **{name: getattr(arguments, name) for name in (*names, "boundary_thickness", "seed")},
+        "model": str(arguments.model),
         "diameter_px": diameter_px,
         "appearance": values_of(arguments),
         "look": "drawn" if SAMPLED in arguments.appearance else "measured",

@@ -15,6 +15,7 @@ from biosynth.v1.types_pb2 import Appearance
 
 from services.cli.images.wish import Wish as ImageWish
 from services.cli.likeness import imitate
+from services.cli.model_names import ModelName
 from services.cli.naming import naming
 from services.cli.places import Place
 from services.cli.run_record import generation_record
@@ -39,12 +40,12 @@ class Drawn:
     has_wound: bool
 
 
-def drawn_by(session: Session, asked: str, zone: bool) -> Drawn:
+def drawn_by(session: Session, asked: ModelName, zone: bool) -> Drawn:
     """The model that is asked for; zone: it must draw wounds.
 
     Raises UnknownName, NoFittingModel where a mask alone is not enough for it, and InvalidArgument.
     """
-    name, _, version = asked.partition("/")
+    name, version = asked
     client = session.client
     models = client.list_models()
     catalogue = catalogue_of(client.list_segmenters(), client.list_schemas(), models)

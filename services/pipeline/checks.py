@@ -13,7 +13,9 @@ from services.common.sought import diameter_of, pixel_size_of, two_channels
 _LAST = (Stage.STAGE_SEGMENT, Stage.STAGE_RENDER)
 # What says how to get from an image to a reference.
 _OF_IMAGES = (
+    "channel",
     "segmenter",
+    "boundary_thickness_px",
     "diameter_px",
     "nuclei_channel",
     "cells_channel",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,16 @@ from biosynth.v1.evaluation_pb2 import CompareSetsRequest, EvaluationResult
 from services.cli.console import Console
 from services.cli.files import check_folder
 from services.cli.folders import list_images
-from services.cli.image_sets import MaskFolder, SetReader
+from services.cli.image_sets import MaskFolder, SetReader, set_names
 from services.cli.images.wish import Wish, add_wish, wish_of
 from services.cli.nearby import nearby
 from services.cli.notes import Notes
 from services.cli.numbers import COUNT, SEED
-from services.cli.places import Folder, open_place
+from services.cli.places import Folder, open_place, path_of
 from services.cli.session import Session, add_endpoint, open_session
+from services.common.errors import InvalidArgument
 from services.evaluation.model_evaluations import check_model
+from services.evaluation.pictures import listed
 
 HELP = "judge sets of generated images against real ones, with a report"
 DESCRIPTION = """\
@@ -35,6 +37,7 @@ Compares folders of generated images with a folder of real ones that trained non
 
 Images with the same name in two folders are pairs. --labels gives what they show: masks with the images' names
 (docs/masks.md); some figures need them. Folders may be s3://BUCKET/FOLDER of the store that BIOSYNTH_STORE_* name."""
+LAST = "metrics.json"  # written last: a report without it is of a command that was killed, and is completed
 MOST_SECONDS = 6 * 3600.0  # the client's own limit, five minutes, is for one image
 
 
@@ -71,15 +74,19 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
     out = open_place(arguments.out, os.environ)
     if isinstance(out, Folder):
         check_folder(Path(arguments.out))
+    elif out.has(LAST):
+        # No refusal: a Job that is tried again finds its own report, and is done.
+        console.warn(f"{out} has a report, and a store's objects are written once: another one would be refused")
     if arguments.model:
         check_model(arguments.model)  # before anything is uploaded
+    names = _names(arguments)
     with nearby(os.environ) as near, open_session(os.environ, arguments.endpoint) as session:
-        request = _request(_near(arguments, near), session, console)
+        request = _request(_near(arguments, near), names, session, console)
         result = session.ask(lambda asked: _compare(asked, session.client, console), request)
     files = {
         "metrics.csv": result.metrics_csv.file,
         "report.html": result.report_html.file,
-        "metrics.json": result.metrics_json.file,
+        LAST: result.metrics_json.file,
     }
     for name, data in files.items():
         out.write(name, data)
@@ -87,7 +94,20 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         console.say(f"{verdict.name}: {verdict.verdict}")
     console.say(f"wrote {', '.join(files)} to {out}; open report.html")
     verdicts = {verdict.name: verdict.verdict for verdict in result.verdicts}
-    console.answer({"verdicts": verdicts, "folder": str(out), "metrics": json.loads(files["metrics.json"])})
+    console.answer({"verdicts": verdicts, "folder": str(out), "metrics": json.loads(files[LAST])})
+
+
+def _names(arguments: argparse.Namespace) -> list[str]:
+    """What the sets are called: real, generated, against and, where there is one, train.
+
+    Raises InvalidArgument for a set that is compared twice, and as `open_place`.
+    """
+    texts = [arguments.real, arguments.generated, *arguments.against, *([arguments.train] if arguments.train else [])]
+    names = set_names([path_of(open_place(text, os.environ)) for text in texts])
+    made = names[1 : 2 + len(arguments.against)]
+    if twice := [name for name in dict.fromkeys(made) if made.count(name) > 1]:
+        raise InvalidArgument(f"expected each folder of generated images once; more than once: {listed(twice)}")
+    return names
 
 
 def _near(arguments: argparse.Namespace, near: Callable[[str], Path]) -> argparse.Namespace:
@@ -99,17 +119,22 @@ def _near(arguments: argparse.Namespace, near: Callable[[str], Path]) -> argpars
     return argparse.Namespace(**vars(arguments) | folders)
 
 
-def _request(arguments: argparse.Namespace, session: Session, console: Console) -> CompareSetsRequest:
+def _request(
+    arguments: argparse.Namespace, names: Sequence[str], session: Session, console: Console
+) -> CompareSetsRequest:
+    """names: of the sets, as `_names` has them."""
     folders = [arguments.real, arguments.generated, *arguments.against, *([arguments.train] if arguments.train else [])]
-    listed = {folder: list_images(folder) for folder in folders}
+    named = dict(zip(folders, names, strict=True))
+    images = {folder: list_images(folder) for folder in folders}
     real, notes = wish_of(arguments), Notes()
     masks = MaskFolder(arguments.labels, arguments.part, real.frame) if arguments.labels else None
-    with console.progress(total=sum(map(len, listed.values())), unit="image") as bar:
+    with console.progress(total=sum(map(len, images.values())), unit="image") as bar:
         sets = SetReader(session, notes, partial(bar.update, 1))
         request = CompareSetsRequest(
-            real=sets.read(listed[arguments.real], real, masks),
+            real=sets.read(named[arguments.real], images[arguments.real], real, masks),
             candidates=[
-                sets.read(listed[folder], Wish(), masks) for folder in (arguments.generated, *arguments.against)
+                sets.read(named[folder], images[folder], Wish(), masks)
+                for folder in (arguments.generated, *arguments.against)
             ],
             judge=arguments.judge,
             seed=arguments.seed,
@@ -118,7 +143,7 @@ def _request(arguments: argparse.Namespace, session: Session, console: Console) 
         )
         request.candidates[0].model = arguments.model
         if arguments.train:
-            request.train.CopyFrom(sets.read(listed[arguments.train], real))
+            request.train.CopyFrom(sets.read(named[arguments.train], images[arguments.train], real))
     notes.tell(console)
     return request
 

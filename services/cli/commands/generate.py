@@ -16,6 +16,7 @@ from services.cli.batch import for_each, raise_for
 from services.cli.console import Console
 from services.cli.files import check_folder, read_input, refuse_overwriting
 from services.cli.likeness import add_likeness, set_likeness
+from services.cli.model_names import model_name
 from services.cli.numbers import SEED
 from services.cli.picture_files import check_picture_name, write_picture
 from services.cli.run_record import generation_record
@@ -53,7 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE|DIR", help="the PNG or TIFF to write; of several, the folder"
     )
-    parser.add_argument("--model", required=True, metavar="NAME[/VERSION]", help="see `biosynth models`")
+    parser.add_argument(
+        "--model", type=model_name, required=True, metavar="NAME[/VERSION]", help="see `biosynth models`"
+    )
     parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="of texture, noise and look (default 0)")
     parser.add_argument(
         "--tiling",
@@ -112,10 +115,9 @@ def _in_folder(paths: Sequence[Path], folder: Path) -> dict[Path, Path]:
 
 def _asked(arguments: argparse.Namespace, session: Session) -> tuple[GenerateRequest, str]:
     """All but the reference, and what was taken for the content of the image to imitate."""
-    name, _, version = arguments.model.partition("/")
     request = GenerateRequest(
-        model=name,
-        model_version=version,
+        model=arguments.model.name,
+        model_version=arguments.model.version,
         seed=arguments.seed,
         appearance=appearance_of(arguments),
         tiling=TILINGS[arguments.tiling],

@@ -12,6 +12,7 @@ from biosynth.v1.generation_pb2 import GetModelRequest, ListModelsRequest, Model
 from services.cli.bioimageio.package import package
 from services.cli.console import Console
 from services.cli.files import check_folder, write_file
+from services.cli.model_names import model_name
 from services.cli.session import add_endpoint, open_session
 from services.common.errors import ConfigError
 from services.generation.config import GenerationConfig
@@ -30,7 +31,7 @@ how its images look). BIOSYNTH_MODELS=FOLDER adds models of your own, made by `b
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("name", nargs="?", metavar="NAME[/VERSION]", help="a model")
+    parser.add_argument("name", type=model_name, nargs="?", metavar="NAME[/VERSION]", help="a model")
     parser.add_argument(
         "--bioimageio",
         type=Path,
@@ -52,7 +53,7 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         raise ConfigError("expected --author with --bioimageio: it is for packages")
     with open_session(os.environ, arguments.endpoint) as session:
         if arguments.name:
-            name, _, version = arguments.name.partition("/")
+            name, version = arguments.name
             response = session.client.generation.GetModel(GetModelRequest(name=name, version=version))
             console.answer({**_record(response.model), "card": response.card}, response.card)
             return
@@ -68,7 +69,7 @@ def _package(arguments: argparse.Namespace) -> dict[str, Any]:
             "expected a model's NAME with --bioimageio, and no --endpoint: packages are made of the shipped models and "
             "of those in the folders of BIOSYNTH_MODELS"
         )
-    name, _, version = arguments.name.partition("/")
+    name, version = arguments.name
     stored = ModelShelf(*GenerationConfig.from_env(os.environ).model_folders).get(name, version)
     authors = arguments.author or ([_DEVELOPERS] if stored.folder.is_relative_to(SHIPPED) else [])
     if not authors:

@@ -16,6 +16,7 @@ from services.cli.image_run import UNTIL, run_image
 from services.cli.images.opening import KINDS
 from services.cli.images.reading import read_image, read_images
 from services.cli.images.wish import ALL, wish_of
+from services.cli.model_names import ANY, model_name
 from services.cli.numbers import COUNT, SEED, tier_limits
 from services.cli.object_files import listed
 from services.cli.run_files import FILES
@@ -69,7 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--schema", default="", metavar="NAME", help="levels of the reference; default: the model's")
     parser.add_argument(
         "--model",
-        default="",
+        type=model_name,
+        default=ANY,
         metavar="NAME[/VERSION]",
         help="see `biosynth models`; default: one that fits, the newest",
     )

@@ -15,12 +15,13 @@ from services.cli.appearance import add_appearance, appearance_of
 from services.cli.console import Console
 from services.cli.images.wish import Wish, add_wish, wish_of
 from services.cli.likeness import no_image
+from services.cli.model_names import model_name
 from services.cli.numbers import COUNT, POSITIVE, SEED
 from services.cli.order_folder import MANIFEST, SHEET, OrderFolder
 from services.cli.order_options import pattern, shard, shares
 from services.cli.ordering import make_order, split_counts
 from services.cli.pace import Pace
-from services.cli.places import Folder, Place, open_place
+from services.cli.places import Place, open_place, path_of
 from services.cli.session import add_endpoint, open_session
 from services.cli.sources import find_images
 from services.cli.synthesizer import Looks, Synthesizer, drawn_by
@@ -61,7 +62,9 @@ s3://BUCKET/FOLDER of the store that BIOSYNTH_STORE_* name (docs/synthesize.md).
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--masks", required=True, metavar="DIR", help="folder of masks, or s3://BUCKET/FOLDER")
-    parser.add_argument("--model", required=True, metavar="NAME[/VERSION]", help="see `biosynth models`")
+    parser.add_argument(
+        "--model", type=model_name, required=True, metavar="NAME[/VERSION]", help="see `biosynth models`"
+    )
     parser.add_argument("--count", type=POSITIVE, metavar="N", help="how many images; default: one a mask")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results, or s3://BUCKET/FOLDER")
     parser.add_argument("--layout", choices=layouts(), default=next(iter(layouts())), help="which files; see above")
@@ -159,9 +162,7 @@ def _looks(arguments: argparse.Namespace) -> list[Path]:
 def _places(arguments: argparse.Namespace) -> tuple[Place, Place]:
     """Of the masks and of the results. Raises InvalidArgument where one lies in the other."""
     masks, out = (open_place(text, os.environ) for text in (arguments.masks, arguments.out))
-    inner, outer = (
-        Path(str(place)).resolve() if isinstance(place, Folder) else Path(str(place)) for place in (out, masks)
-    )
+    inner, outer = path_of(out), path_of(masks)
     if inner == outer or outer in inner.parents:
         raise InvalidArgument(f"expected --out outside the folder of masks, where results would be masks; got {out}")
     if inner in outer.parents:

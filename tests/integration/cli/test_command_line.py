@@ -152,18 +152,19 @@ def test_a_run_says_how_near_its_image_comes_and_compare_says_the_same(cli: Cli,
 
 
 def test_evaluate_writes_figures_and_a_report(cli: Cli, tmp_path: Path) -> None:
-    for folder, blur in (("real", 1), ("made", 1), ("smeared", 7), ("labels", 0)):
-        (tmp_path / folder).mkdir()
+    made, smeared = "made/images", "smeared/images"  # as of two orders of `synthesize`
+    for folder, blur in (("real", 1), (made, 1), (smeared, 7), ("labels", 0)):
+        (tmp_path / folder).mkdir(parents=True)
         for seed in range(4):
-            picture = nuclei_picture(128, 160, 8, seed + (10 if folder == "made" else 0))
+            picture = nuclei_picture(128, 160, 8, seed + (10 if folder == made else 0))
             shown = picture > 60 if not blur else np.mean([np.roll(picture, step, 1) for step in range(blur)], 0)
             (tmp_path / folder / f"{seed}.png").write_bytes(encode_png(np.asarray(shown, np.uint8)))
-    folders = (tmp_path / "real", tmp_path / "made", "--against", tmp_path / "smeared", "--labels", tmp_path / "labels")
+    folders = (tmp_path / "real", tmp_path / made, "--against", tmp_path / smeared, "--labels", tmp_path / "labels")
     done = cli("evaluate", *folders, "--out", tmp_path / "o", "--json")
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "o" / "metrics.json").read_text())
     assert json.loads(done.stdout)["metrics"] == metrics
-    assert [candidate["name"] for candidate in metrics["candidates"]] == ["made", "smeared"]
+    assert [candidate["name"] for candidate in metrics["candidates"]] == [made, smeared]
     assert (tmp_path / "o" / "report.html").read_text().startswith("<!doctype html>")
     assert len((tmp_path / "o" / "metrics.csv").read_text().splitlines()) == 9
 

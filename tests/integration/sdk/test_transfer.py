@@ -105,6 +105,24 @@ def test_a_download_over_the_limit_is_refused(client: Client, store: ObjectStore
         client.download(ObjectRef(key="results/a"), max_bytes=2)
 
 
+@pytest.mark.parametrize("sent", [0, 2])
+@pytest.mark.parametrize("max_bytes", [3, 100])
+def test_a_download_that_breaks_off_is_told_where_no_hash_would_show_it(
+    client: Client, store: ObjectStore, sent: int, max_bytes: int
+) -> None:
+    store.objects["/results/a"], store.lost = b"abc", 3 - sent
+    with pytest.raises(
+        BiosynthCallError, match=rf"TRANSFER_FAILED.*broke off .*results/a.*{sent} bytes read"
+    ) as caught:
+        client.download(ObjectRef(key="results/a"), max_bytes=max_bytes)
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+def test_an_empty_object_is_downloaded_whole(client: Client, store: ObjectStore) -> None:
+    store.objects["/results/a"] = b""
+    assert client.download(ObjectRef(key="results/a")) == b""
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [

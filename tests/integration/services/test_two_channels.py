@@ -164,7 +164,10 @@ def test_a_run_that_stops_takes_no_model_and_to_draw_needs_a_schema(
     assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT and list(caught.value.fields) == [field]
 
 
-@pytest.mark.parametrize("options", [{"until": "segment"}, {"diameter_px": 3.0}, {**BOTH}])
+@pytest.mark.parametrize(
+    "options",
+    [{"until": "segment"}, {"diameter_px": 3.0}, {**BOTH}, {"channel": 0}, {"boundary_thickness_px": 2}],
+)
 def test_a_run_from_a_reference_takes_nothing_that_is_about_images(asked: Client, options: dict[str, Any]) -> None:
     with pytest.raises(BiosynthCallError, match="past segmentation") as caught:
         asked.run(reference=np.zeros((8, 8), np.uint8), model="fluo-nuclei", **options)

@@ -45,6 +45,23 @@ def test_a_kill_while_writing_leaves_the_old_file_or_a_new_one_whole(tmp_path: P
     assert len(set(data)) == 1
 
 
+def test_writers_with_one_process_id_as_in_two_containers_do_not_meet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, sync, writing = tmp_path / "out.bin", os.fsync, [b"other"]
+
+    def interrupted(descriptor: int) -> None:
+        sync(descriptor)
+        if writing:
+            write_file(path, writing.pop())  # another writes the same file from beginning to end
+            assert path.read_bytes() == b"other"
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    write_file(path, b"mine")
+    assert path.read_bytes() == b"mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.bin"]
+
+
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

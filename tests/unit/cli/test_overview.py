@@ -57,6 +57,20 @@ def test_outlines_are_coloured_on_the_labels_only() -> None:
     assert tuple(picture[10, 19]) != tuple(picture[10, 20])
 
 
+def test_labels_of_any_value_have_a_hue_each_which_takes_no_memory_for_those_between() -> None:
+    cells = np.zeros((40, 60), np.int32)
+    cells[2:20, 2:20], cells[2:20, 20:30] = 2_000_000_000, np.iinfo(np.int32).max
+    picture = outline(np.full((40, 60), 100, np.uint8), Segmentation(cells))
+    assert tuple(picture[10, 19]) != tuple(picture[10, 20])
+    assert ((picture != 100).any(2) <= (cells > 0)).all()
+
+
+def test_objects_without_a_border_are_not_outlined() -> None:
+    image = np.full((4, 4), 100, np.uint8)
+    for cells in (np.zeros((4, 4), np.int32), np.ones((4, 4), np.int32)):
+        assert (outline(image, Segmentation(cells)) == 100).all()
+
+
 def test_the_wound_is_tinted_and_the_rest_is_not() -> None:
     wound = np.zeros((20, 20), np.bool_)
     wound[10:] = True

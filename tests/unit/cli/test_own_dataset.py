@@ -135,6 +135,45 @@ def test_what_does_not_say_which_dataset_is_refused(
     assert code in (2, 3, 4) and message in said
 
 
+@pytest.mark.parametrize("place", ["images", "labels"])
+def test_a_dataset_among_its_images_or_labels_is_refused_and_nothing_is_written(
+    run: Run, folders: tuple[Path, Path], tmp_path: Path, place: str
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    out = tmp_path / "labels" / ".." / place
+    code, _, said = run(*_dataset(folders, out, "--schema", "nuclei3"))
+    assert code == 3 and f"apart from images and labels, which results would be among; got {out}" in said
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("option", ["--out", "--work"])
+def test_a_model_or_checkpoints_among_images_are_refused(
+    run: Run, folders: tuple[Path, Path], tmp_path: Path, option: str
+) -> None:
+    images, labels = folders
+    given = ("--images", images, "--labels", labels, "--part", "nuclei")
+    before = sorted(tmp_path.rglob("*"))
+    code, _, said = run("train", "generator", "--looks-only", *given, "--out", tmp_path / "out", option, images)
+    assert code == 3 and "apart from images and labels" in said
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_dataset_that_training_would_make_among_images_is_refused(run: Run, tmp_path: Path) -> None:
+    images = tmp_path / "work" / "dataset"
+    images.mkdir(parents=True)
+    given = ("--images", images, "--labels", images, "--part", "nuclei")
+    code, _, said = run(
+        "train", "generator", "--looks-only", *given, "--out", tmp_path / "out", "--work", tmp_path / "work"
+    )
+    assert code == 3 and "apart from images and labels" in said
+
+
+def test_a_dataset_in_a_folder_below_the_images_is_made(run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+    for _ in range(2):
+        code, _, said = run(*_dataset(folders, folders[0] / "pairs", "--schema", "nuclei3"))
+        assert code == 0, said
+
+
 def test_help_prints_a_recipe_that_can_be_read(run: Run, tmp_path: Path) -> None:
     _, shown, _ = run("dataset", "--help")
     assert all(line in shown for line in EXAMPLE.splitlines())

@@ -30,6 +30,8 @@ from services.synthesis.order import Ordered
 from services.synthesis.sample import Sample
 from services.synthesis.truth import Truth, read_truth
 
+LEAST_SHEET = 0.5  # of the ground beside a wound, covered by cells
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -126,6 +128,7 @@ class Synthesizer:
         )
         like = self.looks.set(request, ordered.number)
         made: GenerateResponse = self.session.ask(self.session.client.generation.Generate, request)
+        record = generation_record(made, ordered.seed)
         line = {
             "name": ordered.name,
             "split": ordered.split,
@@ -135,7 +138,8 @@ class Synthesizer:
             "width_px": truth.labels.shape[1],
             "objects": truth.objects,
             "like": like or None,
-            **generation_record(made, ordered.seed),
+            **record,
+            "warnings": [*record["warnings"], *(sparse_beside(truth) if self.zone else ())],
         }
         return Sample(ordered.name, ordered.split, made.image.file, truth.labels, reference, line)
 
@@ -160,3 +164,13 @@ class Synthesizer:
         )
         response: RenderResponse = self.session.ask(self.session.client.reference.Render, request)
         return response.reference.file
+
+
+def sparse_beside(truth: Truth) -> tuple[str, ...]:
+    """Whether a wound that was found between cells is doubtful: with no sheet beside it, any ground would be one."""
+    if truth.wound is None or not truth.wound.any():
+        return ()
+    covered = float((truth.labels[~truth.wound] > 0).mean()) if not truth.wound.all() else 0.0
+    if covered >= LEAST_SHEET:
+        return ()
+    return (f"cells cover {covered:.0%} of what the wound leaves; --wound-zone is for sheets of cells with a gap",)

@@ -18,7 +18,7 @@ from services.generation.conditions import build_planes, draw_texture, glow_of
 from services.generation.light import LIGHTS
 from services.generation.looks import describe_labels, draw, fitted, unlike
 from services.generation.model import ModelDescription
-from services.generation.roles import find_objects
+from services.generation.roles import bare_share, find_objects
 from services.generation.shapes import shapes_of
 from services.generation.tilings import TILE_PX, Tiling, halo_of, run_tiled
 
@@ -27,6 +27,8 @@ ALGORITHM_VERSION = 5
 CONTRAST_TOLERANCE = 0.1
 # Objects that differ less than this from the background, in units of the contrast, are left so: there is no signal.
 LEAST_CONTRAST = 0.1
+# Of the edges of interiors, those without a boundary beyond which a map is doubted: rendered ones have none.
+MOST_BARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def generate(
         like, drawn_from = record.look, record.kind
     look = fitted(like, shapes_of(objects), ordered or {}, generator)
     image = generate_as(reference, objects, look, model, engine, generator, tiling, tile_px)
-    return Generated(image, look, drawn_from, unlike(replace(like, appearance=look.appearance), labels, model.records))
+    warnings = unlike(replace(like, appearance=look.appearance), labels, model.records)
+    return Generated(image, look, drawn_from, (*_doubts(reference, model), *warnings))
 
 
 def generate_as(
@@ -120,6 +123,16 @@ def _clean(
         return build_planes(reference[window], objects[window], look, *there, model.roles.count)
 
     return run_tiled(tiling, engine, model, planes_in, reference.shape, tile_px)
+
+
+def _doubts(reference: NDArray[np.uint8], model: ModelDescription) -> tuple[str, ...]:
+    """Whether a map whose levels are all in the schema is a reference at all."""
+    if bare_share(reference, model.roles) <= MOST_BARE:
+        return ()
+    return (
+        "objects lie on the ground without a boundary, as in a label map; of one `biosynth render` draws the reference "
+        f"under {model.schema_name}",
+    )
 
 
 def check_levels(reference: NDArray[np.uint8], model: ModelDescription) -> None:

@@ -31,8 +31,8 @@ def measure_likeness(image: Image, reference: NDArray[np.uint8], model: ModelDes
     grey = to_eight_bit(image)
     if grey.min() == grey.max():
         raise InvalidImage(
-            "expected an image to imitate that shows something; got one of a single grey value; draw a look instead "
-            "(--appearance sampled, LOOK_SOURCE_DRAWN)",
+            "expected an image to imitate that shows something; got one of a single grey value; have a look "
+            "drawn instead, by leaving out the image to imitate (of a run: look_source DRAWN, --appearance sampled)",
             field="image",
         )
     return measure(grey.astype(np.float32) / 255.0, reference, find_objects(reference, model.roles), model.roles)

@@ -47,6 +47,26 @@ def find_objects(reference: NDArray[np.uint8], roles: LevelRoles) -> NDArray[np.
     return np.where(np.isin(reference, roles.background), 0, translation[nearest]).astype(np.int32)
 
 
+def bare_share(reference: NDArray[np.uint8], roles: LevelRoles) -> float:
+    """Of the edges between interiors and what is no interior, the share beyond which is no boundary but background.
+
+    reference: (H, W) level indices. 0 in what was rendered, since a boundary lies around every interior; a label map
+    that passes for a reference has mostly such edges. 0 too where there is no edge, or the schema has no boundary.
+
+    >>> roles = LevelRoles(background=(0,), interior=(1,), boundary=(2,))
+    >>> bare_share(np.array([[0, 1, 1, 0, 2, 1]], np.uint8), roles)
+    0.6666666666666666
+    """
+    if not roles.boundary:
+        return 0.0
+    interior, background = np.isin(reference, roles.interior), np.isin(reference, roles.background)
+    edges = bare = 0
+    for first, second in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        edges += int(np.count_nonzero(interior[first] != interior[second]))
+        bare += int(((interior[first] & background[second]) | (background[first] & interior[second])).sum())
+    return bare / edges if edges else 0.0
+
+
 def _without_interior(reference: NDArray[np.uint8], roles: LevelRoles) -> NDArray[np.bool_]:
     """The pixels of objects that are boundary throughout."""
     _, wholes = cv2.connectedComponents((~np.isin(reference, roles.background)).astype(np.uint8), connectivity=8)

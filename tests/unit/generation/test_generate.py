@@ -110,3 +110,10 @@ def test_texture_is_drawn_for_the_whole_image_not_by_tile() -> None:
     # A tile drawn on its own differs from its part of the whole: seams would show.
     whole = draw_texture((64, 64), np.random.default_rng(0))
     assert not np.array_equal(whole[:, :32, :32], draw_texture((32, 32), np.random.default_rng(0)))
+
+
+def test_a_label_map_that_passes_for_a_reference_is_doubted_and_a_reference_is_not() -> None:
+    labels = (disks(64, 64) > 0).astype(np.uint8)  # of one object, whose number is the level of interiors
+    made = generate(labels, description(), BoxEngine())
+    assert "`biosynth render` draws the reference under" in made.warnings[0]
+    assert not any("label map" in warning for warning in generate(disks(64, 64), description(), BoxEngine()).warnings)

@@ -15,18 +15,21 @@ from services.common.imaging.tiling import Window
 from services.generation.appearance import MINIMUM_BACKGROUND, Look
 from services.generation.camera import expose
 from services.generation.conditions import build_planes, draw_texture, glow_of
-from services.generation.light import LIGHTS
+from services.generation.ground import LEAST_PIXELS, ground_of
+from services.generation.light import LIGHTS, OF_FLUORESCENCE
 from services.generation.looks import describe_labels, draw, fitted, unlike
 from services.generation.model import ModelDescription
 from services.generation.roles import bare_share, find_objects
 from services.generation.shapes import shapes_of
 from services.generation.tilings import TILE_PX, Tiling, halo_of, run_tiled
 
-ALGORITHM_VERSION = 5
+ALGORITHM_VERSION = 6
 # How far an image's contrast may be off from what was asked for: the network knows best how parts of it relate.
 CONTRAST_TOLERANCE = 0.1
 # Objects that differ less than this from the background, in units of the contrast, are left so: there is no signal.
 LEAST_CONTRAST = 0.1
+# Of the ground, the share that is told from what is too dark beside objects.
+DARKEST_PERCENT = 0.5
 # Of the edges of interiors, those without a boundary beyond which a map is doubted: rendered ones have none.
 MOST_BARE = 0.5
 
@@ -101,7 +104,10 @@ def generate_as(
     whole = np.pad(reference, rest, mode="edge"), np.pad(objects, rest, mode="edge")
     clean = _clean(*whole, look, model, engine, generator, tiling, tile_px)[:height, :width]
     engine.rest()
-    return expose(calibrated(clean, objects), objects, look.appearance, generator, LIGHTS[model.light])
+    clean = calibrated(clean, objects)
+    if model.light in OF_FLUORESCENCE:
+        clean = held_up(clean, objects)
+    return expose(clean, objects, look.appearance, generator, LIGHTS[model.light])
 
 
 def _clean(
@@ -161,3 +167,16 @@ def calibrated(clean: NDArray[np.float32], objects: NDArray[np.int32]) -> NDArra
     contrast = float(np.abs(clean[inside]).mean()) if inside.any() else 1.0
     held = min(max(contrast, 1.0 - CONTRAST_TOLERANCE), 1.0 + CONTRAST_TOLERANCE)
     return clean * np.float32(held / contrast if contrast > LEAST_CONTRAST else 1.0)
+
+
+def held_up(clean: NDArray[np.float32], objects: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Raise what is darker between objects than the darkest 0.5 % of the ground far from them to just that.
+
+    clean: (H, W). objects: (H, W), 0 = background. Networks overshoot beside bright objects, and a pixel there would be
+    black on a ground that is not. Where there is no such ground, nothing is raised.
+    """
+    ground = ground_of(objects)
+    if np.count_nonzero(ground) < LEAST_PIXELS:
+        return clean
+    darkest = np.percentile(clean[ground], DARKEST_PERCENT)
+    return np.where(objects == 0, np.maximum(clean, np.float32(darkest)), clean)

@@ -67,3 +67,5 @@ def _bent(
 DrawLight: TypeAlias = Callable[[tuple[int, int], np.random.Generator], NDArray[np.float32]]
 # What draws it, by the name that model files give it.
 LIGHTS: dict[str, DrawLight] = {"threads": draw_threads, "clouds": draw_clouds}
+# Those of fluorescence, where objects add light to the ground and take none away.
+OF_FLUORESCENCE = ("threads",)

@@ -8,7 +8,7 @@ import pytest
 from services.common.errors import InvalidArgument, InvalidReference
 from services.common.imaging.tiling import run_tiles
 from services.generation.conditions import draw_texture
-from services.generation.generate import generate
+from services.generation.generate import generate, held_up
 from services.generation.looks import AppearanceRecord
 from tests.unit.generation.fakes import DEVIATION, INTERIOR, LOOKS, MEAN, BoxEngine, description, disks, windows_of
 
@@ -117,3 +117,19 @@ def test_a_label_map_that_passes_for_a_reference_is_doubted_and_a_reference_is_n
     made = generate(labels, description(), BoxEngine())
     assert "`biosynth render` draws the reference under" in made.warnings[0]
     assert not any("label map" in warning for warning in generate(disks(64, 64), description(), BoxEngine()).warnings)
+
+
+def test_beside_an_object_nothing_is_darker_than_the_ground_and_all_else_stays() -> None:
+    objects = np.zeros((100, 100), np.int32)
+    objects[40:60, 40:60] = 1
+    clean = np.random.default_rng(0).normal(0, 0.01, objects.shape).astype(np.float32)
+    clean[objects > 0], clean[39, 40:60], clean[50, 50] = 1.0, -0.5, -0.5
+    held = held_up(clean, objects)
+    assert held[39, 40:60].min() > -0.05
+    assert held[50, 50] == clean[50, 50]
+    kept = (objects > 0) | (clean > -0.02)
+    assert np.array_equal(held[kept], clean[kept])
+    assert held.dtype == np.float32
+    crowded = np.ones_like(objects)
+    crowded[39] = 0
+    assert held_up(clean, crowded) is clean

@@ -76,8 +76,8 @@ class SetReader:
         found = find_labels(masks.folder, stem_of(image), beside=image.parent.resolve() == masks.folder.resolve())
         if found is None:
             raise InvalidArgument(
-                f"expected masks of {stem_of(image)!r} in {masks.folder} ({ENDINGS_TOLD}); found none; add them, or "
-                "leave the image out"
+                f"expected masks of {stem_of(image)!r} in {masks.folder} ({ENDINGS_TOLD}); found none; add them, leave "
+                "the image out, or, where generated images have other names, give their masks as --generated-labels"
             )
         read = read_labels(found, masks.part, self.notes, shape, masks.frame)
         return self.session.stored(encode_segmentation(read.segmentation))

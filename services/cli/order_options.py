@@ -7,34 +7,40 @@ import re
 
 
 def shares(text: str) -> list[int]:
-    """Of two or three splits.
+    """Of two or three splits, in percent; of two, the first as a fraction is enough.
 
-    >>> shares("80/20")
-    [80, 20]
+    >>> shares("80/10/10"), shares("0.8")
+    ([80, 10, 10], [80, 20])
     """
+    if "/" not in text:
+        return _fraction(text)
     found = [int(part) for part in text.split("/") if part.isdecimal() and int(part) > 0]
     if len(found) not in (2, 3) or len(found) != text.count("/") + 1:
         raise argparse.ArgumentTypeError(f"expected shares such as 80/20 or 80/10/10; got {text!r}")
+    if sum(found) != 100:
+        raise argparse.ArgumentTypeError(f"expected shares that sum to 100, such as 80/20; got {text!r}, {sum(found)}")
     return found
 
 
+def _fraction(text: str) -> list[int]:
+    try:
+        percent = round(100 * float(text))
+    except (ValueError, OverflowError):
+        percent = 0
+    if not 0 < percent < 100:
+        raise argparse.ArgumentTypeError(f"expected shares such as 80/20, or 0.8 for the same; got {text!r}")
+    return [percent, 100 - percent]
+
+
 def two_shares(text: str) -> list[int]:
-    """Of train and val: both, or the first as a fraction.
+    """Of train and val alone, as `shares`.
 
     >>> two_shares("80/20"), two_shares("0.8")
     ([80, 20], [80, 20])
     """
-    if "/" not in text:
-        try:
-            percent = round(100 * float(text))
-        except (ValueError, OverflowError):
-            percent = 0
-        if not 0 < percent < 100:
-            raise argparse.ArgumentTypeError(f"expected shares such as 80/20, or 0.8 for the same; got {text!r}")
-        return [percent, 100 - percent]
-    if len(found := shares(text)) != 2:
+    if text.count("/") > 1:
         raise argparse.ArgumentTypeError(f"expected two shares, such as 80/20; got {text!r}")
-    return found
+    return shares(text)
 
 
 def pattern(text: str) -> re.Pattern[str]:

@@ -29,14 +29,29 @@ def find_images(given: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def find_files(given: Sequence[Path]) -> list[Path]:
+    """All files that are named, whatever they hold, each once: of a folder and of a pattern without hidden ones."""
+    return list(dict.fromkeys(path for one in given for path in _files(one)))
+
+
+def _files(given: Path) -> list[Path]:
+    if is_folder(given):
+        return sorted(path for path in given.iterdir() if not is_folder(path) and not path.name.startswith("."))
+    return _matched(given) if _is_pattern(given) else [given]
+
+
+def _matched(given: Path) -> list[Path]:
+    # Not Path.glob, which takes no absolute pattern.
+    matched = sorted(Path(name) for name in glob.glob(str(given), recursive=True))  # noqa: PTH207
+    return [path for path in matched if not is_folder(path)]
+
+
 def _images(given: Path) -> list[Path]:
     if is_folder(given):
         return list_images(given)
     if not _is_pattern(given):
         return [given]
-    # Not Path.glob, which takes no absolute pattern.
-    matched = sorted(Path(name) for name in glob.glob(str(given), recursive=True))  # noqa: PTH207
-    if images := [path for path in matched if path.suffix.lower() in SUFFIXES and not is_folder(path)]:
+    if images := [path for path in _matched(given) if path.suffix.lower() in SUFFIXES]:
         return images
     raise InvalidImage(f"expected images ({', '.join(SUFFIXES)}) that match {given}; found none")
 

@@ -15,6 +15,7 @@ from services.cli.notes import Notes
 from services.cli.numbers import COUNT
 from services.common.errors import InvalidSegmentation
 from services.common.imaging.labels import Labels, Mask, Segmentation
+from services.common.imaging.masks.doubts import emptiness
 from services.common.imaging.ometiff import encode_segmentation
 from services.segmentation.wound_zone import DILATION_PX, EROSION_PX, wound_zone
 
@@ -67,8 +68,13 @@ def _parts(arguments: argparse.Namespace, shape: tuple[int, int] | None, notes: 
     found: list[Labels | None] = []
     for part in PARTS:
         path: Path | None = getattr(arguments, part)
-        labels = None if path is None else read_labels(path, part, notes, shape, arguments.time).labels(part)
-        shape = shape or (None if labels is None else (labels.shape[0], labels.shape[1]))
+        if path is None:
+            found.append(None)
+            continue
+        labels = read_labels(path, part, notes, shape, arguments.time).labels(part)
+        if part != "wound":
+            notes.add(path.name, emptiness(labels))
+        shape = shape or (labels.shape[0], labels.shape[1])
         found.append(labels)
     return found
 

@@ -36,7 +36,12 @@ Compares folders of generated images with a folder of real ones that trained non
   metrics.csv    the paired metrics of every image
 
 Images with the same name in two folders are pairs. --labels gives what they show: masks with the images' names
-(docs/masks.md); some figures need them. Folders may be s3://BUCKET/FOLDER of the store that BIOSYNTH_STORE_* name."""
+(docs/masks.md); some figures need them. Where generated images have names of their own, --generated-labels gives their
+masks, as of an order of `biosynth synthesize`:
+
+  biosynth evaluate REAL ordered/images --labels DIR --generated-labels ordered/masks --out report
+
+Folders may be s3://BUCKET/FOLDER of the store that BIOSYNTH_STORE_* name."""
 LAST = "metrics.json"  # written last: a report without it is of a command that was killed, and is completed
 MOST_SECONDS = 6 * 3600.0  # the client's own limit, five minutes, is for one image
 
@@ -48,7 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
     parser.add_argument("--labels", metavar="DIR", help="what the images show, by name")
     parser.add_argument(
-        "--part", choices=("cells", "nuclei"), default="nuclei", help="what label maps in --labels are (default nuclei)"
+        "--generated-labels",
+        metavar="DIR",
+        help="what generated images show, those of --against too, by name; default: as --labels has it",
+    )
+    parser.add_argument(
+        "--part", choices=("cells", "nuclei"), default="nuclei", help="what label maps of masks are (default nuclei)"
     )
     parser.add_argument("--train", metavar="DIR", help="images that trained the model: was it learned by heart?")
     parser.add_argument(
@@ -113,7 +123,7 @@ def _names(arguments: argparse.Namespace) -> list[str]:
 def _near(arguments: argparse.Namespace, near: Callable[[str], Path]) -> argparse.Namespace:
     """The same, with folders of this machine."""
     folders: dict[str, Any] = {"against": [near(text) for text in arguments.against]}
-    for name in ("real", "generated", "labels", "train"):
+    for name in ("real", "generated", "labels", "generated_labels", "train"):
         text = getattr(arguments, name)
         folders[name] = near(text) if text else None
     return argparse.Namespace(**vars(arguments) | folders)
@@ -127,13 +137,13 @@ def _request(
     named = dict(zip(folders, names, strict=True))
     images = {folder: list_images(folder) for folder in folders}
     real, notes = wish_of(arguments), Notes()
-    masks = MaskFolder(arguments.labels, arguments.part, real.frame) if arguments.labels else None
+    shown, made = _masks(arguments, real.frame)
     with console.progress(total=sum(map(len, images.values())), unit="image") as bar:
         sets = SetReader(session, notes, partial(bar.update, 1))
         request = CompareSetsRequest(
-            real=sets.read(named[arguments.real], images[arguments.real], real, masks),
+            real=sets.read(named[arguments.real], images[arguments.real], real, shown),
             candidates=[
-                sets.read(named[folder], images[folder], Wish(), masks)
+                sets.read(named[folder], images[folder], Wish(), made)
                 for folder in (arguments.generated, *arguments.against)
             ],
             judge=arguments.judge,
@@ -146,6 +156,14 @@ def _request(
             request.train.CopyFrom(sets.read(named[arguments.train], images[arguments.train], real))
     notes.tell(console)
     return request
+
+
+def _masks(arguments: argparse.Namespace, frame: int | None) -> tuple[MaskFolder | None, MaskFolder | None]:
+    """Of real and of generated images; the latter's own are single planes, as these images are."""
+    shown = MaskFolder(arguments.labels, arguments.part, frame) if arguments.labels else None
+    if not arguments.generated_labels:
+        return shown, shown
+    return shown, MaskFolder(arguments.generated_labels, arguments.part, None)
 
 
 def _compare(request: CompareSetsRequest, client: Client, console: Console) -> EvaluationResult:

@@ -19,21 +19,22 @@ from services.cli.likeness import add_likeness, set_likeness
 from services.cli.model_names import model_name
 from services.cli.numbers import SEED
 from services.cli.picture_files import check_picture_name, write_picture
+from services.cli.references import find_references, left_out
 from services.cli.run_record import generation_record
 from services.cli.session import Session, add_endpoint, open_session
-from services.cli.sources import are_many, find_images, result_names
-from services.common.errors import InvalidReference
+from services.cli.sources import are_many, result_names
 
-HELP = "generate images of references"
+HELP = "generate images of references, which `biosynth render` draws of masks"
 DESCRIPTION = """\
-Takes a reference.png (level indices, of any size) and writes an 8-bit grey image of it: a PNG, or a TIFF where --out
-ends in .tif. Another --seed gives another texture, noise and look. --like imitates the look of a real image; without
-it, a look is drawn by seed from training images whose labels are like the reference. --appearance sets single values,
-whatever the look says.
+Takes a reference.png (level indices, of any size), which `biosynth render` draws of a segmentation and, with
+`--as nuclei` or `--as cells`, of masks. Writes an 8-bit grey image of it: a PNG, or a TIFF where --out ends in .tif.
+Another --seed gives another texture, noise and look. --like imitates the look of a real image; without it, a look is
+drawn by seed from training images whose labels are like the reference. --appearance sets single values, whatever the
+look says.
 
 Of a folder (its *reference.png; where it has none, its PNG files), a pattern or several files, NAME.generated.png of
 each NAME.reference.png is written into the folder --out, all with the same options and --seed. One that fails does not
-stop the others and is told at the end.
+stop the others and is told at the end; files that are no PNG are left out, and told.
 
 --tiling says how an image is put together of what the network gives:
   exact   tiles with a margin of all that a pixel depends on: no seams, any size. For use; the default
@@ -49,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="REFERENCE|FOLDER|PATTERN",
-        help="a reference.png (not reference_grey.png), or several",
+        help="a reference.png of `biosynth render` (not reference_grey.png), or several",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE|DIR", help="the PNG or TIFF to write; of several, the folder"
@@ -73,7 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace, console: Console) -> None:
     """Run the command. Raises InvalidImage where a reference failed."""
     many = are_many(arguments.references)
-    paths = _references(arguments.references)
+    paths, others = find_references(arguments.references)
+    if others:
+        console.warn(left_out(others))
     targets = _in_folder(paths, check_folder(arguments.out)) if many else {paths[0]: arguments.out}
     likes = [path for path in (arguments.like, arguments.like_segmentation) if path]
     refuse_overwriting([*paths, *likes], list(targets.values()))
@@ -91,17 +94,6 @@ def execute(arguments: argparse.Namespace, console: Console) -> None:
         console.say(f"imitated {arguments.like} as {told}")
     console.answer({"images": done, "failed": [f"{one.path}: {one.why}" for one in failed]} if many else done[0])
     raise_for(failed, len(paths), arguments.out)
-
-
-def _references(given: Sequence[Path]) -> list[Path]:
-    """Those that are meant: of folders and patterns only what can be references."""
-    paths = find_images(given)
-    if not are_many(given):
-        return paths
-    found = [path for path in paths if path.suffix.lower() == ".png" and not path.name.endswith("reference_grey.png")]
-    if not found:
-        raise InvalidReference(f"expected references (*reference.png) in {given[0]}; found none")
-    return [path for path in found if path.stem.endswith("reference")] or found
 
 
 def _in_folder(paths: Sequence[Path], folder: Path) -> dict[Path, Path]:

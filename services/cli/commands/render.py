@@ -21,6 +21,7 @@ from services.cli.numbers import COUNT, tier_limits
 from services.cli.run_record import level_pixels
 from services.cli.session import Session, add_endpoint, open_session
 from services.common.errors import InvalidSchema, InvalidSegmentation
+from services.common.imaging.masks.doubts import emptiness
 from services.common.imaging.masks.reading import is_segmentation
 from services.common.imaging.ometiff import encode_segmentation
 
@@ -108,6 +109,7 @@ def _segmentation(arguments: argparse.Namespace, image: LabImage | None, console
         shape = height, width
     frame = None if arguments.time is None else int(arguments.time)
     masks = read_labels(path, arguments.part, notes, shape, frame)
+    notes.add(path.name, emptiness(masks.labels(arguments.part)))
     notes.tell(console)
     return encode_segmentation(masks.segmentation)
 

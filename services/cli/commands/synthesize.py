@@ -69,7 +69,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the results, or s3://BUCKET/FOLDER")
     parser.add_argument("--layout", choices=layouts(), default=next(iter(layouts())), help="which files; see above")
     parser.add_argument(
-        "--split", type=shares, metavar="A/B[/C]", help="shares of train and val (or test), such as 80/20 or 80/10/10"
+        "--split",
+        type=shares,
+        metavar="A/B[/C]",
+        help="percents of train and val (or test), such as 80/20, 0.8 for the same, or 80/10/10",
     )
     parser.add_argument(
         "--group", type=pattern, metavar="REGEX", help="what in masks' names says which must stay together"

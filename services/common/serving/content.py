@@ -171,7 +171,10 @@ def _levels(fetched: Fetched, limits: ImageLimits) -> NDArray[np.uint8]:
         return plane
     data = fetched.data or b""
     if data and not data.startswith(PNG):
-        raise InvalidReference(f"{expected}a file that begins with {data[:8].hex(' ')} (hexadecimal)")
+        raise InvalidReference(
+            f"{expected}a file that begins with {data[:8].hex(' ')} (hexadecimal); of masks, `biosynth render "
+            "--as nuclei` or `--as cells` draws a reference"
+        )
     if len(data) > _PNG_HEADER and not png.is_grey8(data):
         raise InvalidReference(
             f"{expected}a PNG in colour or of another depth; `biosynth render` draws a reference of a label map"

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from biosynth.contract import SCHEMA_KEYWORD
 
 from services.cli.images.reading import read_image
 from services.cli.images.wish import Wish
+from services.common.imaging.formats.png_text import with_text
 from services.common.imaging.images import decode_image, encode_png
 from services.common.imaging.ometiff import decode_segmentation
 from tests.support.commands import Run, runner
@@ -86,3 +88,46 @@ def test_render_takes_outlines_with_their_image(run: Run, tmp_path: Path) -> Non
     assert code == 3 and "rois.zip: expected the size of the image" in said
     code, _, said = run(*command, "--image", tmp_path / "image.png")
     assert code == 0, said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("combine", "--nuclei", "masks/a.png", "--out", "o.ome.tif"),
+        ("render", "masks/a.png", "--as", "nuclei", "--schema", "nuclei3", "--out", "o"),
+        ("synthesize", "--masks", "masks", "--model", "fluo-nuclei", "--out", "o"),
+        ("evaluate", "images", "images", "--labels", "masks", "--out", "o"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_reference_in_place_of_masks_is_refused_by_name(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    levels = (separate() > 0).astype(np.uint8)
+    for folder, data in (
+        ("images", encode_png(levels)),
+        ("masks", with_text(encode_png(levels), SCHEMA_KEYWORD, "s/1")),
+    ):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").write_bytes(data)
+    code, _, said = run(*command)
+    assert code == 3 and "masks/a.png: expected masks" in said and "got a reference drawn under 's/1'" in said
+
+
+def test_combine_and_render_warn_of_masks_without_objects(run: Run, tmp_path: Path) -> None:
+    empty, out = tmp_path / "empty.tif", tmp_path / "out.ome.tif"
+    empty.write_bytes(tiff(np.zeros((40, 50), np.uint16)))
+    warning = "'empty.tif': no object is in it: every pixel is 0, the background"
+    code, _, said = run("combine", "--nuclei", empty, "--out", out, "--quiet")
+    assert code == 0 and said.strip() == warning
+    code, _, said = run("render", empty, "--as", "nuclei", "--schema", "nuclei3", "--out", tmp_path / "o", "--quiet")
+    assert code == 0 and said.strip() == warning
+
+
+def test_a_wound_that_is_nowhere_is_none_to_warn_of(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "cells.tif").write_bytes(tiff(separate()))
+    (tmp_path / "wound.tif").write_bytes(tiff(np.zeros_like(separate())))
+    given = ("--cells", tmp_path / "cells.tif", "--wound", tmp_path / "wound.tif", "--out", tmp_path / "out.ome.tif")
+    code, _, said = run("combine", *given, "--quiet")
+    assert code == 0 and said == ""

@@ -1,4 +1,4 @@
-"""Files that can be read as label maps, and most likely are none."""
+"""Files that can be read as label maps, and most likely are none, or not those that are meant."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from services.common.imaging.labels import Labels
 # Greys of a picture differ nearly everywhere.
 _PICTURE_SHARE = 0.4
 _PICTURE_VALUES = 16
+
+
+def emptiness(labels: Labels) -> tuple[str, ...]:
+    """What to say of masks without any object: a note; () where there is one. labels: (H, W)."""
+    return () if labels.any() else ("no object is in it: every pixel is 0, the background",)
 
 
 def is_picture(labels: Labels) -> bool:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from biosynth.contract import JPEG, PARTS, PNG, TIFF
+from biosynth.contract import JPEG, PARTS, PNG, SCHEMA_KEYWORD, TIFF
 
 from services.common.errors import InvalidSegmentation
 from services.common.imaging.formats.limits import ImageLimits
+from services.common.imaging.formats.png_text import text_of
 from services.common.imaging.formats.tiff import TiffPlanes
 from services.common.imaging.images import decode_label_map
 from services.common.imaging.labels import Labels, Segmentation
@@ -80,6 +81,7 @@ def is_segmentation(data: bytes) -> bool:
 
 def _labels(data: bytes, part: str, shape: tuple[int, int] | None, frame: int | None) -> tuple[Labels, tuple[str, ...]]:
     if data.startswith((*TIFF, PNG, JPEG)):
+        _check_no_reference(data)
         return _numbered(decode_label_map(data, frame), part)
     if data.startswith(NUMPY):
         return _numbered(decode_numpy(data, frame), part)
@@ -97,6 +99,15 @@ def _labels(data: bytes, part: str, shape: tuple[int, int] | None, frame: int | 
         )
     labels, lost = fill(outlined, shape)
     return labels, notes + lost
+
+
+def _check_no_reference(data: bytes) -> None:
+    """Raise InvalidSegmentation for what `render` draws: it too is a PNG of whole numbers, few for many objects."""
+    if data.startswith(PNG) and (schema := text_of(data, SCHEMA_KEYWORD)):
+        raise InvalidSegmentation(
+            "expected masks, in which each object has a number of its own; got a reference drawn under "
+            f"{schema[:80]!a}, whose values are levels; give the segmentation or the masks that it was drawn of"
+        )
 
 
 def _numbered(labels: Labels, part: str) -> tuple[Labels, tuple[str, ...]]:

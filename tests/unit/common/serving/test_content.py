@@ -101,6 +101,14 @@ def test_a_reference_reads_from_grey_png_and_from_a_raster_alone(store: FolderSt
             read_reference(content, store)
 
 
+def test_masks_that_are_sent_as_a_reference_are_refused_with_what_draws_one_of_them(store: FolderStore) -> None:
+    for file in (encode_segmentation(SEGMENTATION), b"\x93NUMPY\x01\x00v\x00"):
+        with pytest.raises(
+            InvalidReference, match=r"begins with .*; of masks, `biosynth render --as nuclei` or `--as c"
+        ):
+            read_reference(Content(file=file), store)
+
+
 def test_a_reference_that_says_another_schema_is_refused_where_one_is_expected(store: FolderStore) -> None:
     levels = (IMAGE % 5).astype(np.uint8)
     said = Content(file=with_text(encode_png(levels), SCHEMA_KEYWORD, "nuclei3/1"))

@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from biosynth.contract import SCHEMA_KEYWORD
 from numpy.typing import NDArray
 
 from services.common.errors import BiosynthError, InvalidSegmentation
+from services.common.imaging.formats.png_text import with_text
+from services.common.imaging.images import encode_png
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.masks.reading import read_masks
 from services.common.imaging.ometiff import encode_segmentation
@@ -30,6 +33,19 @@ def test_masks_of_every_program_become_the_same_labels(kind: str) -> None:
 def test_what_holds_no_masks_is_refused_with_what_came_and_what_to_do(kind: str) -> None:
     with pytest.raises(BiosynthError, match=BAD[kind].says):
         read_masks(BAD[kind].make(LABELS), "nuclei", SHAPE)
+
+
+@pytest.mark.parametrize("part", ["nuclei", "cells", "wound"])
+def test_a_reference_is_no_masks_though_it_is_a_png_of_whole_numbers(part: str) -> None:
+    levels = encode_png((LABELS > 0).astype(np.uint8) * np.uint8(2))
+    says = (
+        r"expected masks, .* number of its own; got a reference drawn under 'nuclei3/1', whose values are levels; give "
+        r"the segmentation or the masks that it was drawn of"
+    )
+    with pytest.raises(InvalidSegmentation, match=says):
+        read_masks(with_text(levels, SCHEMA_KEYWORD, "nuclei3/1"), part)
+    commented = read_masks(with_text(levels, "Comment", "nuclei3/1"), part)
+    np.testing.assert_array_equal(commented.labels(part) > 0, LABELS > 0)
 
 
 @pytest.mark.parametrize("kind", [kind for kind, file in GOOD.items() if not file.has_size])

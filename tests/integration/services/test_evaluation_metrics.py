@@ -41,7 +41,7 @@ def serving(store: FolderStore) -> Iterator[tuple[Client, int]]:
     config = ServerConfig(address="127.0.0.1:0", metrics_port=0, drain_seconds=1)
     with opened(store, 2) as runtime, in_background(lambda: _started(config, runtime)) as server:
         assert server.metrics_port is not None
-        with Client(server.address, timeout_s=60, retries=0) as client:
+        with Client(server.address, timeout_s=300, retries=0) as client:
             yield client, server.metrics_port
 
 

@@ -212,13 +212,10 @@ def test_ordered_appearance_is_obeyed(client: Client) -> None:
 
 
 def test_calls_without_depth_say_so_and_make_nothing_up(client: Client) -> None:
-    from biosynth.v1 import generation_pb2, pipeline_pb2, reference_pb2
+    from biosynth.v1 import pipeline_pb2, reference_pb2
 
     calls = (
         lambda: list(client.reference.Simulate(reference_pb2.SimulateRequest())),
-        lambda: list(client.generation.GenerateShard(generation_pb2.GenerateShardRequest())),
-        lambda: client.generation.LoadModel(generation_pb2.LoadModelRequest(name="x")),
-        lambda: client.generation.UnloadModel(generation_pb2.UnloadModelRequest(name="x")),
         lambda: list(client.pipeline.Run(pipeline_pb2.RunRequest(scenario=reference_pb2.Scenario()))),
     )
     for call in calls:

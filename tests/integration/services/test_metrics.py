@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -62,8 +63,19 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             not_levels = Content(file=encode_png(np.full((64, 64), 200, np.uint8)))
             with pytest.raises(BiosynthCallError):  # found by the computation itself
                 client.generation.Generate(GenerateRequest(reference=not_levels, model="fluo-nuclei"))
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics", timeout=5) as response:
-            yield response.read().decode()
+        yield settled(server.metrics_port)
+
+
+def settled(port: int | None) -> str:
+    """What the port says once every call that began is counted, which a call is when its answer is on its way."""
+    for _ in range(100):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as response:
+            text: str = response.read().decode()
+        named = {family.name: family for family in text_string_to_metric_families(text)}
+        if all(sample.value == 0 for sample in named["biosynth_calls_in_flight"].samples):
+            break
+        time.sleep(0.05)
+    return text
 
 
 @pytest.fixture

@@ -45,10 +45,7 @@ def test_every_shipped_recipe_can_be_read(path: Path) -> None:
     ],
 )
 def test_a_wrong_file_is_told_by_name(tmp_path: Path, text: str, told: str) -> None:
-    path = tmp_path / "wrong.yaml"
-    path.write_text(text)
-    with pytest.raises(ConfigError, match=told):
-        read_hyper_parameters(path, TrainConfig())
+    refused(tmp_path, text, told)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +68,11 @@ def test_a_wrong_file_is_told_by_name(tmp_path: Path, text: str, told: str) -> N
     ],
 )
 def test_a_number_that_no_segmenter_can_be_trained_with_is_told_by_name(tmp_path: Path, text: str, told: str) -> None:
-    path = tmp_path / "wrong.yaml"
+    refused(tmp_path, text, told)
+
+
+def refused(folder: Path, text: str, told: str) -> None:
+    path = folder / "wrong.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=told):
         read_hyper_parameters(path, TrainConfig())

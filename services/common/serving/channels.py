@@ -27,7 +27,7 @@ _RETRY_POLICY = {
     "retryableStatusCodes": ["UNAVAILABLE"],
 }
 # Callers retry too: where a service is down for long, each of theirs would be four of ours. A failure takes a token, a
-# success gives half a one back, and nothing is retried while half of them are gone.
+# success gives half a one back, and nothing is retried while half of all tokens are gone: after ten failures.
 _THROTTLING = {"maxTokens": 20, "tokenRatio": 0.5}
 _SERVICE_CONFIG = json.dumps(
     {"methodConfig": [{"name": [{}], "retryPolicy": _RETRY_POLICY}], "retryThrottling": _THROTTLING}

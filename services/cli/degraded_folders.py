@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from services.cli.files import check_folder, refuse_overwriting, write_file
+from services.cli.files import check_folder, refuse_overwriting
 from services.cli.folders import read_labels
 from services.cli.notes import Notes
 from services.common.errors import InvalidArgument
 from services.common.imaging.images import Image, encode_png
 from services.common.imaging.labels import Labels
 from services.common.imaging.masks.names import find_labels
+from services.common.whole_files import write_file
 from services.evaluation.pictures import PictureSet, listed
 from services.evaluation.toolcheck.conditions import CONDITIONS, UNDEGRADED, Level
 from services.evaluation.toolcheck.measure import survey, truth, under

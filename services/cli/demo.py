@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from services.cli.__main__ import main as biosynth
-from services.cli.files import write_file
 from services.common.imaging.images import decode_image
 from services.common.imaging.ometiff import decode_segmentation
+from services.common.whole_files import write_file
 from services.evaluation.average_precision import average_precision
 
 REQUIREMENT = Path(__file__).parent / "demo-image.txt"

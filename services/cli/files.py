@@ -1,10 +1,8 @@
-"""Files of the command line: inputs within the limits, outputs that are whole or not there."""
+"""Files of the command line: inputs within the limits, outputs that overwrite no input."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,17 +51,3 @@ def refuse_overwriting(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
         raise InvalidArgument(
             f"expected results beside their inputs; {struck[0]} would be overwritten; choose another --out"
         )
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file so that a kill at any moment leaves the old one, the new one or none, never a part."""
-    # By no process id: those that share a folder may be in containers, where ids are equal.
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from services.cli.appearance import SAMPLED, appearance_of
 from services.cli.console import Console
-from services.cli.files import check_folder, write_file
+from services.cli.files import check_folder
 from services.cli.images.lab_image import LabImage
 from services.cli.report import counts, report
 from services.cli.run_files import FILES, RunFiles, run_files
@@ -25,6 +25,7 @@ from services.cli.run_record import doubts, run_record
 from services.cli.seeking import set_seeking
 from services.cli.session import Session
 from services.common.imaging.intensity import to_eight_bit
+from services.common.whole_files import write_file
 from services.evaluation.paired import compare_pair
 
 STAGES = ("plan", "segment", "render", "generate")

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from services.cli.console import Console
-from services.cli.files import sha256_of, write_file
+from services.cli.files import sha256_of
 from services.cli.folders import LabelledImages, pair_up
 from services.cli.images.wish import Wish, add_wish, wish_of
 from services.cli.notes import Notes
@@ -18,6 +18,7 @@ from services.cli.order_options import pattern, two_shares
 from services.cli.quality_limits import add_limits, limits_of
 from services.common.errors import ConfigError, InvalidArgument
 from services.common.imaging.masks.names import image_name, list_labels, stem_of
+from services.common.whole_files import write_file
 from services.evaluation.pictures import PictureSet, listed
 from services.reference.schemas import Schema, named
 from services.synthesis.splits import group_of

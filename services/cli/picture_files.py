@@ -7,9 +7,9 @@ from pathlib import Path
 
 import tifffile
 
-from services.cli.files import write_file
 from services.common.errors import InvalidArgument
 from services.common.imaging.images import decode_image
+from services.common.whole_files import write_file
 
 _TIFF = (".tif", ".tiff")
 

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from services.cli.files import check_folder, read_input, write_file
+from services.cli.files import check_folder, read_input
 from services.common.errors import ConfigError, InvalidArgument
 from services.common.imaging.images import ImageLimits
 from services.common.settings import Settings
 from services.common.storage.config import StoreConfig
 from services.common.storage.store import Store
 from services.common.storage.stores import open_store
+from services.common.whole_files import write_file
 
 _S3 = "s3://"
 _MOST_BYTES = 1024**3  # of a file that we wrote ourselves

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
+from collections.abc import Iterator
 
 from roifile import ROI_TYPE, ImagejRoi
 
 from services.common.imaging.labels import Segmentation
+from services.common.packing import pack_zip
 from services.segmentation.contours import pieces_of
-
-_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold: equal outlines, equal bytes
 
 
 def roi_zip(segmentation: Segmentation) -> bytes:
@@ -18,14 +16,15 @@ def roi_zip(segmentation: Segmentation) -> bytes:
 
     Holes are filled, for one ROI has none. The wound, which is mostly holes between cells, is left out.
     """
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for part in ("cells", "nuclei"):
-            labels, pieces_so_far = getattr(segmentation, part), dict[int, int]()
-            for piece in () if labels is None else pieces_of(labels):
-                number = pieces_so_far[piece.label] = pieces_so_far.get(piece.label, 0) + 1
-                name = f"{part}-{piece.label:05d}" + (f"-{number}" if number > 1 else "")
-                roi = ImagejRoi.frompoints(piece.outer, name=name)
-                roi.roitype = ROI_TYPE.TRACED
-                archive.writestr(zipfile.ZipInfo(f"{name}.roi", _DATE), roi.tobytes(), zipfile.ZIP_DEFLATED)
-    return file.getvalue()
+    return pack_zip(_rois(segmentation))
+
+
+def _rois(segmentation: Segmentation) -> Iterator[tuple[str, bytes]]:
+    for part in ("cells", "nuclei"):
+        labels, pieces_so_far = getattr(segmentation, part), dict[int, int]()
+        for piece in () if labels is None else pieces_of(labels):
+            number = pieces_so_far[piece.label] = pieces_so_far.get(piece.label, 0) + 1
+            name = f"{part}-{piece.label:05d}" + (f"-{number}" if number > 1 else "")
+            roi = ImagejRoi.frompoints(piece.outer, name=name)
+            roi.roitype = ROI_TYPE.TRACED
+            yield f"{name}.roi", roi.tobytes()

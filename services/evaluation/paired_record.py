@@ -16,6 +16,7 @@ from services.evaluation.lpips import Lpips
 from services.evaluation.paired import Metric, compare_pairs
 from services.evaluation.paired_metrics import PAIRED_METRICS, PairedMetric
 from services.evaluation.pictures import PictureSet
+from services.evaluation.sets.bootstrap import mean_interval
 from services.evaluation.sets.degraded import blurred, flat_paint
 from services.evaluation.sets.field import Field, FieldSet
 
@@ -23,7 +24,6 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 Floors: TypeAlias = Mapping[str, float]
 # What shows how much a paired metric rewards blur, and how little it asks for texture.
 FLOORS = {"blurred": blurred, "flat_paint": flat_paint}
-_RESAMPLES = 1000
 
 
 def paired_record(
@@ -83,13 +83,11 @@ def _summary(values: Sequence[float | None], seed: int) -> dict[str, Any]:
     if not len(known):
         return {"mean": None, "sd": None, "cv": None, "interval": None}
     mean, sd = float(known.mean()), float(known.std(ddof=1)) if len(known) > 1 else None
-    chosen = np.random.default_rng(seed).integers(len(known), size=(_RESAMPLES, len(known)))
-    low, high = np.percentile(known[chosen].mean(1), (2.5, 97.5))
     return {
         "mean": mean,
         "sd": sd,
         "cv": sd / abs(mean) if sd is not None and mean else None,
-        "interval": [float(low), float(high)] if len(known) > 1 else None,
+        "interval": list(mean_interval(known, seed)) if len(known) > 1 else None,
     }
 
 

@@ -12,7 +12,7 @@ from biosynth.v1 import generation_pb2, generation_pb2_grpc, types_pb2
 from prometheus_client import CollectorRegistry, Histogram
 
 from services.common.imaging.images import encode_png
-from services.common.packing import pack
+from services.common.packing import pack_tar
 from services.common.serving.delivery import check_delivery, deliver, image_planes
 from services.common.serving.job import Job
 from services.common.serving.load_metrics import BUCKETS
@@ -120,7 +120,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
             for done, files in enumerate(shard.files(), start=1):
                 members += files
                 tell(generation_pb2.GenerateShardResponse(done=done, total=total))
-            return Outcome({SHARD: pack(members)})
+            return Outcome({SHARD: pack_tar(members)})
 
         def reply(stored: Stored) -> None:
             made = stored.objects[SHARD]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from services.common.errors import InvalidArgument
+from services.common.whole_files import write_file
 
 FILE = "checkpoint.safetensors"
 
@@ -31,12 +31,8 @@ def save_checkpoint(
         for parameter, fields in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser{index}.{parameter}.{key}": value for key, value in fields.items()}
     tensors["torch_random"] = torch.get_rng_state()
-    partial = folder / "checkpoint.partial"
     whole = {key: value.contiguous().clone() for key, value in tensors.items()}
-    save_file(whole, partial, metadata={"state": json.dumps(state)})
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())  # else a machine that goes down could leave the new name with no bytes
-    partial.replace(folder / FILE)
+    write_file(folder / FILE, save(whole, metadata={"state": json.dumps(state)}))
 
 
 def read_state(folder: Path) -> dict[str, Any]:

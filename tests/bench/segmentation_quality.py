@@ -11,11 +11,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from services.common.imaging.images import decode_image
 from services.common.imaging.labels import Labels
 from services.evaluation.average_precision import average_precision
+from services.evaluation.sets.bootstrap import mean_interval
 from services.segmentation.builtin import builtin_segmenters
 from services.segmentation.segmenter import Image
 
@@ -27,7 +27,6 @@ PACKS = (
 )
 # Fields are also given at half and at double their scale; learned segmenters estimate the size of objects.
 SCALES = (1.0, 0.5, 2.0)
-RESAMPLES = 1000
 
 
 def main() -> int:
@@ -44,20 +43,13 @@ def main() -> int:
         for segmenter in segmenters:
             rows, *others = (np.array([_measured(segmenter, part, *_at(s, *one)) for one in known]) for s in SCALES)
             ap50, ap75, mean_ap, dice, seconds = rows.mean(axis=0)
-            low, high = _interval(rows[:, 2])
+            low, high = mean_interval(rows[:, 2])
             figures = f"{len(rows):>7}{ap50:>7.3f}{ap75:>7.3f}{f'{mean_ap:.3f} ({low:.3f} to {high:.3f})':>29}"
             print(
                 f"{pack:<16}{segmenter:<18}{figures}{dice:>7.3f}{1000 * seconds:>12.0f}"
                 + "".join(f"{other.mean(axis=0)[2]:>12.3f}" for other in others)
             )
     return 0
-
-
-def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """95 % of the mean, by resampling fields."""
-    chosen = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.percentile(values[chosen].mean(1), (2.5, 97.5))
-    return float(low), float(high)
 
 
 def fields(folder: Path, index: str, split: str) -> Iterator[tuple[Image, Labels]]:

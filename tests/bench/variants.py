@@ -31,6 +31,7 @@ from services.training.generator.trainer import Trainer
 from tests.bench.flow import FlowTrainer
 from tests.bench.label_judge import LabelTrainer
 from tests.bench.learning_curves import SHOWN, More, curve
+from tests.bench.object_scale import SizedTrainer
 
 
 def wavelet_loss(seen: Tensor, target: Tensor) -> Tensor:
@@ -84,6 +85,7 @@ VARIANTS = {
     "crops-192": Variant({"crop_px": 192, "batch": 4}),
     "no-average": Variant({"ema_decay": 0.0}),
     "scales": Variant(more=enlarged),
+    "scale-input": Variant(kind=SizedTrainer),
     "label-judge": Variant({"matching_weight": 0.0, "discriminator_width": 16}, kind=LabelTrainer),
     "flow": Variant(asdict(PRESETS["l1"]), kind=FlowTrainer),
 }

@@ -20,7 +20,7 @@ from services.common.engines.openvino_cpu import OpenVinoEngine
 from services.common.imaging.images import decode_image, encode_png
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import decode_segmentation, encode_segmentation
-from services.common.packing import pack
+from services.common.packing import pack_tar
 from services.evaluation.evaluate import evaluate
 from services.evaluation.paired import compare_pair
 from services.evaluation.pictures import Picture, PictureSet
@@ -102,7 +102,7 @@ def _generate(tiling: Tiling, open_engine: Callable[[bytes], Engine], side: int)
 def _generate_shard(side: int) -> Callable[[], object]:
     """Of one image: files of more come to it, and are reckoned."""
     made = _generate(Tiling.EXACT, OnnxCpuEngine, side)
-    return lambda: pack([("a.png", made())])
+    return lambda: pack_tar([("a.png", made())])
 
 
 def _compare_pair(side: int) -> Callable[[], object]:

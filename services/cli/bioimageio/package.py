@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,10 +15,9 @@ from services.cli.bioimageio.description import INPUT, OUTPUT, README, descripti
 from services.cli.bioimageio.readme import readme
 from services.cli.bioimageio.tensors import example_tensors
 from services.common.engines.onnx_cpu import OnnxCpuEngine
+from services.common.packing import pack_zip
 from services.generation.model import DESCRIPTION, PICTURE, WEIGHTS, StoredModel
 from services.reference.schemas import named
-
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first day that a zip knows: equal models give equal packages
 
 
 def package(stored: StoredModel, authors: Sequence[str]) -> bytes:
@@ -37,7 +35,7 @@ def package(stored: StoredModel, authors: Sequence[str]) -> bytes:
         files[PICTURE] = picture.read_bytes()
     sha256 = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     description = description_of(stored, schema, authors, sha256)
-    return _zip({"bioimageio.yaml": _yaml(description), **files})
+    return pack_zip({"bioimageio.yaml": _yaml(description), **files}.items())
 
 
 def _npy(array: NDArray[np.float32]) -> bytes:
@@ -56,11 +54,3 @@ class _Plain(yaml.SafeDumper):
 
 def _yaml(description: Mapping[str, Any]) -> bytes:
     return yaml.dump(dict(description), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120).encode()
-
-
-def _zip(files: Mapping[str, bytes]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED)
-    return file.getvalue()

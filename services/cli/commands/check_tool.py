@@ -9,13 +9,14 @@ from pathlib import Path
 
 from services.cli.console import Console
 from services.cli.degraded_folders import masks_tool, write_images
-from services.cli.files import check_folder, write_file
+from services.cli.files import check_folder
 from services.cli.folders import list_images, open_labelled
 from services.cli.images.wish import add_wish, wish_of
 from services.cli.notes import Notes
 from services.cli.numbers import SEED
 from services.cli.versions import versions
 from services.common.errors import InvalidArgument, UnknownName
+from services.common.whole_files import write_file
 from services.evaluation.pictures import PictureSet
 from services.evaluation.toolcheck.conditions import CONDITIONS, UNDEGRADED, Level
 from services.evaluation.toolcheck.tools import Tool, segmenter_tool

@@ -9,7 +9,7 @@ import numpy as np
 from biosynth.contract import PARTS
 
 from services.cli.console import Console
-from services.cli.files import check_folder, refuse_overwriting, write_file
+from services.cli.files import check_folder, refuse_overwriting
 from services.cli.folders import read_labels, size_of
 from services.cli.notes import Notes
 from services.cli.numbers import COUNT
@@ -17,6 +17,7 @@ from services.common.errors import InvalidSegmentation
 from services.common.imaging.labels import Labels, Mask, Segmentation
 from services.common.imaging.masks.doubts import emptiness
 from services.common.imaging.ometiff import encode_segmentation
+from services.common.whole_files import write_file
 from services.segmentation.wound_zone import DILATION_PX, EROSION_PX, wound_zone
 
 HELP = "make one segmentation of label maps from other programs, with the wound zone"

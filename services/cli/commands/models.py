@@ -11,10 +11,11 @@ from biosynth.v1.generation_pb2 import GetModelRequest, ListModelsRequest, Model
 
 from services.cli.bioimageio.package import package
 from services.cli.console import Console
-from services.cli.files import check_folder, write_file
+from services.cli.files import check_folder
 from services.cli.model_names import model_name
 from services.cli.session import add_endpoint, open_session
 from services.common.errors import ConfigError
+from services.common.whole_files import write_file
 from services.generation.config import GenerationConfig
 from services.generation.model import SHIPPED, ModelShelf
 

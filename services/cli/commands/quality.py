@@ -7,11 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from services.cli.console import Console
-from services.cli.files import check_folder, refuse_overwriting, write_file
+from services.cli.files import check_folder, refuse_overwriting
 from services.cli.folders import list_images, open_images, open_labelled
 from services.cli.images.wish import add_wish, wish_of
 from services.cli.notes import Notes
 from services.cli.quality_limits import DEFAULTS, add_limits, limits_of
+from services.common.whole_files import write_file
 from services.training.datasets.quality.limits import judged
 from services.training.datasets.quality.table import csv_of, text_of
 

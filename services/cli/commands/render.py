@@ -10,7 +10,7 @@ from biosynth.contract import PARTS
 from biosynth.v1.reference_pb2 import RenderRequest, RenderResponse
 
 from services.cli.console import Console
-from services.cli.files import check_folder, read_input, refuse_overwriting, write_file
+from services.cli.files import check_folder, read_input, refuse_overwriting
 from services.cli.folders import read_labels
 from services.cli.images.lab_image import LabImage
 from services.cli.images.reading import read_image
@@ -24,6 +24,7 @@ from services.common.errors import InvalidSchema, InvalidSegmentation
 from services.common.imaging.masks.doubts import emptiness
 from services.common.imaging.masks.reading import is_segmentation
 from services.common.imaging.ometiff import encode_segmentation
+from services.common.whole_files import write_file
 
 HELP = "draw the reference (label map) of a segmentation"
 DESCRIPTION = """\

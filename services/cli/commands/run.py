@@ -11,7 +11,7 @@ from typing import Any
 from services.cli.appearance import add_appearance
 from services.cli.batch import for_each, raise_for
 from services.cli.console import Console
-from services.cli.files import check_folder, refuse_overwriting, write_file
+from services.cli.files import check_folder, refuse_overwriting
 from services.cli.image_run import UNTIL, run_image
 from services.cli.images.opening import KINDS
 from services.cli.images.reading import read_image, read_images
@@ -29,6 +29,7 @@ from services.cli.summary import FILE as SUMMARY
 from services.cli.summary import HELP as SUMMARY_HELP
 from services.cli.summary import summary
 from services.common.errors import UnsuitableImage
+from services.common.whole_files import write_file
 
 HELP = "segment an image, render its reference, generate a new image of it"
 DESCRIPTION = f"""\

@@ -12,7 +12,7 @@ from biosynth.v1.segmentation_pb2 import SegmentRequest, SegmentResponse
 
 from services.cli.batch import Failed, for_each, raise_for
 from services.cli.console import Console
-from services.cli.files import check_folder, refuse_overwriting, write_file
+from services.cli.files import check_folder, refuse_overwriting
 from services.cli.images.lab_image import LabImage
 from services.cli.images.reading import read_images
 from services.cli.images.wish import ALL, wish_of
@@ -29,6 +29,7 @@ from services.cli.summary import HELP as SUMMARY_HELP
 from services.cli.summary import summary
 from services.common.imaging.intensity import to_eight_bit
 from services.common.imaging.ometiff import decode_segmentation
+from services.common.whole_files import write_file
 
 HELP = "find cells, nuclei and the wound in images"
 DESCRIPTION = f"""\

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.cli.console import Console
-from services.cli.files import check_folder, write_file
+from services.cli.files import check_folder
 from services.cli.numbers import POSITIVE, SEED
 from services.common.errors import ConfigError, InvalidArgument
+from services.common.whole_files import write_file
 from services.generation.config import GenerationConfig
 from services.generation.device import choose_engine
 from services.generation.model import ModelShelf

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.console import Console
-from services.cli.files import check_folder, write_file
+from services.cli.files import check_folder
 from services.cli.images.wish import add_wish, wish_of
 from services.cli.notes import Notes
 from services.cli.seeking import micrometres
@@ -28,6 +28,7 @@ from services.cli.wounds.words import gap, summary
 from services.common.errors import ConfigError, InvalidArgument, InvalidImage
 from services.common.imaging.images import Image
 from services.common.imaging.labels import Mask
+from services.common.whole_files import write_file
 
 HELP = "measure how wounds of scratch assays close over time"
 DESCRIPTION = """\

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.evaluation.sets.bootstrap import LIMITS, RESAMPLES
+from services.evaluation.sets.bootstrap import RESAMPLES, mean_interval
 from services.evaluation.sets.metric import (
     Ceiling,
     Measured,
@@ -38,9 +38,7 @@ def nearest_real_spectra(real: Sequence[Measured], seed: int) -> Ceiling | None:
     distances = np.stack([np.abs(spectra - one).mean(1) for one in spectra])
     np.fill_diagonal(distances, np.inf)
     nearest = distances.min(1)
-    chosen = np.random.default_rng(seed).integers(len(nearest), size=(RESAMPLES, len(nearest)))
-    low, high = np.percentile(nearest[chosen].mean(1), LIMITS)
-    return float(nearest.mean()), float(low), float(high)
+    return float(nearest.mean()), *mean_interval(nearest, seed, RESAMPLES)
 
 
 NEAREST_SPECTRUM_DISTANCE = SetMetric(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.common.packing import pack
+from services.common.packing import pack_tar
 from services.synthesis.layouts.layout import TRAIN, Whole, Written
 from services.synthesis.sample import Sample, mask_png_or_tiff, place
 
@@ -30,7 +30,7 @@ class WebDataset:
             members += [(f"{sample.name}.{ending}", data) for ending, data in parts.values()]
             del parts["line"]
             places.append({part: place(file, data, f"{sample.name}.{end}") for part, (end, data) in parts.items()})
-        return Written({file: pack(members)}, places)
+        return Written({file: pack_tar(members)}, places)
 
     def finish(self, whole: Whole) -> Mapping[str, bytes]:  # noqa: ARG002 - nothing tells of all of them
         """See Layout."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from services.common.errors import InvalidArgument
 from services.common.imaging.labels import Labels
+from services.common.whole_files import write_file
 from services.generation.roles import LevelRoles
 
 MANIFEST = "dataset.json"
@@ -71,9 +72,7 @@ def write_manifest(folder: Path, manifest: DatasetManifest) -> None:
     """
     check_groups(manifest.entries)
     body = {"format": FORMAT, **asdict(manifest)}
-    partial = folder / f"{MANIFEST}.partial"
-    partial.write_text(json.dumps(body, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(folder / MANIFEST)
+    write_file(folder / MANIFEST, (json.dumps(body, indent=1, sort_keys=True) + "\n").encode())
 
 
 def read_manifest(folder: Path) -> DatasetManifest:

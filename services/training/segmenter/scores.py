@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from services.common.imaging.labels import Labels
 from services.evaluation.average_precision import average_precision
-
-RESAMPLES = 1000
+from services.evaluation.sets.bootstrap import mean_interval
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,4 @@ def score(
 
 
 def _with_interval(values: NDArray[np.float64], seed: int) -> tuple[float, float, float]:
-    chosen = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.percentile(values[chosen].mean(1), (2.5, 97.5))
-    return float(values.mean()), float(low), float(high)
+    return float(values.mean()), *mean_interval(values, seed)

@@ -10,6 +10,7 @@ import numpy as np
 from services.common.engines.engine import Engine
 from services.common.errors import InvalidArgument
 from services.common.imaging.images import encode_png
+from services.common.whole_files import write_file
 from services.generation.generate import generate
 from services.generation.model import ModelDescription
 from services.generation.tilings import usual_tiling
@@ -43,8 +44,6 @@ def generate_missing(
         if not path.is_file():
             _, reference = read_pair(folder, entry)
             own_seed = int(np.random.default_rng([seed, *entry.id.encode()]).integers(2**32))
-            partial = path.with_suffix(".partial")
             made = generate(reference, model, engine, own_seed, tiling=usual_tiling(model))
-            partial.write_bytes(encode_png(made.image))
-            partial.replace(path)
+            write_file(path, encode_png(made.image))
         yield done

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.files import write_file
+from services.common.whole_files import write_file
 
 # Writes one byte over and over, another with every file; says so before it begins.
 WRITER = """
 import sys
 from pathlib import Path
-from services.cli.files import write_file
+from services.common.whole_files import write_file
 print("ready", flush=True)
 for turn in range(10**6):
     write_file(Path(sys.argv[1]), bytes([turn % 256]) * 3_000_000)

@@ -18,7 +18,7 @@ from services.common.storage.stores import open_store
 from services.common.whole_files import write_file
 
 _S3 = "s3://"
-_MOST_BYTES = 1024**3  # of a file that we wrote ourselves
+_MOST_BYTES = 5 * 1024**3  # of a file that we wrote ourselves: as much as a store takes at once
 
 
 class Place(Protocol):

@@ -160,8 +160,8 @@ class Computing:
         if memory > self._room.memory:
             error = ImageTooLarge(
                 f"expected a computation that takes at most {self._room.memory // MIB} MiB, what this server has for "
-                f"it; an image of {pixels} pixels takes about {memory // MIB} MiB; crop it or bin it, or give the "
-                "server more memory",
+                f"it; input of {pixels} pixels takes about {memory // MIB} MiB; crop or bin an image, make a shard of "
+                "fewer, or give the server more memory",
                 got=memory,
                 limit=self._room.memory,
             )

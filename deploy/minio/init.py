@@ -40,7 +40,7 @@ Exit codes: 0 all is as it should be, 1 it is not and the last line says why, 2 
 # What may expire, by the option that says when. Of results/ each operation by itself: S3's rules cannot leave out
 # results/evaluations/, whose records are not made again when they are asked for.
 EXPIRING = {
-    "results": ("segment", "render", "generate", "compare-pair", "compare-sets"),
+    "results": ("segment", "render", "generate", "generate-shard", "compare-pair", "compare-sets"),
     "inputs": ("",),
 }
 _RULE = "biosynth-"  # how the names of our rules begin

@@ -6,6 +6,7 @@ import json
 import re
 
 from deploy.minio.init import EXPIRING, expiring, rule_name
+from services.common.serving.memory import COSTS
 from tests.deploy.rendering import DEPLOY
 
 
@@ -14,6 +15,11 @@ def test_what_services_write_may_expire_but_for_the_records_of_evaluations() -> 
     for path in (DEPLOY / "minio" / "policies").glob("*.json"):
         written |= set(re.findall(r"arn:aws:s3:::\$\{bucket\}/(results/[^*\"]+/|inputs/)\*", path.read_text()))
     assert written == {*expiring(dict.fromkeys(EXPIRING, 1)), "results/evaluations/"}
+
+
+def test_whatever_is_computed_may_expire() -> None:
+    stored = {operation for operation in COSTS if operation != "generate-whole"}  # a way to generate, stored alike
+    assert stored == set(EXPIRING["results"])
 
 
 def test_the_rules_of_the_documentation_are_those_of_the_script() -> None:

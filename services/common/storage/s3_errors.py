@@ -126,8 +126,9 @@ def _why_refused(answer: Answer, bucket: str) -> str:
     if answer.code == "AccessDenied":
         return (
             f"BIOSYNTH_STORE_BUCKET, BIOSYNTH_STORE_ACCESS_KEY: expected a user with rights in bucket {bucket!r}, got "
-            f"{answer}; check the bucket's name and grant s3:GetObject on inputs/*, results/*, datasets/* and, on AWS "
-            "S3, s3:ListBucket, without which it calls what is absent forbidden"
+            f"{answer}; check the bucket's name and grant s3:GetObject on inputs/*, results/*, datasets/* (and "
+            "s3:PutObject where the service writes: deploy/minio/policies) and, on AWS S3, s3:ListBucket, without "
+            "which it calls what is absent forbidden"
         )
     return (
         f"BIOSYNTH_STORE_ACCESS_KEY, BIOSYNTH_STORE_SECRET_KEY: expected credentials for bucket {bucket!r}, "

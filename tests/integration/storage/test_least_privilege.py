@@ -23,6 +23,7 @@ PREFIXES = (
     "results/segment/",
     "results/render/",
     "results/generate/",
+    "results/generate-shard/",
     "results/compare-pair/",
     "results/compare-sets/",
     "results/evaluations/",
@@ -51,7 +52,7 @@ class Rights:
 TABLE = {
     "segmentation": Rights(reads=IMAGES, writes={"results/segment/"}),
     "reference": Rights(reads=IMAGES, writes={"results/render/"}),
-    "generation": Rights(reads=IMAGES | MODELS, writes={"results/generate/"}, lists=MODELS),
+    "generation": Rights(reads=IMAGES | MODELS, writes={"results/generate/", "results/generate-shard/"}, lists=MODELS),
     "evaluation": Rights(reads=IMAGES, writes=COMPARED, lists=EVALUATIONS),
     "pipeline": Rights(reads=IMAGES, writes={"inputs/"}),
     "models": Rights(reads=MODELS, writes=MODELS, lists=MODELS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from biosynth import Client
 from biosynth.v1.evaluation_pb2 import ComparePairRequest, CompareSetsRequest, Field, ImageSet
@@ -29,6 +30,9 @@ def test_with_models_from_the_store_an_image_goes_in_and_a_generated_one_comes_o
         generated = result.generation.image.object
         assert generated.key.startswith("results/generate/")
         assert decode_image(client.download(generated)).shape == picture.shape
+        with Client(f"unix:{folder}/generation", timeout_s=60) as generation:
+            references = {"a": np.zeros((32, 32), np.uint8)}
+            assert generation.generate_shard(references, model="fluo-nuclei").key.startswith("results/generate-shard/")
         with Client(f"unix:{folder}/evaluation", timeout_s=60) as evaluation:
             pair = ComparePairRequest(real=Content(object=image), generated=Content(object=generated))
             assert len(evaluation.evaluation.ComparePair(pair).metrics) == 11

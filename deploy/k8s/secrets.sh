@@ -2,7 +2,7 @@
 # Makes the Kubernetes Secrets of biosynth from a folder, or brings them up to date.
 #   secrets.sh [FOLDER] [NAMESPACE]    default: deploy/secrets (deploy/secrets.sh makes it), biosynth
 # FOLDER holds tls/ token/ and store-USER/ for each user; each becomes the Secret biosynth-<its name>. ca/ stays here.
-# Running pods see new files after a minute; services read new certificates and tokens then, new store keys at their next start.
+# Running pods see new files after a minute; services read new certificates, tokens and store keys then.
 set -euo pipefail
 folder=${1:-$(cd "$(dirname "$0")/.." && pwd)/secrets} namespace=${2:-biosynth}
 required=(tls/ca.crt tls/tls.crt tls/tls.key token/token)

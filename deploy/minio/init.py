@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from dataclasses import dataclass, field
@@ -282,10 +283,10 @@ def _options() -> argparse.Namespace:
     for folder in EXPIRING:
         parser.add_argument(
             f"--expire-{folder}",
-            default=0,
+            default=os.environ.get(variable := f"BIOSYNTH_EXPIRE_{folder.upper()}_DAYS") or "0",
             type=_days,
             metavar="DAYS",
-            help=f"delete {folder}/ after (default: 0, never)",
+            help=f"delete {folder}/ after (default: {variable}, else 0, never)",
         )
     return parser.parse_args()
 

@@ -76,7 +76,7 @@ HEALTH = (
     Chart("Memory", "Held by the processes.", "bytes",
           {"{{service}}": f"sum by (service) (process_resident_memory_bytes{{{_SERVICE}}})"}),
     Chart("Models in memory", "Replicas that have each of them.", "short",
-          {"{{model}}/{{version}}": "count by (model, version) (biosynth_model_loaded)"}),
+          {"{{model}}/{{version}}": "sum by (model, version) (biosynth_model_loaded)"}),
     Chart("Certificates and tokens", "Seconds until they end; an alert is at 14 days, of tokens at 7. Tokens "
           "without an end are not shown.", "s",
           {"certificate, {{service}} as {{use}}":

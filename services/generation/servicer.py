@@ -16,7 +16,7 @@ from services.common.packing import pack_tar
 from services.common.serving.delivery import check_delivery, deliver, image_planes
 from services.common.serving.job import Job
 from services.common.serving.load_metrics import BUCKETS
-from services.common.serving.model_metrics import ModelInMemory
+from services.common.serving.model_metrics import ServedModel
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
 from services.common.serving.streams import followed, told_by
@@ -37,7 +37,7 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
     def __init__(self, runtime: Runtime, models: LoadedModels) -> None:
         self._runtime, self._models, self._loading = runtime, models, asyncio.Lock()
         self._seconds = generation_seconds(runtime.metrics.registry)
-        runtime.metrics.models.add(self._in_memory)
+        runtime.metrics.models.add(self._served)
 
     async def Generate(
         self, request: generation_pb2.GenerateRequest, context: Context
@@ -86,9 +86,13 @@ class GenerationServicer(generation_pb2_grpc.GenerationServiceServicer):
         await self._runtime.workers.run(self._models.drop, stored)
         return generation_pb2.UnloadModelResponse()
 
-    def _in_memory(self) -> list[ModelInMemory]:
-        loaded = [model.stored.description for model in self._models.loaded()]
-        return [ModelInMemory("generator", model.name, model.version, model.parameters) for model in loaded]
+    def _served(self) -> list[ServedModel]:
+        loaded = {(model.stored.description.name, model.stored.description.version) for model in self._models.loaded()}
+        known = [stored.description for stored in self._models.shelf.list()]
+        return [
+            ServedModel("generator", one.name, one.version, one.parameters, (one.name, one.version) in loaded)
+            for one in known
+        ]
 
     def _generate(self, request: generation_pb2.GenerateRequest) -> Job[generation_pb2.GenerateResponse]:
         check_delivery(request.delivery)

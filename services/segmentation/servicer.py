@@ -16,7 +16,7 @@ from services.common.imaging.ometiff import encode_segmentation
 from services.common.serving.content import identify, read_image
 from services.common.serving.delivery import check_delivery, deliver, segmentation_planes
 from services.common.serving.job import Job
-from services.common.serving.model_metrics import ModelInMemory
+from services.common.serving.model_metrics import ServedModel
 from services.common.serving.runtime import Runtime
 from services.common.serving.server import Context, Service
 from services.common.serving.streams import followed
@@ -148,8 +148,8 @@ def segmentation_service(runtime: Runtime, segmenters: Mapping[str, Segmenter]) 
     return Service("biosynth.v1.SegmentationService", partial(add, SegmentationServicer(runtime, segmenters)))
 
 
-def _in_memory() -> list[ModelInMemory]:
-    return [ModelInMemory("segmenter", one.name, str(one.version), one.parameters) for one in in_memory()]
+def _in_memory() -> list[ServedModel]:
+    return [ServedModel("segmenter", one.name, str(one.version), one.parameters) for one in in_memory()]
 
 
 def _check_diameter(diameter: float | None, image: Image) -> None:

@@ -15,12 +15,13 @@ from tests.deploy.rendering import DEPLOY
 
 MONITORING = DEPLOY / "monitoring"
 RULES = sorted((MONITORING / "rules").glob("*.yaml"))
-# Of others: Prometheus itself, MinIO, NVIDIA's exporter.
+# Of others: Prometheus itself, MinIO, NVIDIA's exporter, kube-state-metrics.
 FOREIGN = {
     "up",
     "minio_cluster_capacity_usable_free_bytes",
     "minio_cluster_capacity_usable_total_bytes",
     "DCGM_FI_DEV_GPU_UTIL",
+    "kube_deployment_status_replicas_available",
 }
 _NO_METRICS = (
     r'"[^"]*"',

@@ -34,11 +34,11 @@ class QuickPrometheus:
 
     def configure(self, services: tuple[str, ...] = SERVICES) -> None:
         """Write which services it asks, and all generators, MinIO, a small one and stand-ins as far as DNS has them."""
-        listed = [f"{service}:9464" for service in services if service != "generation"]
+        listed = [f"{service}:9464" for service in services if service != "generation"] + ["gateway:50052"]
         ours = _job("biosynth", ("generation",), 9464)
         ours["static_configs"] = [{"targets": listed}]
         ours["relabel_configs"] += [
-            {"source_labels": ["__address__"], "regex": r"([a-z]+):9464", "target_label": "service"}
+            {"source_labels": ["__address__"], "regex": r"([a-z]+):\d+", "target_label": "service"}
         ]
         configuration = {
             "global": {"scrape_interval": SCRAPE, "scrape_timeout": SCRAPE, "evaluation_interval": "2s"},

@@ -38,6 +38,7 @@ def trials(deployment: Deployment, version: str, prometheus: QuickPrometheus) ->
         Trial("a token that ends in 12 hours", lambda: symptoms.replaced(
             token, symptoms.soon_ending_token(secrets)), both("BiosynthTokenEnds")),
         Trial("reference is stopped", lambda: symptoms.stopped("reference"), [("BiosynthTargetDown", CRITICAL)]),
+        Trial("the gateway is stopped", lambda: symptoms.stopped("gateway"), [("BiosynthTargetDown", CRITICAL)]),
         Trial("reference is no target", lambda: unknown(prometheus, "reference"),
               [("BiosynthServiceAbsent", CRITICAL)]),
         Trial("reference is restarted three times", lambda: symptoms.restarted(prometheus, "reference", 3),

@@ -23,10 +23,11 @@ needs_nginx = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is
 
 @dataclass(frozen=True)
 class Gateway:
-    """A running gateway: its address, and the file of its log."""
+    """A running gateway: its address, the file of its log, and the URL of what probes and Prometheus ask."""
 
     address: str
     log: Path
+    health: str
 
 
 @contextmanager
@@ -57,7 +58,7 @@ def gateway(
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, env=environment) as process:
         try:
             _wait(f"http://127.0.0.1:{health}/healthz", log)
-            yield Gateway(f"localhost:{port}", log)
+            yield Gateway(f"localhost:{port}", log, f"http://127.0.0.1:{health}")
         finally:
             process.terminate()
 

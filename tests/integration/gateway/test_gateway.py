@@ -8,10 +8,12 @@ from pathlib import Path
 
 import grpc
 import pytest
+import urllib3
 from biosynth import BiosynthCallError, Client
 from biosynth.contract import MIB
 from biosynth.v1.evaluation_pb2 import ComparePairRequest, CompareSetsRequest
 from biosynth.v1.types_pb2 import Content
+from prometheus_client.parser import text_string_to_metric_families
 
 from services.cli.background import in_background
 from services.common.imaging.images import encode_png
@@ -51,6 +53,22 @@ def test_the_deadline_and_the_metadata_reach_the_service_as_they_were(behind: Be
         client.evaluation.ComparePair(ComparePairRequest(), timeout=77, metadata=tuple(sent.items()))
     assert 70 < behind.witness.seconds_left <= 77
     assert sent.items() <= behind.witness.metadata.items()
+
+
+def test_the_log_has_the_request_id_whether_the_caller_or_the_service_made_it(behind: Behind) -> None:
+    with behind.client() as client:
+        client.evaluation.ComparePair(ComparePairRequest(), metadata=(("x-request-id", "of-the-caller"),))
+        _, call = client.evaluation.ComparePair.with_call(ComparePairRequest())
+    made = str(dict(call.trailing_metadata())["x-request-id"])
+    assert made
+    shown = {f'"request_id":"{request_id}"' for request_id in ("of-the-caller", made)}
+    until(lambda: all(one in behind.gateway.log.read_text() for one in shown))
+
+
+def test_prometheus_sees_that_it_is_up(behind: Behind) -> None:
+    answer = urllib3.request("GET", f"{behind.gateway.health}/metrics")
+    [family] = text_string_to_metric_families(answer.data.decode())
+    assert (answer.headers["content-type"], family.name) == ("text/plain", "biosynth_gateway_serving")
 
 
 def test_a_caller_who_leaves_ends_the_call_in_the_service(behind: Behind) -> None:

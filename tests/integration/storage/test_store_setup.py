@@ -93,6 +93,19 @@ def test_results_and_uploads_expire_where_it_is_told_to_and_nothing_else(
     assert expires_in(client, "inputs/b") is None
 
 
+def test_the_environment_may_say_when_results_expire(
+    server: s3_servers.S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = s3_servers.write_secrets(tmp_path / "secrets")
+    monkeypatch.setenv("BIOSYNTH_EXPIRE_INPUTS_DAYS", "7")
+    said(s3_servers.setup(server.endpoint, "environment", secrets))
+    assert rules_of(client_of(server), "environment") == {"biosynth-inputs": 7}
+    monkeypatch.setenv("BIOSYNTH_EXPIRE_INPUTS_DAYS", "soon")
+    assert "expected days, 0 (never) to 36500, got 'soon'" in said(
+        s3_servers.setup(server.endpoint, "environment", secrets), 2
+    )
+
+
 def test_rules_of_others_are_left_alone(server: s3_servers.S3Server, tmp_path: Path) -> None:
     secrets = s3_servers.write_secrets(tmp_path / "secrets")
     client = client_of(server)

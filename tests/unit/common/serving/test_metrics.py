@@ -8,6 +8,7 @@ import pytest
 
 from services.common.errors import ConfigError
 from services.common.serving.metrics import Metrics
+from services.common.serving.model_metrics import ModelMetrics, ServedModel
 
 
 def read(port: int) -> str:
@@ -40,3 +41,11 @@ def test_a_port_in_use_names_the_variable() -> None:
         Metrics().exported("127.0.0.1", port),
     ):
         pass
+
+
+def test_a_version_that_is_not_in_memory_is_shown_all_the_same() -> None:
+    metrics = ModelMetrics()
+    metrics.add(lambda: [ServedModel("generator", "mine", "1", 1000, in_memory=False)])
+    loaded, size = metrics.collect()
+    assert [(sample.labels["version"], sample.value) for sample in loaded.samples] == [("1", 0)]
+    assert not size.samples

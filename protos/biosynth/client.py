@@ -16,6 +16,7 @@ from biosynth import raster, transfer
 from biosynth.connections import Connections
 from biosynth.contract import INLINE_BYTES, MIB
 from biosynth.errors import BiosynthCallError, InvalidInputError, ScalingWarning
+from biosynth.messages import filled
 from biosynth.png import encode_png
 from biosynth.results import (
     TILINGS,
@@ -85,7 +86,8 @@ class Client(Connections):
         measures in um; None: as the TIFF file says. first_frame: of the time series that `image` is a later frame of,
         for segmenters `wound` and `cell-free`.
         """
-        request = segmentation_pb2.SegmentRequest(
+        request = filled(
+            segmentation_pb2.SegmentRequest,
             image=self._image(image),
             channel=channel,
             segmenter=segmenter,
@@ -117,7 +119,8 @@ class Client(Connections):
         absent_parts: parts that the image does not show, such as `wound`; they are drawn as none.
         """
         height, width = size or (0, 0)
-        request = reference_pb2.RenderRequest(
+        request = filled(
+            reference_pb2.RenderRequest,
             segmentation=self._segmentation(segmentation),
             image=None if image is None else self._image(image),
             channel=channel,
@@ -157,7 +160,8 @@ class Client(Connections):
         """
         if tiling not in TILINGS:
             raise InvalidInputError(f"expected tiling to be one of {', '.join(TILINGS)}; got {tiling!r}")
-        request = generation_pb2.GenerateRequest(
+        request = filled(
+            generation_pb2.GenerateRequest,
             reference=self._reference(reference),
             model=model,
             model_version=model_version,
@@ -172,7 +176,7 @@ class Client(Connections):
             request.look.CopyFrom(like)
         elif like is not None:
             own = None if like_reference is None else self._reference(like_reference)
-            request.like.CopyFrom(Likeness(image=self._image(like), channel=like_channel, reference=own))
+            request.like.CopyFrom(filled(Likeness, image=self._image(like), channel=like_channel, reference=own))
         return GenerationResult.of(self.generation.Generate(request))
 
     def generate_shard(
@@ -186,16 +190,18 @@ class Client(Connections):
     ) -> ObjectRef:
         """Generate many images into one tar file of the store, which `download` gets.
 
-        references: by the names that their files in the shard are to have; or, for other looks and long lists, a
-        ShardManifest in the store. model_version "": the newest. seed: of the shard; each image's own is made of it and
-        of its name. on_progress: told how many images of how many are done.
+        references: by the names that their files in the shard are to have; or a ShardManifest in the store, put there
+        by someone who may write to the bucket. For looks of their own call `generation.GenerateShard` with `entries`.
+        model_version "": the newest. seed: of the shard; each image's own is made of it and of its name. on_progress:
+        told how many images of how many are done.
         """
-        request = generation_pb2.GenerateShardRequest(model=model, model_version=model_version, seed=seed)
+        request = filled(generation_pb2.GenerateShardRequest, model=model, model_version=model_version, seed=seed)
         if isinstance(references, ObjectRef):
             request.manifest.CopyFrom(references)
         else:
             for name, reference in references.items():
-                request.entries.add(name=name, reference=self._reference(reference))
+                content = self._reference(reference)
+                request.entries.append(filled(generation_pb2.ShardEntry, name=name, reference=content))
         responses, shard = self.generation.GenerateShard(request), None
         try:
             for response in responses:
@@ -250,7 +256,8 @@ class Client(Connections):
             raise InvalidInputError(f"expected look to be measured, drawn or empty; got {look!r}")
         if until not in _LAST_STAGES:
             raise InvalidInputError(f"expected until to be segment, render or empty; got {until!r}")
-        request = pipeline_pb2.RunRequest(
+        request = filled(
+            pipeline_pb2.RunRequest,
             image=None if image is None else self._image(image),
             reference=None if reference is None else self._reference(reference),
             scenario=scenario,
@@ -291,8 +298,8 @@ class Client(Connections):
 
         Returns all metrics, always in the same order; one without a value says why. channel: of the real image.
         """
-        request = evaluation_pb2.ComparePairRequest(
-            real=self._image(real), generated=self._image(generated), channel=channel
+        request = filled(
+            evaluation_pb2.ComparePairRequest, real=self._image(real), generated=self._image(generated), channel=channel
         )
         return tuple(self.evaluation.ComparePair(request).metrics)
 
@@ -310,15 +317,15 @@ class Client(Connections):
 
     def get_model(self, name: str, version: str = "") -> GetModelResponse:
         """One model and its card; version "": the newest."""
-        return self.generation.GetModel(generation_pb2.GetModelRequest(name=name, version=version))
+        return self.generation.GetModel(filled(generation_pb2.GetModelRequest, name=name, version=version))
 
     def load_model(self, name: str, version: str = "") -> Model:
         """Have the server load a model, such as one pushed to the store since its start; version "": the newest."""
-        return self.generation.LoadModel(generation_pb2.LoadModelRequest(name=name, version=version)).model
+        return self.generation.LoadModel(filled(generation_pb2.LoadModelRequest, name=name, version=version)).model
 
     def unload_model(self, name: str, version: str = "") -> None:
         """Have the server drop a model from its memory; version "": the default one."""
-        self.generation.UnloadModel(generation_pb2.UnloadModelRequest(name=name, version=version))
+        self.generation.UnloadModel(filled(generation_pb2.UnloadModelRequest, name=name, version=version))
 
     def upload(self, source: bytes | Path) -> ObjectRef:
         """Put a PNG, TIFF or JPEG file into the store, unless it is there; returns its name for later requests."""

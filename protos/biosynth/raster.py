@@ -108,8 +108,12 @@ def sample_bytes(raster: RasterMessage) -> Iterator[bytes]:
                 yield piece
     except zlib.error as error:
         raise ValueError(f"expected samples compressed by zlib (RFC 1950), got other bytes ({error})") from None
-    if size != expected or not stream.eof or stream.unused_data:
-        raise ValueError(f"{_announced(expected)}, got {size if size < expected else f'more than {expected}'}")
+    if size < expected:
+        raise ValueError(f"{_announced(expected)}, got {size}")
+    if not stream.eof:
+        raise ValueError(f"{_announced(expected)}, got them in a zlib stream that breaks off before its end")
+    if stream.unused_data:
+        raise ValueError(f"{_announced(expected)}, got more behind them")
 
 
 def _samples_size(raster: RasterMessage) -> int:

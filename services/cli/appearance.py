@@ -6,6 +6,9 @@ import argparse
 
 from biosynth.v1.types_pb2 import Appearance
 
+from services.common.errors import InvalidArgument
+from services.common.ranges import check_appearance
+
 NAMES = tuple(field.name for field in Appearance.DESCRIPTOR.fields)
 
 
@@ -48,6 +51,11 @@ def _pair(text: str) -> tuple[str, float]:
     if name not in NAMES:
         raise argparse.ArgumentTypeError(f"expected NAME=VALUE with a name among {', '.join(NAMES)}; got {text!r}")
     try:
-        return name, float(value)
+        number = float(value)
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a number for {name}; got {value!r}") from None
+    try:
+        check_appearance({name: number})
+    except InvalidArgument as error:
+        raise argparse.ArgumentTypeError(error.message) from None
+    return name, number

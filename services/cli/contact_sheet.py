@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 
+from services.cli.naming import rewording
 from services.cli.overview import RGB, outline, rgb
+from services.common.errors import InvalidImage
 from services.common.imaging.images import decode_image, decode_label_map
 from services.common.imaging.intensity import brightness_range, stretch
 from services.synthesis.truth import Truth
 
+Pixels = TypeVar("Pixels")
 _MOST, _COLUMNS = 12, 3
 _PANEL_PX, _TITLE_PX, _GAP_PX = 256, 22, 8
 
@@ -31,9 +34,9 @@ def contact_sheet(lines: Sequence[Mapping[str, Any]], part: str, read: Callable[
 
 
 def _cell(line: Mapping[str, Any], part: str, read: Callable[[str], bytes]) -> RGB:
-    image = decode_image(_bytes(line["image"], read)).astype(np.uint8, copy=False)
+    image = _decoded(line["image"], read, decode_image).astype(np.uint8, copy=False)
     image = stretch(image, brightness_range(image))  # else dim images would show nothing
-    labels = decode_label_map(_bytes(line["mask"], read))
+    labels = _decoded(line["mask"], read, decode_label_map)
     side = 2 * _PANEL_PX + _GAP_PX
     cell = np.full((_TITLE_PX + _PANEL_PX + _GAP_PX, side + _GAP_PX, 3), 255, np.uint8)
     for left, panel in ((0, rgb(image)), (_PANEL_PX + _GAP_PX, outline(image, Truth(labels).segmentation(part)))):
@@ -51,6 +54,14 @@ def _fitted(panel: RGB) -> RGB:
     return np.asarray(
         cv2.resize(panel, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST), np.uint8
     )
+
+
+def _decoded(place: Mapping[str, Any], read: Callable[[str], bytes], decode: Callable[[bytes], Pixels]) -> Pixels:
+    with rewording(lambda text: f"{place['file']}: {text}; delete it, and the same command makes it again"):
+        try:
+            return decode(_bytes(place, read))
+        except (tarfile.TarError, KeyError) as error:
+            raise InvalidImage(f"expected a tar file that holds {place['member']}; it is damaged ({error})") from error
 
 
 def _bytes(place: Mapping[str, Any], read: Callable[[str], bytes]) -> bytes:

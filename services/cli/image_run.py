@@ -54,7 +54,9 @@ def run_image(
         record["likeness"] = _likeness(pixels, made.generated)
     record["outputs"] = {name: hashlib.sha256(data).hexdigest() for name, data in made.files.items()}
     record["seconds"] = round(time.monotonic() - start, 3)
-    _write(made, record, check_folder(folder))
+    if (other := _other_image(check_folder(folder), record)) is not None:
+        console.warn(f"{folder} held results of another image, {other}; they are replaced")
+    _write(made, record, folder)
     _tell(record, len(made.files) + 2, folder, console)
     return record
 
@@ -137,6 +139,15 @@ def _likeness(image: NDArray[np.uint8], generated: NDArray[np.uint8]) -> dict[st
     """The paired metrics of a run's own image and of what was generated under its labels, those that have a value."""
     metrics = compare_pair(image, generated)
     return {metric.name: metric.value for metric in metrics if metric.value is not None}
+
+
+def _other_image(folder: Path, record: dict[str, Any]) -> str | None:
+    """The name of the image whose results a folder has; None where there are none, or they are of this one."""
+    try:
+        other = json.loads((folder / "run.json").read_bytes())["input"]
+        return None if other["sha256"] == record["input"]["sha256"] else str(other["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _write(made: RunFiles, record: dict[str, Any], folder: Path) -> None:

@@ -139,7 +139,7 @@ class Synthesizer:
             "objects": truth.objects,
             "like": like or None,
             **record,
-            "warnings": [*record["warnings"], *(sparse_beside(truth) if self.zone else ())],
+            "warnings": [*record["warnings"], *(sparse_beside(truth) if self.zone else ()), *unseen(truth)],
         }
         return Sample(ordered.name, ordered.split, made.image.file, truth.labels, reference, line)
 
@@ -164,6 +164,16 @@ class Synthesizer:
         )
         response: RenderResponse = self.session.ask(self.session.client.reference.Render, request)
         return response.reference.file
+
+
+def unseen(truth: Truth) -> tuple[str, ...]:
+    """Whether the image may not show all that the truth says: models draw no objects of a single pixel's width."""
+    if not (slivers := truth.slivers):
+        return ()
+    return (
+        f"{slivers} of {truth.objects} objects are one pixel wide, as at a crop's border, and hardly to be seen in the "
+        "image",
+    )
 
 
 def sparse_beside(truth: Truth) -> tuple[str, ...]:

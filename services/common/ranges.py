@@ -9,6 +9,9 @@ from biosynth.contract import APPEARANCE_LIMITS, MAX_THICKNESS_PX
 
 from services.common.errors import InvalidArgument
 
+# No microscope's pixels are smaller or larger; and figures in um stay far from what numbers can hold.
+PIXEL_UM = (1e-6, 1e6)
+
 
 def check_appearance(values: Mapping[str, float]) -> None:
     """Raise InvalidArgument for appearance values that no image can have.

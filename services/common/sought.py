@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.common.errors import InvalidArgument
+from services.common.ranges import PIXEL_UM
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,9 @@ def pixel_size_of(request: Any) -> float | None:
     if not request.HasField("pixel_size_um"):
         return None
     size: float = request.pixel_size_um
-    if not 0 < size < math.inf:
-        raise InvalidArgument(f"expected a pixel size above 0 um; got {size:g}", field="pixel_size_um")
+    if not PIXEL_UM[0] <= size <= PIXEL_UM[1]:
+        raise InvalidArgument(
+            f"expected a pixel size from {PIXEL_UM[0]:g} to {PIXEL_UM[1]:g} um; got {size:g}",
+            field="pixel_size_um",
+        )
     return size

@@ -96,9 +96,11 @@ class PipelineServicer(pipeline_pb2_grpc.PipelineServiceServicer):
                 f"expected extension among {', '.join(EXTENSIONS)}; got {request.extension!r:.40}", field="extension"
             )
         most = self._runtime.limits.max_bytes
-        if not 0 < request.size_bytes <= most:
+        if request.size_bytes < 1:
+            raise InvalidArgument(f"expected size_bytes of 1 or more; got {request.size_bytes}", field="size_bytes")
+        if request.size_bytes > most:
             raise ObjectTooLarge(
-                f"expected 1 to {most} bytes; got {request.size_bytes}; crop the image, or bin it",
+                f"expected at most {most} bytes; got {request.size_bytes}; crop the image, or bin it",
                 field="size_bytes",
                 got=request.size_bytes,
                 limit=most,

@@ -142,8 +142,8 @@ def _tell(lines: Sequence[dict[str, Any]], made: int, out: Place, seconds: float
     warned = [line for line in lines if line["warnings"]]
     if warned:
         console.warn(
-            f"{len(warned)} of {len(lines)} images are unlike those that the model was trained on (see {MANIFEST}), "
-            f"such as {warned[0]['name']}: {warned[0]['warnings'][0]}"
+            f"{len(warned)} of {len(lines)} images are doubtful, unlike those that the model was trained on or with "
+            f"what it cannot draw (see {MANIFEST}), such as {warned[0]['name']}: {warned[0]['warnings'][0]}"
         )
     splits = split_counts(line["split"] for line in lines if line["split"])
     by_split = f" ({', '.join(f'{count} {split}' for split, count in splits.items())})" if len(splits) > 1 else ""

@@ -46,7 +46,7 @@ class FolderStore:
         """See Store.get."""
         path = self._path(key)
         try:
-            with _errors_named(key), path.open("rb") as file:
+            with _errors_named(key, self._objects), path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 if size > max_bytes:
                     raise ObjectTooLarge(
@@ -63,7 +63,7 @@ class FolderStore:
     def put(self, key: str, data: bytes, content_type: str) -> StoredObject:  # noqa: ARG002 - files have no type
         """See Store.put."""
         path = self._path(key)
-        with _errors_named(key):
+        with _errors_named(key, self._objects):
             if path.exists():
                 return _describe(key, path)
             self._make_folders(path.parent)
@@ -81,7 +81,7 @@ class FolderStore:
     def head(self, key: str) -> StoredObject | None:
         """See Store.head. Reads the whole file, for its SHA-256."""
         path = self._path(key)
-        with _errors_named(key):
+        with _errors_named(key, self._objects):
             try:
                 return _describe(key, path)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -89,7 +89,7 @@ class FolderStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         """See Store.list."""
-        with _errors_named(prefix):
+        with _errors_named(prefix, self._objects):
             found = [
                 str(Path(folder, name).relative_to(self._objects).as_posix())
                 for folder, _, names in os.walk(self._objects, onerror=_raise_unless_absent)
@@ -120,7 +120,9 @@ class FolderStore:
 
     def presign_get(self, key: str, seconds: int) -> str:  # noqa: ARG002
         """Raises Unsupported: no server answers links into a folder."""
-        raise Unsupported("expected an S3 store for download links, got a folder; ask for DELIVERY_FILE instead")
+        raise Unsupported(
+            "expected an S3 store for download links, got a folder; ask for DELIVERY_FILE where a call has it"
+        )
 
     def _path(self, key: str) -> Path:
         check_key(key)
@@ -156,14 +158,15 @@ class FolderStore:
 
 
 @contextmanager
-def _errors_named(key: str) -> Iterator[None]:
-    """Turn errors of the file system into those of services/common/errors.py."""
+def _errors_named(key: str, objects: Path) -> Iterator[None]:
+    """Turn errors of the file system into those of services/common/errors.py. objects: the folder of all of them."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreFull(f"expected room for {key!r}, got a full disk; free some space and ask again") from error
-        if isinstance(error, (NotADirectoryError, IsADirectoryError, FileExistsError)):
+        at_a_folder = isinstance(error, (NotADirectoryError, IsADirectoryError, FileExistsError))
+        if at_a_folder and objects.is_dir():  # else the store itself is in disorder, and no key is to blame
             raise InvalidKey(f"expected a key that is no folder of others, nor under another, got {key!r}") from error
         if isinstance(error, FileNotFoundError):
             raise ObjectNotFound(f"expected an object, got none under {key!r}", asked=key) from error

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -195,6 +196,25 @@ def test_run_twice_gives_the_same_bytes_and_does_no_work_twice(cli: Cli, image: 
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
     stages = json.loads((tmp_path / "b" / "run.json").read_text())["stages"]
     assert [stage["cached"] for stage in stages] == [False, True, True, True]
+
+
+def test_results_of_another_image_are_replaced_with_a_word_of_it(cli: Cli, image: Path, tmp_path: Path) -> None:
+    (other := tmp_path / "other.png").write_bytes(encode_png(nuclei_picture(seed=5)))
+    for path, said in ((image, False), (image, False), (other, True)):
+        done = cli("run", path, "--until", "segment", "--out", tmp_path / "a")
+        assert done.returncode == 0
+        assert ("held results of another image, nuclei.png; they are replaced" in done.stderr) is said
+
+
+def test_ctrl_c_while_libraries_are_read_ends_quietly(cli: Cli) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "services.cli", "info"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=cli.environment) as process:
+        assert process.stderr is not None
+        read = next(line for line in process.stderr if "numpy" in line)  # of those that take longest
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert read and process.returncode == 130
+    assert "Traceback" not in rest
 
 
 def test_run_in_two_empty_stores_gives_the_same_bytes(cli: Cli, image: Path, tmp_path: Path) -> None:

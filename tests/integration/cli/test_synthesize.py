@@ -143,6 +143,53 @@ def test_a_file_that_was_taken_away_is_made_again(masks: Path, tmp_path: Path) -
     assert tree(out) == before
 
 
+def test_a_damaged_record_is_made_again_and_a_damaged_file_is_named(
+    masks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    synthesize(masks, out)
+    before = tree(out)
+    (out / "records" / "000001.json").write_text("{")
+    synthesize(masks, out)
+    assert tree(out) == before
+    (out / "masks" / "000002.tif").write_bytes(b"damaged")
+    code, words = refused(capsys, masks, out)
+    assert code == 3 and "masks/000002.tif: expected" in words
+    assert "delete it, and the same command makes it again" in words
+
+
+def test_a_damaged_tar_is_named(masks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    synthesize(masks, out, "--layout", "webdataset")
+    (out / "train-000000.tar").write_bytes(b"damaged")
+    assert (
+        "train-000000.tar: expected a tar file that holds 000000.png"
+        in refused(capsys, masks, out, "--layout", "webdataset")[1]
+    )
+
+
+def test_an_order_of_which_nothing_was_made_may_be_changed(
+    masks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, flat = tmp_path / "out", tmp_path / "flat.png"
+    flat.write_bytes(encode_png(np.full((64, 80), 7, np.uint8)))
+    assert refused(capsys, masks, out, "--like", flat)[0] == 3
+    synthesize(masks, out)
+    assert len(manifest(out)) == 4
+
+
+def test_objects_that_no_model_draws_are_told(masks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = discs(64, 80, 3, 5).astype(np.uint8)
+    labels[0] = 0
+    labels[0, 10:20] = 200
+    (masks / "a.png").write_bytes(encode_png(labels))
+    synthesize(masks, tmp_path / "out", "--count", 1)
+    [line] = manifest(tmp_path / "out")
+    [warning] = [one for one in line["warnings"] if "one pixel wide" in one]
+    assert warning.startswith(f"1 of {line['objects']} objects are one pixel wide")
+    assert "1 of 1 images are doubtful" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("layout", ["pairs", "webdataset", "coco", "yolo"])
 def test_shards_in_any_order_give_what_one_run_gives(
     masks: Path, tmp_path: Path, layout: str, capsys: pytest.CaptureFixture[str]

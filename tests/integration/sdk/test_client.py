@@ -197,6 +197,13 @@ def test_lists_and_one_model(client: Client) -> None:
         (lambda client: client.segment(np.stack([GREY] * 3)), "choose one channel and one plane"),
         (lambda client: client.generate(GREY.astype(np.int64), model="m"), "int64"),
         (lambda client: client.generate(GREY, model="m", tiling="magic"), "magic"),
+        (
+            lambda client: client.generate(GREY, model="m", seed=-1),
+            r"from 0 to 2\^64 - 1; got -1",
+        ),
+        (lambda client: client.generate(GREY, model="m", seed=1.5), "got 1.5"),
+        (lambda client: client.generate_shard({1: GREY}, model="m"), "expected name as text; got 1"),
+        (lambda client: client.render({"cells": CELLS}, schema="a", size=(5.5, 5)), "expected height_px as a whole"),
         (lambda client: client.render({"axons": CELLS}, schema="levels4"), "axons"),
     ],
 )

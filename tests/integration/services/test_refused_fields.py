@@ -104,7 +104,7 @@ SOUGHT = {
     "diameter_px": Wrong(0.0),
     "nuclei_channel": Wrong(3, also={"cells_channel": 0}),
     "cells_channel": Wrong(1, also={"nuclei_channel": 0}),
-    "pixel_size_um": Wrong(0.0),
+    "pixel_size_um": Wrong(1e200),
 }
 
 # What can be wrong of an image that is to be generated, in a call of its own or as an entry of a shard.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from services.common.errors import ConfigError, InvalidKey, StoreFull, Unsupported
+from services.common.errors import ConfigError, InvalidKey, StoreFull, StoreUnavailable, Unsupported
 from services.common.storage.folder import FolderStore
 
 WRITER = """
@@ -99,6 +99,16 @@ def test_a_key_cannot_be_object_and_folder_at_once(tmp_path: Path) -> None:
     store.put("inputs/b/c", b"hello", "x/y")
     with pytest.raises(InvalidKey, match="no folder of others, nor under another"):
         store.put("inputs/b", b"hello", "x/y")
+
+
+def test_a_store_that_is_gone_is_no_fault_of_any_key(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "store")
+    store.put("inputs/a", b"hello", "x/y")
+    (tmp_path / "store").rename(tmp_path / "moved")
+    (tmp_path / "store").write_bytes(b"in its place")
+    for use in (lambda: store.put("inputs/b", b"hello", "x/y"), lambda: store.get("inputs/a", 9)):
+        with pytest.raises(StoreUnavailable, match="cannot be used"):
+            use()
 
 
 def test_nobody_serves_links_into_a_folder(tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ def test_of_two_orders_for_one_value_the_last_counts() -> None:
         ("blur=1", "a name among background, contrast, spread, noise, sharpness, grain, unevenness; got 'blur=1'"),
         ("noise", "expected a number for noise; got ''"),
         ("noise=loud", "expected a number for noise; got 'loud'"),
+        ("noise=5", "expected appearance.noise from 0 to 1; got 5"),
+        ("noise=nan", "expected appearance.noise from 0 to 1; got nan"),
         ("=1", "expected NAME=VALUE"),
         ("sampled", "got sampled, which is for `run`"),
     ],

@@ -15,7 +15,7 @@ from services.common.errors import ImageTooLarge, InvalidImage, InvalidSegmentat
 from services.common.imaging.images import encode_png
 from services.common.imaging.labels import Segmentation
 from services.common.imaging.ometiff import encode_segmentation
-from services.synthesis.truth import read_truth
+from services.synthesis.truth import Truth, read_truth
 from tests.support.label_maps import discs
 
 LABELS = discs()
@@ -88,3 +88,14 @@ def test_an_ome_tiff_of_another_program_is_a_label_map() -> None:
     for metadata in ({"axes": "YX"}, {"axes": "YX", "Channel": {"Name": "labels"}}):
         data = tiff(LABELS.astype(np.int32), ome=True, metadata=metadata)
         np.testing.assert_array_equal(read_truth(data, "cells")[0].labels, LABELS)
+
+
+def test_objects_of_a_single_pixels_width_are_counted_however_they_lie() -> None:
+    labels = np.zeros((12, 12), np.int32)
+    labels[0, 2:9] = 1  # what a crop leaves of an object
+    labels[3, 3] = 2
+    labels[np.arange(4, 10), np.arange(4, 10)] = 3
+    labels[9:11, 1:3] = 4
+    labels[5:8, 10:12] = 5
+    assert Truth(labels).slivers == 3
+    assert Truth(np.zeros((1, 9), np.int32)).slivers == 0

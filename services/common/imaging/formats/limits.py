@@ -40,7 +40,7 @@ class ImageLimits:
             by = math.ceil(math.sqrt(height * width / self.max_pixels))
             raise ImageTooLarge(
                 f"expected at most {self.max_pixels} pixels, got {height} x {width} = {height * width}; "
-                f"crop it, or bin it by {by} to {height // by} x {width // by}",
+                f"crop it, or bin it by {by} to {-(-height // by)} x {-(-width // by)}",
                 got=height * width,
                 limit=self.max_pixels,
             )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 from xml.etree import ElementTree
+
+from services.common.ranges import PIXEL_UM
 
 _MAX_DESCRIPTION = 1 << 20
 _INCH, _CENTIMETRE = 2, 3
@@ -26,17 +27,17 @@ def pixel_size_um(page: Any) -> tuple[float, float] | None:
     """Height and width of a pixel of a page as the parser has it; None where the file does not say, or not credibly."""
     description = page.description
     if description.lstrip()[:1] == "<" and len(description) <= _MAX_DESCRIPTION:
-        return _credible(_ome_size(description), math.inf)
+        return _credible(_ome_size(description), PIXEL_UM[1])
     if description.startswith("ImageJ="):
         found = re.search(r"^unit=(.+)$", description, re.MULTILINE)
         um = _UNIT_UM.get(found[1].strip()) if found else None
-        return _credible(_tag_size(page, um), math.inf) if um else None
+        return _credible(_tag_size(page, um), PIXEL_UM[1]) if um else None
     unit = page.tags.get("ResolutionUnit")
     return _credible(_tag_size(page, _TAG_UM.get(unit.value if unit else _INCH)), _LARGEST_TAG_UM)
 
 
 def _credible(size: tuple[float, float] | None, largest_um: float) -> tuple[float, float] | None:
-    return size if size and all(0 < side < largest_um for side in size) else None
+    return size if size and all(PIXEL_UM[0] <= side < largest_um for side in size) else None
 
 
 def _ome_size(description: str) -> tuple[float, float] | None:

@@ -130,7 +130,7 @@ def _plan(pairs: Pairs, arguments: argparse.Namespace, schema: Schema, credit: s
     names = tuple(stem_of(image) for image, _ in pairs)
     groups = [group_of(name, arguments.group) if arguments.group else name for name in names]
     pictures = PictureSet(arguments.images.resolve().name, names, ())
-    return plan_own(pictures, groups, schema, arguments.split, arguments.seed, credit)
+    return plan_own(pictures, groups, schema, arguments.split, arguments.seed or 0, credit)
 
 
 def _tell(manifest: DatasetManifest, found: Sequence[Quality], folder: Path, console: Console) -> None:
@@ -160,7 +160,7 @@ def _digest(pairs: Pairs, arguments: argparse.Namespace, schema: Schema) -> str:
     group = arguments.group.pattern if arguments.group else None
     wish = wish_of(arguments)
     planes = None if wish == Wish() else wish
-    settings = (schema.name, schema.version, planes, arguments.split, group, arguments.seed)
+    settings = (schema.name, schema.version, planes, arguments.split, group, arguments.seed or 0)
     digest = hashlib.sha256(repr((settings, sorted(asdict(limits_of(arguments)).items()))).encode())
     for path in (path for pair in pairs for path in pair):
         digest.update(hashlib.sha256(path.name.encode()).digest() + bytes.fromhex(sha256_of(path)))

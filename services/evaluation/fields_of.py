@@ -25,4 +25,6 @@ class FieldsOf(Sequence[Field]):
         if isinstance(index, slice):
             return [self[number] for number in range(*index.indices(len(self)))]
         picture = self._pictures[index]
-        return Field(picture.name, to_eight_bit(picture.image).astype(np.float32) / np.float32(255), picture.labels)
+        eight = to_eight_bit(picture.image)
+        stretched = picture.image.dtype != eight.dtype
+        return Field(picture.name, eight.astype(np.float32) / np.float32(255), picture.labels, stretched)

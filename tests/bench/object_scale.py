@@ -56,8 +56,13 @@ class SizedTrainer(Trainer):
 
 def _opened(interior: Tensor, width: int) -> Tensor:
     """What is left of (B, 1, H, W), 0 or 1, where squares of this width fit in."""
-    eroded = -F.max_pool2d(-interior, width, stride=1, padding=width // 2)
-    return F.max_pool2d(eroded, width, stride=1, padding=width // 2)
+    return _widest(-_widest(-interior, width), width)
+
+
+def _widest(plane: Tensor, width: int) -> Tensor:
+    """The largest value in squares, along one axis after the other."""
+    rows = F.max_pool2d(plane, (width, 1), stride=1, padding=(width // 2, 0))
+    return F.max_pool2d(rows, (1, width), stride=1, padding=(0, width // 2))
 
 
 def _build(_architecture: str, planes: int, width: int, blocks: int) -> Sized:

@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch", reason="training needs torch: the `training
 
 from services.cli.__main__ import main
 from services.common.errors import InvalidArgument
+from services.segmentation.learned.outputs import DOWN, OFFSET_UNIT_PX, RIGHT
 from services.segmentation.learned.segmenter import LearnedSegmenter
 from services.training.datasets.dataset import read_manifest
 from services.training.segmenter.crops import Augmentation, Crops, LabelledField
@@ -60,6 +61,16 @@ def test_image_and_labels_are_cut_turned_and_scaled_alike() -> None:
     inside, shown = targets[:, 0] > 0, images[:, 0] > 0.5
     assert inside.any()
     assert np.mean(inside != shown) < 0.02  # only along edges
+
+
+def test_the_mirror_image_of_an_object_is_another_object_and_of_a_cut_one_the_rest() -> None:
+    labels = np.zeros((32, 32), np.int32)
+    labels[4:12, 4:12], labels[26:32, 4:12] = 1, 2  # the second is cut at the lower border
+    still = Augmentation(scale_chance=0, intensity_chance=0, blur_chance=0, slope_chance=0, noise_chance=0)
+    field = LabelledField("one", labels.astype(np.float32), labels)
+    _, targets = Crops([[field]], 64, still, np.random.default_rng(0)).batch(4)
+    farthest = OFFSET_UNIT_PX * np.hypot(targets[:, DOWN], targets[:, RIGHT]).max()
+    assert farthest <= np.hypot(6, 4)  # none points beyond its own object; mirror images are 40 px apart
 
 
 def _changed(invert_chance: float = 0, coarse_chance: float = 0) -> tuple[np.ndarray, np.ndarray]:

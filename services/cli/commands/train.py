@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="of a generator: keep --out's weights, measure its training images' looks anew",
     )
-    parser.add_argument("--seed", type=SEED, default=0, metavar="N", help="of weights, crops and split; default 0")
+    parser.add_argument("--seed", type=SEED, metavar="N", help="of weights, crops and split; default 0")
 
 
 def _add_folders(parser: argparse.ArgumentParser) -> None:
@@ -145,7 +145,7 @@ def _generator(arguments: argparse.Namespace, console: Console, ranks: Ranks) ->
 
     preset = "default" if arguments.preset is None else arguments.preset
     check_name("preset", preset, PRESETS)
-    config = _config(arguments, replace(PRESETS[preset], seed=arguments.seed))
+    config = _config(arguments, PRESETS[preset])
     naming = Naming(_name(arguments), arguments.version or "1", arguments.description, _licence(arguments.licence))
     remarks = _remarks(arguments.remarks)  # read now, so that a wrong path shows before the long training
     dataset = _dataset(arguments, console, ranks)
@@ -163,7 +163,7 @@ def _segmenter(arguments: argparse.Namespace, console: Console, ranks: Ranks) ->
 
     if arguments.preset is not None:
         raise ConfigError("expected --preset with `train generator`; a segmenter's settings are given by --hyper")
-    config, version = _config(arguments, TrainConfig(seed=arguments.seed)), _whole(arguments.version or "1")
+    config, version = _config(arguments, TrainConfig()), _whole(arguments.version or "1")
     remarks = _remarks(arguments.remarks)
     job = Job(
         dataset=_dataset(arguments, console, ranks),
@@ -193,7 +193,8 @@ def _config(arguments: argparse.Namespace, config: Any) -> Any:
 
     if arguments.hyper:
         config = read_hyper_parameters(arguments.hyper, config)
-    return replace(config, steps=arguments.steps or config.steps)
+    seed = config.seed if arguments.seed is None else arguments.seed
+    return replace(config, steps=arguments.steps or config.steps, seed=seed)
 
 
 def _work(arguments: argparse.Namespace) -> Path:

@@ -57,7 +57,9 @@ def _mean_of(share: Callable[[Neighbourhoods], NDArray[np.float64]], of_real: bo
     def prepare(real: Sequence[Measured], other: Sequence[Measured]) -> Statistic:
         need_windows(real, other)
         (first, first_owners), (second, second_owners) = chosen_windows(real), chosen_windows(other)
-        found = share(neighbourhoods(standardised(first, first), standardised(second, first)))
+        # Not cut off: what is far from all real windows would be moved to where the oddest of them lie, as if near.
+        uncut = (standardised(features, first, np.inf) for features in (first, second))
+        found = share(neighbourhoods(*uncut))
         owners = first_owners if of_real else second_owners
         counts, sums = np.bincount(owners).astype(np.float64), np.bincount(owners, found)
 

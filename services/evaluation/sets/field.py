@@ -24,7 +24,7 @@ class Field:
     """One image of a set.
 
     name: fields of two sets that share it are a pair. image: (H, W) float32 on 0..1, no side below 4 px. labels: of the
-    image's size; None where they are not known.
+    image's size; None where they are not known. stretched: each image was by its own greys, so exposure is not known.
     Raises InvalidArgument for another shape, dtype or range, for NaN, and for labels of another size.
 
     >>> Field("a", np.full((4, 4), np.nan, np.float32))
@@ -35,6 +35,7 @@ class Field:
     name: str
     image: NDArray[np.float32]
     labels: Segmentation | None = None
+    stretched: bool = False
 
     def __post_init__(self) -> None:
         image, called = self.image, f"field {self.name!r:.80}"

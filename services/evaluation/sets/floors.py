@@ -22,7 +22,9 @@ def measure_ceiling(metric: SetMetric, real: Sequence[Measured], seed: int) -> C
     """Random halves of the real fields against each other: mean and 95 % interval over 10 splits by seed.
 
     None where most halves are too small for the metric. Halves are smaller than the sets, and distances of small sets
-    are larger: the ceiling is lenient rather than strict. A metric may have a ceiling of its own instead.
+    are larger: the ceiling is lenient rather than strict. Of a two-sided metric, a figure of one set, the interval is
+    as wide again by the root of 2, since halves of one set differ from it less than another set of its size does, and
+    it holds the whole set's own figure. A metric may have a ceiling of its own instead.
     """
     if metric.ceiling is not None:
         return metric.ceiling(real, seed)
@@ -36,8 +38,12 @@ def measure_ceiling(metric: SetMetric, real: Sequence[Measured], seed: int) -> C
             continue
     if 2 * len(values) < SPLITS:
         return None
-    low, high = np.percentile(values, LIMITS)
-    return float(np.mean(values)), float(low), float(high)
+    mean, low, high = float(np.mean(values)), *np.percentile(values, LIMITS)
+    if metric.direction == "two-sided":
+        own = metric.compare(real, real)
+        low = min(mean - np.sqrt(2) * (mean - low), own)
+        high = max(mean + np.sqrt(2) * (high - mean), own)
+    return mean, float(low), float(high)
 
 
 def verdict(value: float, ceiling: Ceiling, floor: float | None, direction: Direction, scale: Scale = "log") -> Verdict:
@@ -65,22 +71,27 @@ def floor_for(
 ) -> float | None:
     """The floor that a figure is held to: the farthest from the ceiling, of those on the figure's side of it.
 
-    Floors that are like real themselves, or hardly beyond it (less than twice as far from the ceiling as its interval's
-    limit on that side), say nothing and do not count. None where none is left.
+    Floors that are like real themselves say nothing and do not count; nor do those hardly beyond it, less than twice as
+    far from the ceiling as its interval's limit on that side, but for a figure that is as far out as that and beyond
+    them all. None where none is left.
 
     >>> floor_for(0.9, (0.5, 0.4, 0.6), {"blurred": 1.0, "flat_paint": 0.95, "other": 0.3}, "lower", "linear")
     1.0
+    >>> [floor_for(value, (0.5, 0.4, 0.9), {"blurred": 0.95}, "lower", "linear") for value in (0.93, 2.0)]
+    [None, 0.95]
     """
-    above = value > ceiling[0]
-    least = 2 * abs((ceiling[2] if above else ceiling[1]) - ceiling[0])
-    beyond = [
+    best, low, high = ceiling
+    above = value > best
+    least = 2 * abs((high if above else low) - best)
+    there = [
         floor
         for floor in floors.values()
-        if not _like_real(floor, ceiling, direction, scale)
-        and (floor > ceiling[0]) == above
-        and abs(floor - ceiling[0]) >= least
+        if (floor > best) == above and not _like_real(floor, ceiling, direction, scale)
     ]
-    return max(beyond, key=lambda floor: abs(floor - ceiling[0]), default=None)
+    telling = [floor for floor in there if abs(floor - best) >= least]
+    if not telling and abs(value - best) >= max([least, *(abs(floor - best) for floor in there)]):
+        telling = there
+    return max(telling, key=lambda floor: abs(floor - best), default=None)
 
 
 def _like_real(value: float, ceiling: Ceiling, direction: Direction, scale: Scale) -> bool:

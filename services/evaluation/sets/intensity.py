@@ -13,13 +13,13 @@ QUANTUM = 1.0 / 255.0  # one grey level
 
 
 def measure_intensity(field: Field) -> Features:
-    """Background, contrast and spread of a field, (1, 3); no row without labels of objects.
+    """Background, contrast and spread of a field, (1, 3); no row without labels of objects, nor of a stretched field.
 
     Defined as in docs/method.md, Appearance, but for the background, which is the plain median. Contrast and spread are
     NaN where there are no objects.
     """
     objects = find_objects(field)
-    if objects is None:
+    if objects is None or field.stretched:
         return np.empty((0, 3))
     background = background_grey(field.image, objects)
     if not objects.any():
@@ -34,7 +34,7 @@ INTENSITY_DISTANCE = SetMetric(
     what="How far background, contrast and spread of brightness are from those of real fields, in their deviations.",
     direction="lower",
     needs_labels=True,
-    needs="labels of cells or nuclei",
+    needs="labels of cells or nuclei, and 8 bit",
     measure=measure_intensity,
     prepare=scaled_wasserstein((QUANTUM, QUANTUM, 0.01)),
     floors=("blurred", "shuffled_labels"),

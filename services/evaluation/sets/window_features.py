@@ -61,10 +61,10 @@ def measure_windows(field: Field) -> Features:
     return np.stack(rows) if rows else np.empty((0, FEATURES))
 
 
-def standardised(features: Features, reference: Features) -> Features:
-    """Features less the mean of the reference's, in its standard deviations, cut off at 5; (n, d) by (m, d)."""
+def standardised(features: Features, reference: Features, farthest: float = FARTHEST) -> Features:
+    """Features less the mean of the reference's, in its standard deviations, cut off; (n, d) by (m, d)."""
     deviations = (features - reference.mean(0)) / np.maximum(reference.std(0), _LEAST_DEVIATION)
-    return np.asarray(np.clip(deviations, -FARTHEST, FARTHEST), np.float64)
+    return np.asarray(np.clip(deviations, -farthest, farthest), np.float64)
 
 
 def _moments(window: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -24,6 +24,7 @@ from services.training.training import Training
 # Losses by name: the weight of each, and what computes it.
 Terms: TypeAlias = dict[str, tuple[float, Callable[[], Tensor]]]
 
+_JUDGED = ("adversarial_weight", "matching_weight")  # by the discriminator
 _WEIGHTS = tuple(f"{name}_weight" for name in ("adversarial", "coarse", "matching", "texture", "spectrum", "l1"))
 _BOUNDS = {
     **dict.fromkeys(("steps", "batch", "crop_px", "discriminator_width"), between(1)),
@@ -33,10 +34,10 @@ _BOUNDS = {
     "beta2": Bounds("from 0, below 1", lambda one: 0 <= one < 1),  # what Adam takes
     "seed": SEED,
 }
-# The default network's last layers have a fifth of its width. A U-Net takes two steps at least, and at most those that
-# bring a patch of 256 px to one pixel.
+# The default network's last layers have a fifth of its width, and its spectra are of windows of 32 px. A U-Net takes
+# two steps at least, and at most those that bring a patch of 256 px to one pixel.
 _NETWORK_BOUNDS = {
-    OWN: {"width": between(5), "blocks": between(0)},
+    OWN: {"width": between(5), "blocks": between(0), "crop_px": between(32)},
     PIX2PIX: {"width": between(1), "blocks": between(2, 8)},
 }
 
@@ -76,6 +77,11 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_bounds(self, _BOUNDS | _NETWORK_BOUNDS.get(self.architecture, {}))
+        if self.judged_from and not any(getattr(self, name) for name in _WEIGHTS if name not in _JUDGED):
+            raise ConfigError(
+                f"expected a loss that teaches before judged_from; got {self.judged_from:g} and the weights of all but "
+                f"{' and '.join(_JUDGED)} 0"
+            )
 
 
 class Trainer(Training):

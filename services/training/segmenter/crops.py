@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from skimage.measure import label as pieces
 
 from services.common.errors import InvalidArgument
 from services.common.imaging.labels import Labels
@@ -112,10 +113,12 @@ class Crops:
         return float(np.exp(self.generator.uniform(*np.log(self._augmentation.scale))))
 
     def _cut(self, field: LabelledField, scale: float) -> tuple[NDArray[np.float32], Labels]:
-        """A square crop, magnified; a field that is smaller is continued by mirroring."""
+        """A square crop, magnified; a field that is smaller is continued by mirroring, mirror images as new objects."""
         need = int(np.ceil(self._side / scale))
         window = [(0, max(0, need - length)) for length in field.image.shape]
         image, labels = np.pad(field.image, window, mode="symmetric"), np.pad(field.labels, window, mode="symmetric")
+        if labels.shape != field.labels.shape:
+            labels = pieces(labels, background=0)  # what the mirror cuts goes on in its mirror image, as one
         top, left = (int(self.generator.integers(length - need + 1)) for length in image.shape)
         place = (slice(top, top + need), slice(left, left + need))
         return _resized(image[place], self._side), _resized_labels(labels[place], self._side)

@@ -35,7 +35,7 @@ from services.training.ranks import Ranks
 from services.training.replacing import replaced
 from services.training.segmenter.examination import Examination
 from services.training.segmenter.fields import choose_part, entries_by_source, read_eight_bit, read_field
-from services.training.segmenter.scores import Score, score
+from services.training.segmenter.scores import Score, in_words, score
 from services.training.segmenter.sizes import typical_sizes
 from services.training.segmenter.trainer import TrainConfig, Trainer
 from services.training.telling import Reporter
@@ -121,9 +121,7 @@ def _write_card(
     job: Job, model: SegmenterDescription, manifest: DatasetManifest, scores: Mapping[str, Score], folder: Path
 ) -> None:
     rows = [
-        f"| {source} | {found.fields} | "
-        + " | ".join(f"{v:.3f} ({a:.3f} to {b:.3f})" for v, a, b in (found.ap50, found.ap75, found.mean_ap))
-        + " |"
+        f"| {source} | {found.fields} | " + " | ".join(map(in_words, (found.ap50, found.ap75, found.mean_ap))) + " |"
         for source, found in scores.items()
     ]
     facts = (

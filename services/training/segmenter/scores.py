@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +13,17 @@ from services.common.imaging.labels import Labels
 from services.evaluation.average_precision import average_precision
 from services.evaluation.sets.bootstrap import mean_interval
 
+Estimate: TypeAlias = tuple[float, float | None, float | None]
+
 
 @dataclass(frozen=True)
 class Score:
-    """Average precision over fields: (value, low, high) each, 95 % intervals by resampling fields."""
+    """Average precision over fields: (value, low, high) each, 95 % intervals by resampling fields; one has none."""
 
     fields: int
-    ap50: tuple[float, float, float]
-    ap75: tuple[float, float, float]
-    mean_ap: tuple[float, float, float]
+    ap50: Estimate
+    ap75: Estimate
+    mean_ap: Estimate
 
 
 def score(
@@ -32,5 +35,15 @@ def score(
     return Score(len(values), *(_with_interval(column, seed) for column in columns))
 
 
-def _with_interval(values: NDArray[np.float64], seed: int) -> tuple[float, float, float]:
-    return float(values.mean()), *mean_interval(values, seed)
+def in_words(estimate: Estimate) -> str:
+    """An estimate as tables have it.
+
+    >>> in_words((0.5, 0.4, 0.6)), in_words((0.5, None, None))
+    ('0.500 (0.400 to 0.600)', '0.500')
+    """
+    value, low, high = estimate
+    return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _with_interval(values: NDArray[np.float64], seed: int) -> Estimate:
+    return float(values.mean()), *(mean_interval(values, seed) if len(values) > 1 else (None, None))

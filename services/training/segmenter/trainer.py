@@ -49,6 +49,11 @@ class TrainConfig:
         check_bounds(self, _BOUNDS)
         if self.crop_px % (stride := self.network.stride_px):
             raise ConfigError(f"expected crop_px as a multiple of {stride}, the network's stride; got {self.crop_px}")
+        if self.batch * (self.crop_px // stride) ** 2 < 2:
+            raise ConfigError(
+                f"expected a larger crop_px or batch, whose deepest features have a variance; got crops of "
+                f"{self.crop_px} px, one at a time"
+            )
 
 
 class Trainer(Training):

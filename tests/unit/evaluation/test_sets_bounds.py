@@ -15,6 +15,7 @@ from services.evaluation.sets.bootstrap import bootstrap_interval
 from services.evaluation.sets.degraded import FLOORS
 from services.evaluation.sets.field import Field, FieldSet
 from services.evaluation.sets.floors import floor_for, measure_ceiling, verdict
+from services.evaluation.sets.lattice import LATTICE_SCORE
 from services.evaluation.sets.metric import Direction, Indices, Scale, Statistic
 from services.evaluation.sets.objects import object_greys
 from services.evaluation.sets.radial_spectrum import SPECTRUM_DISTANCE
@@ -158,3 +159,19 @@ def test_a_field_without_labels_is_not_painted() -> None:
     bare = FieldSet([Field("a", np.full((8, 8), 0.5, np.float32))], "real")
     assert list(FLOORS["flat_paint"](bare, 0)) == []
     assert list(FLOORS["shuffled_labels"](bare, 0)) == []
+
+
+def test_a_figure_far_beyond_every_floor_is_held_to_one_though_none_is_far_from_the_ceiling() -> None:
+    ceiling, floors = (0.28, 0.1, 0.7), {"blurred": 0.886}  # few fields: a wide interval
+    assert floor_for(2.79, ceiling, floors, "lower", "log") == 0.886
+    assert floor_for(0.8, ceiling, floors, "lower", "log") is None
+
+
+def test_a_set_beside_itself_is_within_the_limits_of_a_two_sided_figure() -> None:
+    for seed in range(5):
+        fields = measured(LATTICE_SCORE, make_fields(6, seed))
+        ceiling = measure_ceiling(LATTICE_SCORE, fields, seed)
+        assert ceiling is not None
+        best, low, high = ceiling
+        assert low <= LATTICE_SCORE.compare(fields, fields) <= high
+        assert low <= best <= high

@@ -102,6 +102,12 @@ def test_values_that_are_not_there_are_left_out_and_no_deviation_has_a_least_uni
         _distance(nothing[:, :1], nothing[:, :1])
 
 
+def test_exposure_is_not_known_of_images_stretched_each_by_its_own_greys() -> None:
+    stretched = [replace(field, stretched=True) for field in make_fields(4)]
+    with pytest.raises(Unavailable, match="8 bit"):
+        figure(INTENSITY_DISTANCE, stretched, stretched)
+
+
 def test_intensity_is_background_contrast_and_spread() -> None:
     image = np.full((8, 8), 0.2, np.float32)
     image[:2, :4], image[4:6, :4] = 0.4, 0.6

@@ -7,6 +7,7 @@ import pytest
 
 from services.evaluation.sets.coverage import coverage_metrics, neighbourhoods
 from services.evaluation.sets.discriminability import discriminability
+from services.evaluation.sets.field import Field
 from services.evaluation.sets.kernel_distance import kernel_distance
 from services.evaluation.sets.metric import Measured, SetMetric, Unavailable
 from services.evaluation.sets.window_features import FEATURES, measure_windows, window_features
@@ -62,6 +63,13 @@ def test_a_set_covers_itself_and_blurred_images_cover_nothing() -> None:
     assert [metric.compare(REAL, REAL) for metric in COVERAGE_METRICS] == pytest.approx([1.0, 1.0, 1.0, 1.0])
     assert all(metric.compare(REAL, ALIKE) > 0.5 for metric in COVERAGE_METRICS)
     assert max(metric.compare(REAL, BLURRED) for metric in (PRECISION, DENSITY, COVERAGE)) < 0.1
+
+
+def test_noise_lies_nowhere_near_real_windows_though_some_of_them_are_odd() -> None:
+    draw = np.random.default_rng(0)
+    odd = [*FIELDS[:-1], Field("odd", (draw.random((128, 128), np.float32) > 0.5).astype(np.float32))]
+    noise = [Field(str(number), draw.random((128, 128), np.float32)) for number in range(20)]
+    assert PRECISION.compare(measured(PRECISION, odd), measured(PRECISION, noise)) < 0.1
 
 
 def test_a_set_of_one_image_is_precise_but_covers_little() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 
-from services.common.errors import InvalidArgument
+from services.common.errors import InvalidArgument, InvalidImage
 from services.evaluation.pictures import Picture
 from services.training.datasets.quality.duplicates import Seen
 from services.training.datasets.quality.figures import Figures, figures
@@ -46,7 +46,10 @@ def judged(pictures: Iterable[Picture], limits: Limits) -> Iterator[Quality]:
     """Measure pictures, one after the other, and hold them to limits; of duplicates the first one is taken."""
     seen = Seen()
     for picture in pictures:
-        found = figures(picture.image, picture.labels)
+        try:
+            found = figures(picture.image, picture.labels)
+        except InvalidImage as error:
+            raise InvalidImage(f"{picture.name}: {error.message}; take it out of the folder") from error
         like, correlation = seen.nearest(picture.name, picture.image)
         reasons = [*_reasons(found, limits)]
         if limits.duplicate is not None and correlation > limits.duplicate:

@@ -105,6 +105,7 @@ def fidelity_metrics(judge: Judge | None) -> tuple[SetMetric, ...]:
             name=name,
             what=f"{what} Far above or below real images' own figure is unlike them.",
             direction="two-sided",
+            of_one_set=True,
             needs_labels=True,
             needs=f"labels of {judge.part if judge else 'objects'}",
             measure=measure,

@@ -22,9 +22,9 @@ def measure_ceiling(metric: SetMetric, real: Sequence[Measured], seed: int) -> C
     """Random halves of the real fields against each other: mean and 95 % interval over 10 splits by seed.
 
     None where most halves are too small for the metric. Halves are smaller than the sets, and distances of small sets
-    are larger: the ceiling is lenient rather than strict. Of a two-sided metric, a figure of one set, the interval is
-    as wide again by the root of 2, since halves of one set differ from it less than another set of its size does, and
-    it holds the whole set's own figure. A metric may have a ceiling of its own instead.
+    are larger: the ceiling is lenient rather than strict. Of a figure of one set alone the interval is wider by
+    the root of 2, since halves of a set differ from it less than another set of its size does, and it holds the whole
+    set's own figure. A metric may have a ceiling of its own instead.
     """
     if metric.ceiling is not None:
         return metric.ceiling(real, seed)
@@ -39,7 +39,7 @@ def measure_ceiling(metric: SetMetric, real: Sequence[Measured], seed: int) -> C
     if 2 * len(values) < SPLITS:
         return None
     mean, low, high = float(np.mean(values)), *np.percentile(values, LIMITS)
-    if metric.direction == "two-sided":
+    if metric.of_one_set:
         own = metric.compare(real, real)
         low = min(mean - np.sqrt(2) * (mean - low), own)
         high = max(mean + np.sqrt(2) * (high - mean), own)

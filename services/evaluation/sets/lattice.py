@@ -64,6 +64,7 @@ LATTICE_SCORE = SetMetric(
     name="lattice_score",
     what="How far a lattice of 2, 4 or 8 px stands out of neighbouring frequencies; real images set what is usual.",
     direction="two-sided",
+    of_one_set=True,
     needs_labels=False,
     needs=f"{SIDE_PX} x {SIDE_PX} px",
     measure=measure_lattice,

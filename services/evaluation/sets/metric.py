@@ -49,7 +49,8 @@ class SetMetric:
     far off it is; "linear" for a share, a score or what may be 0. floors: sets that are worse on purpose in what it
     looks at, by name (degraded.py). least_fields: that each set must have. absent: why the metric is not there this
     time; empty where it is. ceiling: real against real, from the real set and a seed, where random halves of it are not
-    what the figure is to be held against; None: halves are.
+    what the figure is to be held against; None: halves are. of_one_set: the figure is of the other set
+    alone, and real images tell what is usual.
     """
 
     name: str
@@ -63,6 +64,7 @@ class SetMetric:
     floors: tuple[str, ...] = ("blurred", "flat_paint")
     least_fields: int = 1
     absent: str = ""
+    of_one_set: bool = False
     ceiling: Callable[[Sequence[Measured], int], Ceiling | None] | None = None
 
     def usable(self, measured: Sequence[Measured], which: str) -> list[Measured]:

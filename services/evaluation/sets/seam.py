@@ -56,6 +56,7 @@ def seam_metric(tile_px: int | None) -> SetMetric:
         name="seam_score",
         what="How much stronger steps are where tiles meet than elsewhere; real images set what is usual.",
         direction="two-sided",
+        of_one_set=True,
         needs_labels=False,
         needs="more px than one tile" if tile_px is None else f"more than {tile_px} px and some contrast",
         measure=_measure(tile_px or 1),

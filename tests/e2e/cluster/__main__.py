@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.e2e.cluster.admission import bad_pods_are_refused
 from tests.e2e.cluster.bulk import a_bulk_order_outlives_a_kill
 from tests.e2e.cluster.disruptions import no_call_fails_while_pods_go
+from tests.e2e.cluster.evaluations import two_sets_are_judged
 from tests.e2e.cluster.gpus import gpu_node
 from tests.e2e.cluster.namespace import check_cluster, deployed
 from tests.e2e.cluster.pipeline import the_pipeline_runs
@@ -35,6 +36,7 @@ PARTS: dict[str, Callable[[Proof], None]] = {
     "disruptions": no_call_fails_while_pods_go,
     "store-restart": a_restarted_store_loses_nothing,
     "bulk": a_bulk_order_outlives_a_kill,
+    "evaluations": two_sets_are_judged,
     "training": two_pods_train_a_model,
 }
 

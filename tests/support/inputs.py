@@ -10,6 +10,7 @@ import io
 import os
 import re
 import shlex
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -103,6 +104,7 @@ def _empty(folder: Path) -> Iterator[Row]:
         command = ["run", path.name, "--quiet", "--out", "out"]
         expected = "^3: .*biosynth run: nothing was generated of 1 image.*(Nothing was found|unlike others of its kind)"
         yield _row(folder, "Images of which nothing should be made", name, command, expected)
+        shutil.rmtree(folder / "out")  # else the next would replace its results, and say so
 
 
 def _scratches(folder: Path) -> Iterator[Row]:

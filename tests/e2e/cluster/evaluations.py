@@ -18,6 +18,10 @@ from tests.support.pictures import nuclei_picture
 
 _NAME, _FIELDS = "evaluation-job", 4
 _SETS = ("alike", "other")
+_SMALL = {  # for a node whose cores the services have
+    "target": {"kind": "Job", "name": _NAME},
+    "patch": '[{"op": "replace", "path": "/spec/template/spec/containers/0/resources/requests/cpu", "value": "100m"}]',
+}
 
 
 def two_sets_are_judged(proof: Proof) -> None:
@@ -34,7 +38,7 @@ def two_sets_are_judged(proof: Proof) -> None:
             for name in _SETS
         ]
         try:
-            apply_order(_NAME, {"EVALUATIONS": len(lines), "evaluations.txt": "\n".join(lines)})
+            apply_order(_NAME, {"EVALUATIONS": len(lines), "evaluations.txt": "\n".join(lines)}, [_SMALL])
             kubectl("wait", f"job/{_NAME}", "--for=condition=Complete", "--timeout=300s")
             _check(store, f"evaluations/{order}", before)
         finally:
